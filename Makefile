@@ -1,0 +1,54 @@
+# Two commands, each with all of its own set-up: `make walk` and `make test`.
+#
+# PYTHON   the interpreter that .venv is made with: 3.11 or newer
+# ARGS     more words for tenfold walk or pytest: make walk ARGS="--epochs 3"
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help walk test lint docs clean
+
+help:
+	@echo "make walk   every step of an MNIST project, for real, with a report at the end"
+	@echo "make test   the tests"
+	@echo "make lint   format, style, types, layers"
+	@echo "make docs   write docs/help.md and run the notebook again"
+	@echo "make clean  remove .venv and caches (runs/ stays)"
+
+walk: $(VENV)/train.stamp
+	@$(BIN)/tenfold walk $(ARGS)
+
+test: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/dev.stamp
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+docs: $(VENV)/dev.stamp
+	@$(BIN)/python docs/build.py
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Tenfold needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make walk PYTHON=python3.12" >&2; exit 1; }
+	@echo "Making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/train.stamp: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing tenfold[train], once: a minute or two"
+	@$(PIP) --editable ".[train]"
+	@touch $@
+
+$(VENV)/dev.stamp: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing tenfold[train,dev], once: a minute or two"
+	@$(PIP) --editable ".[train,dev]"
+	@touch $(VENV)/train.stamp $@

@@ -1,0 +1,64 @@
+"""Tenfold reads handwritten digits, end to end: it profiles the data, trains in seconds and measures honestly.
+
+    from tenfold import Recipe, evaluate, load_dataset, train
+
+    run = train(Recipe.load("tutorial"), load_dataset("mnist"))
+    print(evaluate(run).accuracy)
+
+Names are imported when they are first used, so `import tenfold` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tenfold.data import Dataset, load_dataset
+    from tenfold.errors import TenfoldError
+    from tenfold.evaluation.metrics import Evaluation
+    from tenfold.preprocess import preprocess
+    from tenfold.profile import Profile
+    from tenfold.runs.diagnose import diagnose
+    from tenfold.runs.evaluate import evaluate
+    from tenfold.runs.run import Run
+    from tenfold.runs.train import resume, train
+    from tenfold.training.recipe import Recipe
+
+__all__ = [
+    "Dataset",
+    "Evaluation",
+    "Profile",
+    "Recipe",
+    "Run",
+    "TenfoldError",
+    "diagnose",
+    "evaluate",
+    "load_dataset",
+    "preprocess",
+    "resume",
+    "train",
+]
+
+_HOMES = {
+    "Dataset": "data",
+    "Evaluation": "evaluation.metrics",
+    "Profile": "profile",
+    "Recipe": "training.recipe",
+    "Run": "runs.run",
+    "TenfoldError": "errors",
+    "diagnose": "runs.diagnose",
+    "evaluate": "runs.evaluate",
+    "load_dataset": "data",
+    "preprocess": "preprocess",
+    "resume": "runs.train",
+    "train": "runs.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tenfold' has no attribute {name!r}")
+    return getattr(import_module(f"tenfold.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,83 @@
+"""Files that are written whole or not at all: a kill or a full disk leaves the old file, never half a new one."""
+
+import contextlib
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tenfold.errors import StorageError
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full: make room, or write elsewhere",
+    errno.EDQUOT: "the disk quota is used up: make room, or write elsewhere",
+    errno.EROFS: "the file system is read-only: write elsewhere",
+    errno.EACCES: "no permission to write there: write elsewhere",
+    errno.EPERM: "no permission to write there: write elsewhere",
+    errno.ENOTDIR: "a part of that path is a file, not a folder",
+    errno.EEXIST: "a part of that path is a file, not a folder",
+}
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turns an `OSError` of the block into a `StorageError` that names `path` and the mend."""
+    try:
+        yield
+    except OSError as error:
+        reason = _ADVICE.get(error.errno or 0, error.strerror or str(error))
+        raise StorageError(f"cannot write {path}: {reason}") from error
+
+
+def make_folder(path: Path) -> Path:
+    """Makes `path` and its parents; raises `StorageError` where that can't be done."""
+    with storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def write_with(path: Path, write: Callable[[Path], object]) -> Path:
+    """Calls `write` with a temporary path beside `path`, then puts that file in its place in one step."""
+    make_folder(path.parent)
+    with storage_errors(path):
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=path.suffix)
+        os.close(descriptor)
+        temporary = Path(name)
+        try:
+            write(temporary)
+            _flush(temporary)
+            temporary.chmod(0o666 & ~_umask())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Writes `content` to `path`, whole or not at all."""
+    return write_with(path, lambda temporary: temporary.write_bytes(content))
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Writes `text` to `path` as UTF-8, whole or not at all."""
+    return write_bytes(path, text.encode())
+
+
+def write_json(path: Path, document: Any) -> Path:
+    """Writes `document` to `path` as indented JSON, whole or not at all. NaN is refused: it is not JSON."""
+    return write_text(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def _flush(path: Path) -> None:
+    # Without this a power cut after the rename could leave an empty file under the final name.
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

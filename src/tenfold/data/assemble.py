@@ -1,0 +1,71 @@
+"""The files of a known set -> a data set: unpacked, checked, and put upright."""
+
+import hashlib
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from tenfold.data.catalog import Entry
+from tenfold.data.dataset import Dataset, Part
+from tenfold.data.idx import decode, read_bytes, unpack
+from tenfold.data.idx_folder import make_part
+from tenfold.errors import DataError, FormatError
+
+_EMBEDDED = Path(__file__).parent
+
+
+def from_package(entry: Entry, origin: str) -> Dataset:
+    """A set that ships with the package. Raises `DataError` when one of its files is missing or damaged."""
+    digests = dict(entry.unpacked_sha256)
+
+    def read(name: str) -> bytes:
+        name = name.removesuffix(".gz")
+        path = _EMBEDDED / entry.name / f"{name}.xz"
+        try:
+            content = unpack(read_bytes(path), path.name)
+        except FormatError as error:
+            raise DataError(f"{error}: the package is damaged; install it again") from error
+        if hashlib.sha256(content).hexdigest() != digests[name]:
+            raise DataError(f"{path} does not have its published SHA-256: the package is damaged; install it again")
+        return content
+
+    return _assemble(entry, read, origin)
+
+
+def from_downloads(entry: Entry, folder: Path, origin: str) -> Dataset:
+    """A set whose files have been fetched, and verified, into `folder`. Raises `FormatError` when they don't fit."""
+    if entry.archive is None:
+        return _assemble(entry, lambda name: read_bytes(folder / name), origin)
+    try:
+        with zipfile.ZipFile(folder / entry.archive) as archive:
+            return _assemble(entry, archive.read, origin)
+    except (OSError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        path = folder / entry.archive
+        raise FormatError(f"{path} is not the zip it should be: {error}; remove it and fetch it again") from error
+
+
+def _assemble(entry: Entry, read: Callable[[str], bytes], origin: str) -> Dataset:
+    train, test = _part(entry, entry.train, read), _part(entry, entry.test, read)
+    for part, count in ((train, entry.train_count), (test, entry.test_count)):
+        if len(part.labels) != count:
+            raise FormatError(f"{entry.name}: {len(part.labels)} images where {count} are known; fetch it again")
+    return Dataset(
+        name=entry.name,
+        train_images=train.images,
+        train_labels=train.labels,
+        train_writers=train.writers,
+        test_images=test.images,
+        test_labels=test.labels,
+        test_writers=test.writers,
+        class_names=entry.class_names,
+        origin=origin,
+    )
+
+
+def _part(entry: Entry, names: tuple[str, str], read: Callable[[str], bytes]) -> Part:
+    images, labels = (decode(unpack(read(name), name), name) for name in names)
+    if entry.transposed and images.ndim == 3:
+        images = np.ascontiguousarray(images.transpose(0, 2, 1))
+    return make_part(images, labels, f"{entry.name}, {names[0]}")

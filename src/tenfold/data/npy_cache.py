@@ -1,0 +1,74 @@
+"""Decoded sets on disk as plain .npy, mapped into memory when they are needed again: a load then takes milliseconds."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.data.catalog import Entry
+from tenfold.data.dataset import SIDE, Dataset
+from tenfold.errors import FormatError
+
+_FIELDS = ("train_images", "train_labels", "test_images", "test_labels")
+_WRITERS = ("train_writers", "test_writers")
+
+
+def store(dataset: Dataset, folder: Path) -> None:
+    """Writes the arrays into `folder`, each file whole or not at all. Raises `StorageError` where that can't be done.
+
+    Two processes may do this at once: both write the same, and a file is exchanged in one step.
+    """
+    from tenfold.atomic import write_with
+
+    for field in (*_FIELDS, *_WRITERS):
+        array = getattr(dataset, field)
+        if array is not None:
+            write_with(_path(folder, field), partial(_save, array))
+
+
+def load(entry: Entry, folder: Path, origin: str) -> Dataset | None:
+    """The set that `store` left in `folder`, mapped; None where a file is missing, cut short, or not what it should be.
+
+    The bytes of the images are not hashed, which would take longer than the load.
+    """
+    arrays: dict[str, Any] = {field: _map(_path(folder, field)) for field in _FIELDS}
+    if any(array is None for array in arrays.values()) or not _fits(entry, arrays):
+        return None
+    writers: dict[str, Any] = {field: _map(_path(folder, field)) for field in _WRITERS if _path(folder, field).exists()}
+    try:
+        return Dataset(name=entry.name, class_names=entry.class_names, origin=origin, **arrays, **writers)
+    except FormatError:
+        return None
+
+
+def is_stored(folder: Path) -> bool:
+    """Whether every file of a set is there; `load` says whether they are sound."""
+    return all(_path(folder, field).is_file() for field in _FIELDS)
+
+
+def _fits(entry: Entry, arrays: dict[str, Any]) -> bool:
+    counts = {"train": entry.train_count, "test": entry.test_count}
+    shapes = {field: (counts[field.split("_")[0]], *((SIDE, SIDE) if "images" in field else ())) for field in _FIELDS}
+    return all(arrays[field].shape == shape for field, shape in shapes.items())
+
+
+def _save(array: NDArray[Any], path: Path) -> None:
+    np.save(path, array)
+
+
+def _map(path: Path) -> NDArray[Any] | None:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        # A map of a file with bytes too many would open; the file is then not the one that was written.
+        if path.stat().st_size != array.offset + array.nbytes:
+            return None
+    except Exception:
+        # NumPy's header parser raises much: OSError, ValueError, EOFError, TokenError, ... All mean: write it anew.
+        return None
+    return np.asarray(array)  # the same mapped memory, without what the subclass does at each slice
+
+
+def _path(folder: Path, field: str) -> Path:
+    return folder / f"{field.replace('_', '-')}.npy"

@@ -1,0 +1,1 @@
+"""What predictions are worth: measures, calibration, and what to do about faults."""

@@ -1,0 +1,137 @@
+"""How well probabilities fit labels: scikit-learn's measures where it has them, and what it lacks."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+
+CLASSES = 10
+# The usual number of bins of the expected calibration error (Guo et al. 2017).
+CALIBRATION_BINS = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassScores:
+    """One class: shares of 1, and how many images of it there are."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What a model's probabilities for labelled images are worth.
+
+    accuracy and interval: the share read right, with its 95 % Wilson interval. macro_*: means over the classes that
+    occur. log_loss: nats per image. calibration_error: expected calibration error, 0 to 1. confusion: int64[10,10],
+    row the true class, column the predicted one. labels, predictions: int64[N]; confidences: float64[N];
+    mistakes: indices of the images read wrong, the most confident first.
+    """
+
+    images: int
+    accuracy: float
+    interval: tuple[float, float]
+    classes: tuple[ClassScores, ...]
+    macro_precision: float
+    macro_recall: float
+    macro_f1: float
+    log_loss: float
+    calibration_error: float
+    confusion: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    predictions: NDArray[np.int64]
+    confidences: NDArray[np.float64]
+    mistakes: NDArray[np.int64]
+
+    def confused_pairs(self, most: int = 10) -> list[tuple[int, int, int]]:
+        """(true class, predicted class, count) of the commonest mistakes, most first; none with a count of 0."""
+        wrong = self.confusion - np.diag(np.diag(self.confusion))
+        order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+        cells = [divmod(int(cell), CLASSES) for cell in order]
+        return [(true, read, int(wrong[true, read])) for true, read in cells if wrong[true, read]]
+
+    def summary(self) -> dict[str, Any]:
+        """All of it but the arrays over images, as JSON takes it."""
+        return {
+            "images": self.images,
+            "accuracy": self.accuracy,
+            "interval": list(self.interval),
+            "macro_precision": self.macro_precision,
+            "macro_recall": self.macro_recall,
+            "macro_f1": self.macro_f1,
+            "log_loss": self.log_loss,
+            "calibration_error": self.calibration_error,
+            "classes": [vars(scores) for scores in self.classes],
+            "confusion": self.confusion.tolist(),
+            "confused_pairs": [{"true": t, "predicted": p, "count": n} for t, p, n in self.confused_pairs()],
+            "mistakes": self.mistakes.tolist(),
+        }
+
+
+def measure(probabilities: NDArray[np.float32], labels: NDArray[np.integer[Any]]) -> Evaluation:
+    """probabilities: float32[N,10], rows that sum to 1; labels: integers[N], 0 to 9 -> Evaluation."""
+    truth = labels.astype(np.int64)
+    probabilities = probabilities.astype(np.float64)
+    probabilities /= probabilities.sum(1, keepdims=True)  # float32 rows sum to 1 within 1e-7; log_loss asks for more.
+    predictions = probabilities.argmax(1)
+    confidences = probabilities.max(1)
+    wrong = np.flatnonzero(predictions != truth)
+    classes = np.arange(CLASSES)
+    precision, recall, f1, support = precision_recall_fscore_support(
+        truth, predictions, labels=classes, zero_division=0.0
+    )
+    present = support > 0
+    right = len(truth) - len(wrong)
+    return Evaluation(
+        images=len(truth),
+        accuracy=right / len(truth),
+        interval=wilson_interval(right, len(truth)),
+        classes=tuple(
+            ClassScores(precision=float(p), recall=float(r), f1=float(f), support=int(n))
+            for p, r, f, n in zip(precision, recall, f1, support, strict=True)
+        ),
+        macro_precision=float(precision[present].mean()),
+        macro_recall=float(recall[present].mean()),
+        macro_f1=float(f1[present].mean()),
+        log_loss=float(log_loss(truth, probabilities, labels=classes)),
+        calibration_error=calibration_error(confidences, predictions == truth),
+        confusion=confusion_matrix(truth, predictions, labels=classes),
+        labels=truth,
+        predictions=predictions,
+        confidences=confidences,
+        mistakes=wrong[np.argsort(-confidences[wrong], kind="stable")],
+    )
+
+
+def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
+    """The interval of a share, 95 % at the default z: Wilson (1927), "Probable inference", eq. 4.
+
+    Holds near 0 and 1, where the textbook's plus-minus does not.
+    """
+    share = successes / trials
+    centre = share + z * z / (2 * trials)
+    spread = z * ((share * (1 - share) + z * z / (4 * trials)) / trials) ** 0.5
+    scale = 1 + z * z / trials
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def reliability(
+    confidences: NDArray[np.float64], right: NDArray[np.bool_], bins: int = CALIBRATION_BINS
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Counts, mean confidences and accuracies of `bins` bins of equal width over (0,1]; 0 where a bin is empty."""
+    bin_of = np.clip(np.ceil(confidences * bins).astype(np.int64) - 1, 0, bins - 1)
+    counts = np.bincount(bin_of, minlength=bins)
+    full = np.maximum(counts, 1)
+    mean_confidence = np.bincount(bin_of, weights=confidences, minlength=bins) / full
+    accuracy = np.bincount(bin_of, weights=right.astype(np.float64), minlength=bins) / full
+    return counts, mean_confidence, accuracy
+
+
+def calibration_error(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Expected calibration error, 0 to 1: Guo et al. (2017), "On calibration of modern neural networks", eq. 3."""
+    counts, mean_confidence, accuracy = reliability(confidences, right)
+    return float((counts * np.abs(mean_confidence - accuracy)).sum() / counts.sum())

@@ -1,0 +1,89 @@
+"""A model as one ONNX file: raw pixels in, logits and probabilities out; nothing is left to get wrong outside."""
+
+import io
+import logging
+import warnings
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tenfold import atomic
+from tenfold.errors import ExportError
+from tenfold.training.loop import predict_logits
+
+# Largest difference between torch's and ONNX Runtime's logits and probabilities that passes for rounding in float32.
+TOLERANCE = 1e-4
+# Images that parity is proven on.
+PARITY_IMAGES = 512
+
+
+class _Deployed(nn.Module):
+    """images uint8[N,28,28] -> logits float32[N,10], probabilities float32[N,10]."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self.model(images.float() * (1 / 255))
+        return logits, logits.softmax(1)
+
+
+def export_onnx(model: nn.Module, path: Path, images: NDArray[np.uint8]) -> float:
+    """Writes `model` to `path`, proven on `images` (uint8[N,28,28], real digits) to agree with torch.
+
+    The file's input is `images` uint8[N,28,28], 0 paper to 255 ink, for any N; its outputs are `logits` and
+    `probabilities`, float32[N,10]. Returns the largest difference found; raises `ExportError`, leaving no file, when
+    that is over 1e-4.
+    """
+    model = model.cpu().eval()
+    differences: list[float] = []
+
+    def write(temporary: Path) -> None:
+        _export(_Deployed(model), temporary)
+        differences.append(_difference(model, temporary, images[:PARITY_IMAGES]))
+        if not differences[0] <= TOLERANCE:
+            raise ExportError(f"{path.name} differs from the model by {differences[0]:.2g}; {TOLERANCE:g} is allowed")
+
+    atomic.write_with(path, write)
+    return differences[0]
+
+
+def _export(module: nn.Module, path: Path) -> None:
+    example = torch.zeros(2, 28, 28, dtype=torch.uint8)
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        # The exporter narrates on stdout, and warns of packages that nothing here uses.
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                module,
+                (example,),
+                path,
+                input_names=["images"],
+                output_names=["logits", "probabilities"],
+                dynamic_shapes=({0: torch.export.Dim("n")},),
+                external_data=False,
+                dynamo=True,
+                verbose=False,
+            )
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _difference(model: nn.Module, path: Path, images: NDArray[np.uint8]) -> float:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    logits, probabilities = session.run(["logits", "probabilities"], {"images": np.ascontiguousarray(images)})
+    expected = predict_logits(model, torch.from_numpy(np.array(images)))
+    pairs = [(logits, expected), (probabilities, expected.softmax(1))]
+    # A NaN on either side must not pass for agreement: max() of it is NaN, and no comparison with NaN holds.
+    return float(max(np.abs(ours - theirs.numpy()).max() for ours, theirs in pairs))

@@ -1,0 +1,1 @@
+"""Every picture that Tenfold draws. Nothing else imports matplotlib."""

@@ -1,0 +1,131 @@
+"""One look for all figures, and the two forms that they take: a PNG on white, and an SVG that follows the page.
+
+The SVG is drawn in stand-in colours which are then replaced by CSS variables (`var(--accent)`), so that one drawing
+serves a light page, a dark page and print.
+"""
+
+import io
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from numpy.typing import NDArray
+
+WIDTH = 7.65  # inches: the report's column
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours by the part they play."""
+
+    text: str
+    muted: str
+    line: str
+    accent: str
+    contrast: str
+
+
+WHITE = Theme(text="#1c1c1e", muted="#6b6b70", line="#dededf", accent="#2563c9", contrast="#d4550f")
+# Stand-ins: colours that nothing else draws in.
+_PAGE = Theme(text="#010203", muted="#020304", line="#030405", accent="#040506", contrast="#050607")
+
+Draw = Callable[[Theme], Figure]
+
+
+def to_png(draw: Draw) -> bytes:
+    """The figure on white, at 144 dots per inch."""
+    with _style(WHITE):
+        buffer = io.BytesIO()
+        draw(WHITE).savefig(buffer, format="png", dpi=144, facecolor="white", bbox_inches="tight", pad_inches=0.1)
+    return buffer.getvalue()
+
+
+def to_svg(draw: Draw, name: str) -> str:
+    """The figure as inline SVG in the colours of the page: `--text`, `--muted`, `--line`, `--accent`, `--contrast`.
+
+    name: keeps the identifiers inside apart from those of other figures on the page.
+    """
+    with _style(_PAGE), mpl.rc_context({"svg.hashsalt": name}):
+        buffer = io.StringIO()
+        draw(_PAGE).savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    for part, colour in vars(_PAGE).items():
+        svg = svg.replace(colour, f"var(--{part})")
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<g id="[a-z]+_?\d*">', "<g>", svg)
+    # Sized by the page: the width that it was drawn for is its largest.
+    width = float(re.search(r'width="([\d.]+)pt"', svg)[1])  # type: ignore[index]
+    svg = re.sub(r'<svg ([^>]*?)width="[\d.]+pt" ?', rf'<svg \1style="max-width:{width * 4 / 3:.0f}px" ', svg, count=1)
+    return re.sub(r'height="[\d.]+pt" ?', "", svg, count=1)
+
+
+def _style(theme: Theme) -> AbstractContextManager[None]:
+    return mpl.rc_context(
+        {
+            "font.family": "sans-serif",
+            "font.size": 9,
+            "text.color": theme.text,
+            "text.parse_math": False,
+            "axes.edgecolor": theme.line,
+            "axes.labelcolor": theme.muted,
+            "axes.titlesize": 9.5,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.titlepad": 8,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": False,
+            "axes.axisbelow": True,
+            "grid.color": theme.line,
+            "grid.linewidth": 0.6,
+            "xtick.color": theme.line,
+            "ytick.color": theme.line,
+            "xtick.labelcolor": theme.muted,
+            "ytick.labelcolor": theme.muted,
+            "xtick.labelsize": 8.5,
+            "ytick.labelsize": 8.5,
+            "legend.frameon": False,
+            "lines.linewidth": 1.8,
+            "svg.fonttype": "none",
+        }
+    )
+
+
+def figure(height: float, width: float = WIDTH) -> Figure:
+    """An empty figure, in inches."""
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.03))
+
+
+def show_ink(axes: Axes, pixels: NDArray[np.generic], peak: float = 255, interpolation: str = "none") -> None:
+    """Shows pixels [H,W], 0 paper to `peak` ink, as black ink on what lies below (the page inverts it when dark)."""
+    picture = np.zeros((*pixels.shape, 4))
+    picture[..., 3] = np.clip(pixels.astype(np.float64) / peak, 0, 1)
+    axes.imshow(picture, interpolation=interpolation)
+    bare(axes)
+
+
+def bare(axes: Axes) -> None:
+    """Takes ticks and frame away."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def mosaic(images: NDArray[np.uint8], columns: int, gap: int = 4) -> NDArray[np.uint8]:
+    """images: uint8[N,H,W] -> one picture uint8, `columns` across, `gap` pixels of paper between them."""
+    count, height, width = images.shape
+    rows = -(-count // columns)
+    sheet = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap), np.uint8)
+    for index, image in enumerate(images):
+        row, column = divmod(index, columns)
+        top, left = row * (height + gap), column * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet

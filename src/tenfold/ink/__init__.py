@@ -1,0 +1,1 @@
+"""Ink of any kind -> 28x28, as MNIST was made."""

@@ -1,0 +1,24 @@
+"""One architecture a file. Every model maps float32[N,28,28], 0 paper to 1 ink, to logits float32[N,10]."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from tenfold.models.config import ARCHITECTURES, ModelConfig
+
+if TYPE_CHECKING:
+    from torch import nn
+
+IMAGE_SIDE = 28
+PIXELS = IMAGE_SIDE * IMAGE_SIDE
+CLASSES = 10
+
+
+def architecture_of(config: ModelConfig) -> str:
+    """The name under which a recipe asks for this kind of model."""
+    return next(name for name, kind in ARCHITECTURES.items() if type(config) is kind)
+
+
+def build_model(config: ModelConfig) -> "nn.Module":
+    """Makes the model that `config` describes, with fresh weights from torch's global generator."""
+    module = import_module(f"tenfold.models.{architecture_of(config)}")
+    return cast("nn.Module", module.build(config))

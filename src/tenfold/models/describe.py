@@ -1,0 +1,53 @@
+"""A model, told: its layers, their shapes and what they cost."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from tenfold.models import IMAGE_SIDE
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: what it is, what comes out of it for one image, and how many numbers it learns."""
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+
+
+def describe_model(model: nn.Module) -> list[Layer]:
+    """The layers of `model` in the order that an image passes them, measured by passing one through."""
+    layers: list[Layer] = []
+
+    def record(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            parameters = sum(p.numel() for p in module.parameters())
+            shape = tuple(output.shape[1:])
+            layers.append(Layer(name, type(module).__name__, shape, parameters, _multiply_adds(module, output)))
+
+        return hook
+
+    leaves = [(name, module) for name, module in model.named_modules() if not list(module.children())]
+    handles = [module.register_forward_hook(record(name)) for name, module in leaves]
+    training = model.training
+    try:
+        with torch.inference_mode():
+            model.eval()(torch.zeros(1, IMAGE_SIDE, IMAGE_SIDE))
+    finally:
+        model.train(training)
+        for handle in handles:
+            handle.remove()
+    return layers
+
+
+def _multiply_adds(module: nn.Module, output: Tensor) -> int:
+    if isinstance(module, nn.Linear):
+        return module.weight.numel()
+    if isinstance(module, nn.Conv2d):
+        return module.weight.numel() * output.shape[2] * output.shape[3]
+    return 0

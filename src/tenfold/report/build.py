@@ -1,0 +1,118 @@
+"""write_report: a finished run -> report.html, one file that needs nothing else."""
+
+from importlib import metadata, resources
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+
+from tenfold import atomic
+from tenfold.data import Dataset
+from tenfold.models.describe import describe_model
+from tenfold.profile import Profile
+from tenfold.report import steps
+from tenfold.report.blocks import Code, Step, Table, Text
+from tenfold.report.facts import Facts, gather
+from tenfold.runs.run import Run
+
+
+def write_report(run: Run, data: Dataset | None = None, profile: Profile | None = None) -> Path:
+    """Writes `report.html` and `figures/*.png` into the run's folder, and returns the page's path.
+
+    data, profile: handed over by who has them already. Raises `RunError` for a run that is not finished.
+    """
+    facts = gather(run, data, profile)
+    show = steps.figure_maker(run.path / "figures")
+    layers = describe_model(run.model())
+    told = [
+        steps.profile_step(facts, show),
+        steps.preprocess_step(facts, show),
+        steps.model_step(facts, layers, show),
+        steps.train_step(facts, show),
+        steps.evaluate_step(facts, show),
+        steps.predict_step(facts, show),
+        steps.diagnose_step(facts),
+    ]
+    if run.recipe.name == "tutorial" and facts.data.name == "mnist":
+        told.append(_expectations(facts))
+    told.append(_provenance(facts))
+    return atomic.write_text(run.path / "report.html", _render(facts, told))
+
+
+def _render(facts: Facts, told: list[Step]) -> str:
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    evaluation, training = facts.evaluation, facts.training
+    low, high = evaluation.interval
+    wrong = len(evaluation.mistakes)
+    return page.from_string(_resource("page.html")).render(
+        title=f"{100 * evaluation.accuracy:.2f} % on {facts.data.name} · Tenfold",
+        style=_resource("style.css"),
+        run_name=facts.run.path.name,
+        headline={
+            "value": f"{100 * evaluation.accuracy:.2f}\u202f%",
+            "what": f"of {evaluation.images:,} digits that it had never seen, read right",
+            "lead": f"{facts.run.recipe.description or facts.run.recipe.name}. It got {wrong:,} wrong; with other test "
+            f"images of the same kind, expect {100 * low:.1f} to {100 * high:.1f} %.",
+        },
+        facts=[
+            {"name": "training took", "value": f"{training['seconds']:.1f} s"},
+            {"name": "training accuracy", "value": f"{100 * training['train_accuracy']:.2f} %"},
+            {"name": "parameters", "value": f"{training['parameters']:,}"},
+            {"name": "model file", "value": f"{training['model_bytes'] / 1e6:.2f} MB"},
+        ],
+        steps=told,
+        version=metadata.version("tenfold"),
+        footer="Every figure above was measured in this run; the test images took no part in any choice.",
+    )
+
+
+def _expectations(facts: Facts) -> Step:
+    training, evaluation = facts.training, facts.evaluation
+    rows = [
+        ("training accuracy", "> 98 %", f"{100 * training['train_accuracy']:.2f} %", training["train_accuracy"] > 0.98),
+        ("test accuracy", "> 97 %", f"{100 * evaluation.accuracy:.2f} %", evaluation.accuracy > 0.97),
+        ("training time", "about 5 minutes", f"{training['seconds']:.1f} seconds", training["seconds"] <= 300),
+        ("model size", "about 5 MB", f"{training['model_bytes'] / 1e6:.2f} MB", training["model_bytes"] <= 5e6),
+    ]
+    return Step(
+        "expected",
+        "Expected and measured",
+        [
+            Text("What tutorials promise of this network, and what came of it here."),
+            Table(["", ">expected", ">measured", ""], [[*row[:3], "met" if row[3] else "missed"] for row in rows]),
+        ],
+    )
+
+
+def _provenance(facts: Facts) -> Step:
+    environment = facts.run.environment
+    machine = environment["machine"]
+    packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
+    threads = facts.run.recipe.engine.threads
+    return Step(
+        "again",
+        "Do it again",
+        [
+            Text("The same recipe, seed, machine and thread count give the same weights."),
+            Code(environment["command"]),
+            Table(
+                ["", ""],
+                [
+                    [
+                        "machine",
+                        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB; "
+                        f"trained with {threads} thread{'s' if threads > 1 else ''}",
+                    ],
+                    ["system", f"{environment['system']}, Python {environment['python']}"],
+                    ["packages", packages],
+                    ["data", f"{facts.data.name}: {facts.data.origin}"],
+                    ["largest difference, ONNX to torch", f"{facts.training['onnx_difference']:.1g}"],
+                ],
+            ),
+            Text("The recipe, with every field spelled out:"),
+            Code(facts.run.recipe.to_toml()),
+        ],
+    )
+
+
+def _resource(name: str) -> str:
+    return resources.files("tenfold").joinpath("report").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,49 @@
+"""What a report tells of: gathered once, before a word of it is written."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.data import Dataset
+from tenfold.evaluation.diagnose import Finding
+from tenfold.evaluation.metrics import Evaluation
+from tenfold.profile import Profile, profile
+from tenfold.runs.diagnose import diagnose
+from tenfold.runs.evaluate import evaluate
+from tenfold.runs.predict import random_test_images
+from tenfold.runs.run import Run
+from tenfold.training.records import EpochRecord
+
+PICKS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """A run and all that was found out about it. picks: indices of the test images shown under predictions."""
+
+    run: Run
+    data: Dataset
+    profile: Profile
+    history: list[EpochRecord]
+    training: dict[str, Any]
+    evaluation: Evaluation
+    findings: list[Finding]
+    picks: NDArray[np.int64]
+
+
+def gather(run: Run, data: Dataset | None = None, known_profile: Profile | None = None) -> Facts:
+    """Profiles, evaluates and diagnoses, where that is not handed over. Raises `RunError` for an unfinished run."""
+    findings = diagnose(run)
+    data = data or run.dataset
+    return Facts(
+        run=run,
+        data=data,
+        profile=known_profile or profile(data),
+        history=run.history,
+        training=run.metrics["training"],
+        evaluation=evaluate(run),
+        findings=findings,
+        picks=random_test_images(run, PICKS, run.recipe.training.seed),
+    )

@@ -1,0 +1,36 @@
+"""Single figures as PNG files, for the commands that draw one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tenfold import atomic
+from tenfold.data import Dataset
+from tenfold.figures import data as data_figures
+from tenfold.figures import evaluation as evaluation_figures
+from tenfold.figures.theme import Draw, to_png
+from tenfold.profile import Profile
+from tenfold.runs.predict import Prediction
+
+
+def draw_profile(data: Dataset, profile: Profile, folder: Path) -> list[Path]:
+    """Draws samples, distribution, mean digits and outliers into `folder`, and returns the files."""
+    drawings: dict[str, Draw] = {
+        "samples": lambda theme: data_figures.samples(data, theme),
+        "distribution": lambda theme: data_figures.distribution(data, profile, theme),
+        "mean-digits": lambda theme: data_figures.mean_digits(data, profile, theme),
+    }
+    if len(profile.train.outlying):
+        drawings["outliers"] = lambda theme: data_figures.oddities(data, profile, theme)
+    return [atomic.write_bytes(folder / f"{name}.png", to_png(draw)) for name, draw in drawings.items()]
+
+
+def draw_predictions(predictions: Sequence[Prediction], names: tuple[str, ...], path: Path) -> Path:
+    """Draws the predictions as a grid into `path`."""
+    labels = [p.label for p in predictions]
+    known = None if None in labels else np.array(labels, np.int64)
+    images, rows = np.stack([p.pixels for p in predictions]), np.stack([p.probabilities for p in predictions])
+    return atomic.write_bytes(
+        path, to_png(lambda theme: evaluation_figures.predictions(images, rows, names, theme, known))
+    )

@@ -1,0 +1,90 @@
+"""Weights and training state as safetensors files: arrays and a JSON header, nothing that runs when it is read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from tenfold import atomic
+from tenfold.errors import CheckpointError
+from tenfold.training.loop import Trainer
+
+
+def save_weights(path: Path, model: nn.Module) -> None:
+    """Writes the model's parameters and batch norm's statistics."""
+    _write(path, {key: value.detach().cpu() for key, value in model.state_dict().items()}, {})
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Fills `model` from `save_weights`'s file; raises `CheckpointError` when it is cut short or of another shape."""
+    tensors, _ = _read(path)
+    _fill(model, tensors, path)
+
+
+def save_checkpoint(path: Path, trainer: Trainer, best: dict[str, Tensor] | None) -> None:
+    """Writes all that the next epoch needs: weights, optimiser, epoch, and the best epoch's weights, where kept."""
+    tensors = {f"model.{key}": value for key, value in trainer.model.state_dict().items()}
+    for index, state in trainer.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items() if value is not None}
+    tensors |= {f"best.{key}": value for key, value in (best or {}).items()}
+    _write(path, tensors, {"epoch": trainer.epoch})
+
+
+def load_checkpoint(path: Path, trainer: Trainer) -> dict[str, Tensor] | None:
+    """Puts `trainer` where `save_checkpoint` left it, and gives back its `best`."""
+    tensors, metadata = _read(path)
+    if not isinstance(metadata.get("epoch"), int):
+        raise CheckpointError(f"{path} is not a training checkpoint: its header names no epoch")
+    _fill(trainer.model, _under("model.", tensors), path)
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in _under("optimizer.", tensors).items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    groups = trainer.optimizer.state_dict()["param_groups"]
+    trainer.optimizer.load_state_dict({"state": state, "param_groups": groups})
+    trainer.epoch = metadata["epoch"]
+    return _under("best.", tensors) or None
+
+
+def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    header = {"tenfold": json.dumps(metadata)}
+    # A copy each: safetensors refuses tensors that share memory.
+    plain = {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
+    atomic.write_with(path, lambda temporary: save_file(plain, temporary, header))
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = json.loads((file.metadata() or {}).get("tenfold", "{}"))
+            return {key: file.get_tensor(key) for key in list(file.keys())}, metadata
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing: the run was not finished, or its weights were deleted") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is cut short or not a safetensors file: {error}") from error
+
+
+def _fill(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    wanted = model.state_dict()
+    if missing := wanted.keys() - tensors.keys():
+        raise CheckpointError(f"{path} lacks {sorted(missing)[0]!r}, which the recipe's model has")
+    if extra := tensors.keys() - wanted.keys():
+        raise CheckpointError(f"{path} holds {sorted(extra)[0]!r}, which the recipe's model has not")
+    for key, value in wanted.items():
+        if value.shape != tensors[key].shape:
+            has, wants = tuple(tensors[key].shape), tuple(value.shape)
+            raise CheckpointError(f"{path}: {key!r} has the shape {has}, and the recipe's model wants {wants}")
+    model.load_state_dict(tensors)
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def clone_weights(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of the weights as they are now."""
+    return {key: torch.clone(value.detach()) for key, value in model.state_dict().items()}

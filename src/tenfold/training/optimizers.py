@@ -1,0 +1,33 @@
+"""How gradients become steps."""
+
+import torch
+from torch import nn
+
+from tenfold.training.recipe import TrainingConfig
+
+
+def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    """The optimiser that `config` names, over all of the model's parameters.
+
+    Adam: Kingma and Ba (2015), with its paper's betas and epsilon; AdamW: Loshchilov and Hutter (2019);
+    SGD with Nesterov's momentum of 0.9: Sutskever et al. (2013). `l2` decays the weights apart from the gradient
+    in all three (for Adam that makes AdamW of it), and spares biases and batch norm's scales.
+    """
+    weights = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    # Decoupled decay takes learning_rate * weight_decay a step; SGD's own option would put it into the gradient,
+    # where momentum gathers it tenfold, so SGD gets it in `decay_weights`.
+    decay = 0.0 if config.optimizer == "sgd" else config.l2
+    groups = [{"params": weights, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True, fused=True)
+    kind = torch.optim.AdamW if config.optimizer == "adamw" or config.l2 else torch.optim.Adam
+    return kind(groups, lr=config.learning_rate, fused=True)
+
+
+def decay_weights(optimizer: torch.optim.Optimizer, config: TrainingConfig) -> None:
+    """The weight decay of a step for SGD; Adam's kinds do their own."""
+    if config.l2 and config.optimizer == "sgd":
+        with torch.no_grad():
+            for weight in optimizer.param_groups[0]["params"]:
+                weight.mul_(1 - config.learning_rate * config.l2)

@@ -1,0 +1,191 @@
+"""A recipe: everything that decides how a model is trained, as frozen dataclasses and as TOML.
+
+Precedence: the dataclasses' defaults, then the recipe's file, then flags. What came of it is stored with the run,
+and read back the same.
+"""
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from tenfold.errors import RecipeError, nearest
+from tenfold.models import architecture_of
+from tenfold.models.config import ARCHITECTURES, MLPConfig, ModelConfig
+from tenfold.schema import build, option
+
+OPTIMIZERS = ("adam", "adamw", "sgd")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """What to train on, and how much of it is kept for validation."""
+
+    dataset: str = option("mnist", "a known data set, or the path of your own")
+    validation: float = option(0.2, "share of the training images kept for validation", at_least=0, below=1)
+    split_seed: int = option(0, "seed of the stratified split", at_least=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How the weights are found."""
+
+    optimizer: str = option("adam", "how gradients become steps", choices=OPTIMIZERS)
+    learning_rate: float = option(0.001, "size of a step", above=0)
+    batch_size: int = option(32, "images a step", at_least=1)
+    epochs: int = option(10, "passes over the training images", at_least=1)
+    l1: float = option(0.0, "penalty on the sum of absolute weights", at_least=0)
+    l2: float = option(0.0, "weight decay, decoupled from the gradient", at_least=0)
+    early_stopping: int = option(
+        0, "stop after this many epochs without a better validation accuracy; 0: never", at_least=0
+    )
+    keep: str = option(
+        "last",
+        "which weights the run ends with: of the last epoch, or the best on validation",
+        choices=("last", "best"),
+    )
+    seed: int = option(0, "seed of weights, order and dropout", at_least=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """Where the arithmetic runs."""
+
+    device: str = option("cpu", "where to train", choices=("cpu", "cuda", "mps", "auto"))
+    threads: int = option(1, "CPU threads; small batches want one", at_least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A named training recipe. `Recipe.load("tutorial").replace(epochs=3)` is a recipe too."""
+
+    name: str
+    description: str = ""
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=MLPConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
+
+    def __post_init__(self) -> None:
+        if self.data.validation == 0 and (self.training.early_stopping or self.training.keep == "best"):
+            raise RecipeError(
+                f"recipe {self.name}: early_stopping and keep = 'best' choose by the validation images, and "
+                "validation is 0; the test set is never chosen on: set validation above 0"
+            )
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> "Recipe":
+        """Reads a recipe that ships with Tenfold by its name, or any by the path of its TOML file.
+
+        Raises `RecipeError` when there is none, or it can't be understood.
+        """
+        name = str(name_or_path)
+        if name.endswith(".toml"):
+            try:
+                return cls.from_toml(Path(name).read_text(encoding="utf-8"), name=Path(name).stem)
+            except (OSError, UnicodeDecodeError) as error:
+                raise RecipeError(f"cannot read recipe {name}: {error}") from error
+        if name not in recipe_names():
+            raise RecipeError(f"no recipe {name!r}{nearest(name, recipe_names())} (or give the path of a .toml file)")
+        text = _shipped().joinpath(f"{name}.toml").read_text(encoding="utf-8")
+        return cls.from_toml(text, name=name)
+
+    @classmethod
+    def from_toml(cls, text: str, name: str) -> "Recipe":
+        """Reads a recipe from the text of a TOML file; a `name` key in it wins over `name`."""
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise RecipeError(f"recipe {name} is not TOML: {error}") from error
+        return cls._from_document(document, name)
+
+    @classmethod
+    def _from_document(cls, document: Mapping[str, Any], name: str) -> "Recipe":
+        known = {"name", "description", *_SECTIONS, "model"}
+        for key, value in document.items():
+            if key not in known:
+                raise RecipeError(f"recipe {name}: unknown key {key!r}{nearest(key, known)}")
+            kind = str if key in ("name", "description") else dict
+            if not isinstance(value, kind):
+                raise RecipeError(f"recipe {name}: {key} is {value!r}; it takes a {_KINDS[kind]}")
+        sections = {
+            key: build(kind, document.get(key, {}), f"recipe {name}, [{key}]") for key, kind in _SECTIONS.items()
+        }
+        return cls(
+            name=document.get("name", name),
+            description=document.get("description", ""),
+            model=_model_config(document.get("model", {}), name),
+            **sections,
+        )
+
+    def replace(self, **changes: Any) -> "Recipe":
+        """The same recipe with some fields changed, by the names that the flags have.
+
+        `replace(epochs=3, hidden=(256,))`. Raises `RecipeError` for a field that this recipe doesn't have, naming
+        the nearest, or a value out of range.
+        """
+        document = self._document()
+        homes = {key: section for section in (*_SECTIONS, "model") for key in document[section]}
+        # Another architecture starts from its own defaults; what both know is not carried over silently.
+        if changes.get("architecture", document["model"]["architecture"]) != document["model"]["architecture"]:
+            document["model"] = {"architecture": changes["architecture"]}
+            config = ARCHITECTURES.get(changes["architecture"], MLPConfig)
+            homes = {key: home for key, home in homes.items() if home != "model"}
+            homes |= dict.fromkeys(["architecture", *(f.name for f in dataclasses.fields(config))], "model")
+        for key, value in changes.items():
+            if key not in homes:
+                raise RecipeError(f"recipe {self.name} has no field {key!r}{nearest(key, homes)}")
+            document[homes[key]][key] = value
+        return self._from_document(document, self.name)
+
+    def to_toml(self) -> str:
+        """The recipe with every field spelled out; `from_toml` gives the same recipe back."""
+        document = self._document()
+        lines = [f"{key} = {_toml(document[key])}" for key in ("name", "description")]
+        for section in ("data", "model", "training", "engine"):
+            lines += ["", f"[{section}]"]
+            lines += [f"{key} = {_toml(value)}" for key, value in document[section].items() if value is not None]
+        return "\n".join(lines) + "\n"
+
+    def _document(self) -> dict[str, Any]:
+        document: dict[str, Any] = {"name": self.name, "description": self.description}
+        document |= {section: dataclasses.asdict(getattr(self, section)) for section in _SECTIONS}
+        model = {"architecture": architecture_of(self.model), **dataclasses.asdict(self.model)}
+        return {**document, "model": model}
+
+
+_SECTIONS: dict[str, type[Any]] = {"data": DataConfig, "training": TrainingConfig, "engine": EngineConfig}
+_KINDS = {str: "text", dict: "section"}
+
+
+def recipe_names() -> list[str]:
+    """The recipes that ship with Tenfold."""
+    return sorted(file.name.removesuffix(".toml") for file in _shipped().iterdir() if file.name.endswith(".toml"))
+
+
+def recipe_fields() -> dict[str, dataclasses.Field[Any]]:
+    """Every field that a recipe can have, by the name of its flag; an architecture's own among them."""
+    kinds: list[type[Any]] = [DataConfig, *ARCHITECTURES.values(), TrainingConfig, EngineConfig]
+    return {field.name: field for kind in kinds for field in dataclasses.fields(kind)}
+
+
+def _shipped() -> Any:
+    return resources.files("tenfold") / "recipes"
+
+
+def _model_config(section: Mapping[str, Any], name: str) -> ModelConfig:
+    architecture = section.get("architecture", "mlp")
+    if architecture not in ARCHITECTURES:
+        hint = nearest(str(architecture), ARCHITECTURES)
+        raise RecipeError(f"recipe {name}: unknown architecture {architecture!r}{hint}")
+    options = {key: value for key, value in section.items() if key != "architecture"}
+    return build(ARCHITECTURES[architecture], options, f"recipe {name}, [model]")
+
+
+def _toml(value: Any) -> str:
+    # What recipes hold (texts, numbers, booleans, lists of numbers) is written the same in JSON and in TOML.
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

@@ -1,0 +1,124 @@
+"""What several of the data tests need: small sets of digits, and a server that misbehaves as told."""
+
+import contextlib
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tenfold.data import load_dataset
+
+Digits = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+@pytest.fixture
+def digits() -> Callable[..., Digits]:
+    """Makes n images with labels 0, 1, 2, ..., each image different and with a dark border."""
+
+    def make(n: int, seed: int = 0) -> Digits:
+        images = np.zeros((n, 28, 28), np.uint8)
+        images[:, 4:24, 4:24] = np.random.default_rng(seed).integers(0, 256, (n, 20, 20))
+        return images, (np.arange(n) % 10).astype(np.uint8)
+
+    return make
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own, empty."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("TENFOLD_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mnist_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with MNIST unpacked, which takes a second: shared, so not to be written to."""
+    folder = tmp_path_factory.mktemp("mnist-cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TENFOLD_CACHE", str(folder))
+        load_dataset("mnist")
+    return folder
+
+
+@dataclass
+class Mirror:
+    """A local server. The first part of a path says how it behaves, the rest names a file of `files`.
+
+    good; status403, status503; short (promises more than it sends); wrong; page (status 200 and an HTML page); silent
+    (never answers); closed (hangs up); norange (ignores Range); half (sends half of what is asked for, then hangs up);
+    shifted (answers another range than asked for).
+    """
+
+    url: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    requests: list[tuple[str, str | None]] = field(default_factory=list)
+    served_bytes: int = 0
+    release: threading.Event = field(default_factory=threading.Event)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    mirror: Mirror
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        behaviour, _, name = self.path.strip("/").partition("/")
+        wanted = self.headers.get("Range")
+        self.mirror.requests.append((behaviour, wanted))
+        content = self.mirror.files[name]
+        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
+        if behaviour.startswith("status"):
+            self.send_error(int(behaviour.removeprefix("status")))
+        elif behaviour == "silent":
+            self.mirror.release.wait(10)
+        elif behaviour == "closed":
+            self.close_connection = True
+        elif behaviour == "wrong":
+            self._send(200, content[::-1], len(content))
+        elif behaviour == "page":
+            self._send(200, b"<html>moved</html>", 18)
+        elif behaviour == "norange":
+            self._send(200, content, len(content))
+        elif wanted and start >= len(content):
+            self.send_error(416)
+        elif behaviour == "shifted" and wanted:
+            self._send(206, content, len(content), 0)
+        else:
+            rest = content[start:]
+            share = {"half": 2, "short": 3}.get(behaviour, 1)
+            # "half" brings a download forward each time; "short" only the first.
+            sent = b"" if wanted and behaviour == "short" else rest[: -(-len(rest) // share)]
+            self._send(206 if wanted else 200, sent, len(rest), start)
+
+    def _send(self, status: int, body: bytes, length: int, start: int = 0) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(length))
+        if status == 206:
+            self.send_header("Content-Range", f"bytes {start}-{start + length - 1}/{start + length}")
+        self.end_headers()
+        self.mirror.served_bytes += len(body)
+        with contextlib.suppress(ConnectionError):  # the client may have given up
+            self.wfile.write(body)
+
+
+@pytest.fixture
+def mirror() -> Iterator[Mirror]:
+    state = Mirror()
+    handler = type("Handler", (_Handler,), {"mirror": state})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01))
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield state
+    state.release.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()

@@ -1,0 +1,318 @@
+"""If these fail, loading is slow, needs a network it should not need, or breaks on a damaged or read-only cache."""
+
+import dataclasses
+import errno
+import gzip
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tenfold import atomic
+from tenfold.data import Entry, RemoteFile, cache_folder, catalog, dataset_info, list_datasets, load_dataset, store
+from tenfold.data import assemble as assemble_module
+from tenfold.data.idx import encode
+from tenfold.errors import DataError, DownloadError, FormatError, StorageError, UsageError
+
+MNIST_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+
+
+class TestEmbedded:
+    def test_mnist_is_mnist(self, mnist_cache: Path, monkeypatch) -> None:
+        monkeypatch.setenv("TENFOLD_CACHE", str(mnist_cache))
+        dataset = load_dataset("MNIST")
+        assert dataset.name == "mnist"
+        assert dataset.train_images.shape == (60_000, 28, 28)
+        assert dataset.test_images.shape == (10_000, 28, 28)
+        assert np.bincount(dataset.train_labels).tolist() == MNIST_COUNTS
+        assert dataset.train_labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+        assert (
+            hashlib.sha256(encode(np.asarray(dataset.test_images))).hexdigest()
+            == dict(catalog.MNIST.unpacked_sha256)["t10k-images-idx3-ubyte"]
+        )
+
+    def test_a_cached_load_takes_less_than_50_ms(self, mnist_cache: Path, monkeypatch) -> None:
+        monkeypatch.setenv("TENFOLD_CACHE", str(mnist_cache))
+        times = []
+        for _ in range(5):
+            started = time.perf_counter()
+            dataset = load_dataset("mnist")
+            times.append(time.perf_counter() - started)
+        assert min(times) < 0.05
+        assert isinstance(dataset.train_images.base, np.memmap)
+        assert not dataset.train_images.flags.writeable
+
+    @pytest.mark.parametrize("name", ["train-images", "test-labels"])
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda content: content[:-1],
+            lambda content: content[:60],
+            lambda content: b"",
+            lambda content: content + b"x",
+            lambda content: b"\x93NUMPY\x01\x00\x76\x00(((" + content[13:],
+            lambda content: content.replace(b"'|u1'", b"'|O' "),
+            lambda content: content.replace(b"(20,", b"(19,"),
+            lambda content: content.replace(b"|u1", b"|i1"),
+            lambda content: content[:128] + b"\xff" * (len(content) - 128) if len(content) < 200 else b"",
+        ],
+    )
+    def test_a_damaged_file_is_rebuilt_silently(self, cache: Path, name: str, damage, monkeypatch, capfd) -> None:
+        small_mnist(monkeypatch)
+        load_dataset("mnist")
+        sound = {path: path.read_bytes() for path in cache.glob("arrays/*/*.npy")}
+        assert len(sound) == 4
+        path = next(path for path in sound if path.stem == name)
+        path.write_bytes(damage(sound[path]))
+        assert path.read_bytes() != sound[path]
+        dataset = load_dataset("mnist")
+        assert np.bincount(dataset.test_labels).tolist() == [2] * 10
+        assert isinstance(dataset.train_images.base, np.memmap)
+        assert {path: path.read_bytes() for path in cache.glob("arrays/*/*.npy")} == sound
+        assert capfd.readouterr() == ("", "")
+
+    @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+    def test_a_cache_that_can_not_be_written_does_not_stop_loading(self, cache: Path, number: int, monkeypatch) -> None:
+        def refuse(*args, **options):
+            raise OSError(number, os.strerror(number))
+
+        small_mnist(monkeypatch)
+        monkeypatch.setattr(atomic.tempfile, "mkstemp", refuse)
+        assert len(load_dataset("mnist").train_labels) == 20
+
+    def test_a_cache_path_that_is_a_file_does_not_stop_loading(self, cache: Path, monkeypatch) -> None:
+        small_mnist(monkeypatch)
+        cache.write_text("in the way")
+        assert len(load_dataset("mnist").train_labels) == 20
+
+    def test_a_disk_that_fills_up_leaves_no_half_file(self, cache: Path, monkeypatch) -> None:
+        def fill_up(path, array) -> None:
+            Path(path).write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        small_mnist(monkeypatch)
+        monkeypatch.setattr(np, "save", fill_up)
+        assert len(load_dataset("mnist").train_labels) == 20
+        assert [path for path in cache.rglob("*") if path.is_file()] == []
+
+    def test_a_damaged_package_is_said_to_be_damaged(self, cache: Path, tmp_path: Path, monkeypatch) -> None:
+        folder = tmp_path / "package" / "mnist"
+        shutil.copytree(Path(assemble_module.__file__).parent / "mnist", folder)
+        monkeypatch.setattr(assemble_module, "_EMBEDDED", folder.parent)
+        (folder / "train-labels-idx1-ubyte.xz").write_bytes(b"\xfd7zXZ\x00 damaged")
+        shutil.copy(folder / "t10k-images-idx3-ubyte.xz", folder / "train-images-idx3-ubyte.xz")
+        with pytest.raises(DataError, match="does not have its published SHA-256: the package is damaged"):
+            load_dataset("mnist")
+        (folder / "train-images-idx3-ubyte.xz").unlink()
+        with pytest.raises(DataError, match="the package is damaged; install it again"):
+            load_dataset("mnist")
+
+    def test_two_processes_at_once_both_load(self, cache: Path) -> None:
+        code = "from tenfold.data import load_dataset; print(load_dataset('mnist').train_labels[:3].tolist())"
+        runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        assert [run.communicate()[0] for run in runs] == ["[5, 0, 4]\n"] * 2
+        assert sorted(path.name for path in cache.glob("arrays/*/*")) == sorted(f"{field}.npy" for field in FIELDS)
+
+
+FIELDS = ("train-images", "train-labels", "test-images", "test-labels")
+
+
+def dataset_of(entry: Entry, arrays, origin: str):
+    return store.Dataset(
+        name=entry.name, class_names=entry.class_names, origin=origin,
+        **{field.replace("-", "_"): array for field, array in arrays.items()},
+    )  # fmt: skip
+
+
+def small_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the package unpack to 20 images a part, at once."""
+    use(monkeypatch, dataclasses.replace(catalog.MNIST, train_count=20, test_count=20))
+    labels = (np.arange(20) % 10).astype(np.uint8)
+    images = np.zeros((20, 28, 28), np.uint8)
+    arrays = dict(zip(FIELDS, (images, labels, images, labels), strict=True))
+    monkeypatch.setattr(assemble_module, "from_package", lambda entry, origin: dataset_of(entry, arrays, origin))
+
+
+def served_entry(mirror, name: str, files: dict[str, bytes], **changes) -> Entry:
+    mirror.files.update(files)
+    remote = tuple(
+        RemoteFile(
+            name=file,
+            urls=(f"{mirror.url}/good/{file}",),
+            digest=f"md5:{hashlib.md5(content).hexdigest()}",
+            size_bytes=len(content),
+        )
+        for file, content in files.items()
+    )
+    fields = {
+        "name": name, "title": "A set", "files": remote, "train": tuple(files)[:2], "test": tuple(files)[2:],
+        "train_count": 20, "test_count": 10, "class_names": tuple("abcdefghij"), "licence": "", "citation": "",
+        "homepage": "http://example.org",
+    }  # fmt: skip
+    return Entry(**{**fields, **changes})
+
+
+def standard_files(digits) -> dict[str, bytes]:
+    images, labels = digits(30)
+    return {
+        "train-images.gz": gzip.compress(encode(images[:20])),
+        "train-labels.gz": gzip.compress(encode(labels[:20])),
+        "t10k-images.gz": gzip.compress(encode(images[20:])),
+        "t10k-labels.gz": gzip.compress(encode(labels[20:])),
+    }
+
+
+def use(monkeypatch: pytest.MonkeyPatch, entry: Entry) -> None:
+    monkeypatch.setattr(catalog, "CATALOG", (entry,))
+    monkeypatch.setattr(store, "CATALOG", (entry,))
+
+
+class TestFetched:
+    def test_a_set_is_fetched_once_and_then_mapped(self, digits, mirror, cache: Path, monkeypatch) -> None:
+        use(monkeypatch, served_entry(mirror, "some-set", standard_files(digits)))
+        assert dataset_info("some-set").location == "not fetched"
+        assert dataset_info("some-set").fetch_bytes == sum(map(len, mirror.files.values()))
+        told = []
+        dataset = load_dataset("Some_Set", on_progress=lambda *news: told.append(news[0]))
+        np.testing.assert_array_equal(dataset.train_images, digits(30)[0][:20])
+        assert dataset.class_names == tuple("abcdefghij")
+        assert set(told) == set(mirror.files)
+        assert dataset_info("some-set").location == "cached"
+        assert dataset_info("some-set").fetch_bytes == 0
+        mirror.requests.clear()
+        again = load_dataset("some-set")
+        assert mirror.requests == []
+        assert again.origin == dataset.origin == "A set, fetched (http://example.org)"
+        np.testing.assert_array_equal(again.test_images, dataset.test_images)
+
+    def test_damaged_arrays_are_made_again_without_fetching(self, digits, mirror, cache: Path, monkeypatch) -> None:
+        use(monkeypatch, served_entry(mirror, "some-set", standard_files(digits)))
+        load_dataset("some-set")
+        next(cache.glob("arrays/some-set-*/train-images.npy")).write_bytes(b"")
+        mirror.requests.clear()
+        np.testing.assert_array_equal(load_dataset("some-set").train_images, digits(30)[0][:20])
+        assert mirror.requests == []
+
+    def test_qmnists_writers_are_kept(self, digits, mirror, cache: Path, monkeypatch) -> None:
+        images, labels = digits(30)
+        extended = np.zeros((30, 8), np.int32)
+        extended[:, 0], extended[:, 2] = labels, np.arange(30) + 2100
+        files = {
+            "train-images.gz": gzip.compress(encode(images[:20])),
+            "train-labels.gz": gzip.compress(encode(extended[:20])),
+            "test-images.gz": gzip.compress(encode(images[20:])),
+            "test-labels.gz": gzip.compress(encode(extended[20:])),
+        }
+        use(monkeypatch, served_entry(mirror, "some-set", files))
+        for _ in ("fetched", "cached"):
+            dataset = load_dataset("some-set")
+            np.testing.assert_array_equal(dataset.train_writers, np.arange(20) + 2100)
+            np.testing.assert_array_equal(dataset.test_writers, np.arange(20, 30) + 2100)
+            np.testing.assert_array_equal(dataset.train_labels, labels[:20])
+
+    def test_emnists_images_come_out_of_their_zip_upright(self, digits, mirror, cache: Path, monkeypatch) -> None:
+        images, labels = digits(30)
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for name, array in (
+                ("gzip/train-images.gz", images[:20].transpose(0, 2, 1)),
+                ("gzip/train-labels.gz", labels[:20]),
+                ("gzip/test-images.gz", images[20:].transpose(0, 2, 1)),
+                ("gzip/test-labels.gz", labels[20:]),
+            ):
+                archive.writestr(name, gzip.compress(encode(np.ascontiguousarray(array))))
+        entry = served_entry(
+            mirror, "some-set", {"all.zip": packed.getvalue()}, archive="all.zip", transposed=True,
+            train=("gzip/train-images.gz", "gzip/train-labels.gz"), test=("gzip/test-images.gz", "gzip/test-labels.gz"),
+        )  # fmt: skip
+        use(monkeypatch, entry)
+        np.testing.assert_array_equal(load_dataset("some-set").train_images, images[:20])
+
+    def test_a_zip_without_the_files_is_named(self, mirror, cache: Path, monkeypatch) -> None:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("other", b"")
+        files = {"all.zip": packed.getvalue()}
+        use(monkeypatch, served_entry(mirror, "some-set", files, archive="all.zip", train=("a", "b"), test=("c", "d")))
+        with pytest.raises(FormatError, match=r"all\.zip is not the zip it should be"):
+            load_dataset("some-set")
+
+    def test_another_count_than_published_is_named(self, digits, mirror, cache: Path, monkeypatch) -> None:
+        use(monkeypatch, served_entry(mirror, "some-set", standard_files(digits), train_count=21))
+        with pytest.raises(FormatError, match="20 images where 21 are known"):
+            load_dataset("some-set")
+
+    def test_a_failed_download_leaves_nothing_that_looks_loaded(self, digits, mirror, cache: Path, monkeypatch) -> None:
+        entry = served_entry(mirror, "some-set", standard_files(digits))
+        mirror.files["t10k-labels.gz"] = b"something else"
+        use(monkeypatch, entry)
+        with pytest.raises(DownloadError, match=r"t10k-labels\.gz"):
+            load_dataset("some-set")
+        assert dataset_info("some-set").location == "not fetched"
+
+    def test_nowhere_to_put_a_download_is_a_storage_error(self, digits, mirror, cache: Path, monkeypatch) -> None:
+        use(monkeypatch, served_entry(mirror, "some-set", standard_files(digits)))
+        cache.write_text("in the way")
+        with pytest.raises(StorageError, match="cannot write"):
+            load_dataset("some-set")
+
+    def test_a_hand_placed_file_is_used(self, digits, mirror, cache: Path, monkeypatch) -> None:
+        files = standard_files(digits)
+        use(monkeypatch, served_entry(mirror, "some-set", files))
+        folder = cache / "downloads" / "some-set"
+        folder.mkdir(parents=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        load_dataset("some-set")
+        assert mirror.requests == []
+
+
+class TestNamesAndInfo:
+    def test_an_unknown_name_gets_the_nearest(self) -> None:
+        with pytest.raises(UsageError, match="'mnits'; did you mean 'mnist'"):
+            load_dataset("mnits")
+        with pytest.raises(UsageError, match="known: emnist-digits"):
+            load_dataset("zzz")
+        with pytest.raises(UsageError, match="did you mean 'qmnist'"):
+            dataset_info("qmnst")
+
+    @pytest.mark.parametrize(
+        "path", ["no/such/folder", "nothing.csv", Path("nothing"), "~nobody-here/x", "a\0b/c", "x" * 5000 + "/y"]
+    )
+    def test_a_path_with_nothing_there_is_named(self, path) -> None:
+        with pytest.raises(DataError, match="no file or folder") as caught:
+            load_dataset(path)
+        assert not isinstance(caught.value, UsageError)
+
+    def test_no_name_is_not_the_current_folder(self) -> None:
+        with pytest.raises(UsageError):
+            load_dataset("")
+
+    def test_every_set_is_listed_without_loading_it(self, cache: Path) -> None:
+        infos = list_datasets()
+        assert [info.name for info in infos] == ["mnist", "fashion-mnist", "kmnist", "emnist-digits", "qmnist"]
+        assert {info.name: info.location for info in infos} == {
+            "mnist": "embedded", "fashion-mnist": "not fetched", "kmnist": "not fetched",
+            "emnist-digits": "not fetched", "qmnist": "not fetched",
+        }  # fmt: skip
+        mnist = dataset_info("Mnist")
+        assert (mnist.train_count, mnist.test_count, mnist.image_shape) == (60_000, 10_000, (28, 28))
+        assert mnist.licence == "CC BY-SA 3.0"
+        assert dataset_info("qmnist").fetch_bytes is None
+        assert not cache.exists()
+
+    def test_the_cache_is_where_the_variable_says_else_the_users(self, monkeypatch, tmp_path: Path) -> None:
+        monkeypatch.setenv("TENFOLD_CACHE", str(tmp_path))
+        assert cache_folder() == tmp_path
+        monkeypatch.delenv("TENFOLD_CACHE")
+        assert cache_folder().name == "tenfold"
+        monkeypatch.setenv("TENFOLD_CACHE", "~/digits")
+        assert cache_folder() == Path.home() / "digits"
