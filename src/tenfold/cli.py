@@ -386,7 +386,8 @@ def fetch(dataset: _DatasetName, *, everywhere: _Everywhere = _ALWAYS) -> None:
     screen = everywhere.screen()
     from tenfold.data import load_dataset
 
-    data = load_dataset(dataset)
+    with screen.downloads() as on_progress:
+        data = load_dataset(dataset, on_progress=on_progress)
     screen.say(
         f"{data.name}: {len(data.train_images):,} training and {len(data.test_images):,} test images; {data.origin}"
     )

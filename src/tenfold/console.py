@@ -69,6 +69,37 @@ class Screen:
 
             yield watch
 
+    @contextmanager
+    def downloads(self) -> Iterator[Callable[[str, int, int | None], None]]:
+        """Shows downloads: a bar a file in a terminal, a line a file elsewhere."""
+        if not self._console.is_terminal:
+            told: set[str] = set()
+
+            def tell(name: str, done: int, total: int | None) -> None:
+                if name not in told:
+                    told.add(name)
+                    self.say(f"fetching {name}{f', {size(total)}' if total else ''}")
+
+            yield tell
+            return
+        from rich import progress
+
+        columns = (
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(bar_width=24),
+            progress.DownloadColumn(),
+            progress.TransferSpeedColumn(),
+        )
+        with progress.Progress(*columns, console=self._console) as bar:
+            tasks: dict[str, progress.TaskID] = {}
+
+            def show(name: str, done: int, total: int | None) -> None:
+                if name not in tasks:
+                    tasks[name] = bar.add_task(name, total=total)
+                bar.update(tasks[name], completed=done, total=total)
+
+            yield show
+
     def _epoch(self, record: EpochRecord) -> None:
         line = f"epoch {record.epoch:>3}   loss {record.train_loss:.4f}   accuracy {100 * record.train_accuracy:6.2f} %"
         if record.validation_loss is not None and record.validation_accuracy is not None:

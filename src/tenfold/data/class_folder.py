@@ -1,6 +1,5 @@
 """A folder per class: `0/` to `9/` with images in them, perhaps under `train/` and `test/`."""
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,12 +36,9 @@ def read_class_folder(folder: Path) -> tuple[Part, Part | None]:
 
 def _read_part(folder: Path) -> Part:
     images, labels = [], []
-    with warnings.catch_warnings():
-        # Pillow warns from 89 megapixels on; what is over 64 is refused here anyway.
-        warnings.filterwarnings("ignore", "Image size", category=RuntimeWarning)
-        for label, path in _labelled_images(folder):
-            images.append(_read_image(path))
-            labels.append(label)
+    for label, path in _labelled_images(folder):
+        images.append(_read_image(path))
+        labels.append(label)
     if not images:
         raise FormatError(f"{folder} has no images: put them into folders named 0 to 9 ({', '.join(sorted(SUFFIXES))})")
     return Part(np.stack(images), np.array(labels, np.uint8))
@@ -63,26 +59,10 @@ def _labelled_images(folder: Path) -> Iterator[tuple[int, Path]]:
 
 
 def _read_image(path: Path) -> NDArray[np.uint8]:
-    from PIL import Image, UnidentifiedImageError
+    from tenfold.ink.image_file import opened
 
-    from tenfold.ink.normalize import MAX_PIXELS
-
-    too_large = f"{path} is larger than {MAX_PIXELS // 1_000_000} megapixels: make it smaller"
-    try:
-        # Opened here, so that it is closed whatever Pillow makes of it.
-        with path.open("rb") as file, Image.open(file) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise FormatError(too_large)
-            return _to_digit(image)
-    except FormatError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise FormatError(too_large) from error
-    except UnidentifiedImageError as error:
-        raise FormatError(f"{path} is not an image: remove it, or save it again") from error
-    except Exception as error:
-        # Pillow's decoders raise whatever they stumble on: OSError, SyntaxError, IndexError, struct.error, ...
-        raise FormatError(f"{path} is an image that can't be decoded: {error}; remove it, or save it again") from error
+    with opened(path) as image:
+        return _to_digit(image)
 
 
 def _to_digit(image: "Image.Image") -> NDArray[np.uint8]:

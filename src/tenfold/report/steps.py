@@ -129,8 +129,8 @@ def preprocess_step(facts: Facts, show: Show) -> Step:
             Table(["part", ">images", ">numbers an image", ">numbers a label"], parts),
             Text(
                 "One-hot labels are how the loss is defined; in code it takes the label's index just as well. "
-                "Cross-entropy sums label times log-probability over ten classes, and nine of those labels are 0, so only "
-                "the true class's term is left. Training uses the index and saves the other nine."
+                "Cross-entropy sums label times log-probability over ten classes, and nine of those labels are 0, so "
+                "only the true class's term is left. Training uses the index and saves the other nine."
             ),
         ],
     )
@@ -189,7 +189,8 @@ def train_step(facts: Facts, show: Show) -> Step:
         f"{last.train_loss:.3f} in the last."
     )
     if config.keep == "best":
-        sentence += f" The weights kept are those of epoch {training['kept_epoch']}, which read the most validation images right."
+        kept = training["kept_epoch"]
+        sentence += f" The weights kept are those of epoch {kept}, which read the most validation images right."
     rows = [
         [
             r.epoch,

@@ -1,7 +1,7 @@
 """The training loop. It yields records and never prints, writes a file or looks at the test set."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,61 +60,65 @@ class Trainer:
         Raises `TrainingError` at a loss that is not finite, and leaves `self.epoch` where it was.
         """
         started = time.perf_counter()
-        epoch = self.epoch + 1
-        losses = torch.zeros(-(-len(train) // self.recipe.training.batch_size), device=train.labels.device)
-        correct = torch.zeros((), dtype=torch.int64, device=train.labels.device)
-        yield from self._train_steps(train, epoch, losses, correct)
+        epoch, size = self.epoch + 1, self.recipe.training.batch_size
+        losses, correct = yield from self._train_steps(train, epoch)
         validation_loss, validation_accuracy = loss_and_accuracy(self.model, validation)
         self.epoch = epoch
-        sizes = torch.full_like(losses, self.recipe.training.batch_size)
-        sizes[-1] = len(train) - self.recipe.training.batch_size * (len(losses) - 1)
+        # The last batch may be smaller, and weighs so.
+        images_of_step = torch.full_like(losses, size)
+        images_of_step[-1] = len(train) - size * (len(losses) - 1)
         yield EpochRecord(
             epoch=epoch,
-            # The last batch may be smaller, and weighs so.
-            train_loss=(losses * sizes).sum().item() / len(train),
-            train_accuracy=correct.item() / len(train),
+            train_loss=(losses * images_of_step).sum().item() / len(train),
+            train_accuracy=correct / len(train),
             validation_loss=validation_loss,
             validation_accuracy=validation_accuracy,
             learning_rate=self.recipe.training.learning_rate,
             seconds=time.perf_counter() - started,
         )
 
-    def _train_steps(self, train: Part, epoch: int, losses: Tensor, correct: Tensor) -> Iterator[Progress]:
-        size, steps = self.recipe.training.batch_size, len(losses)
-        seed = np.random.SeedSequence([self.recipe.training.seed, epoch]).generate_state(1)[0]
-        torch.manual_seed(int(seed))
-        order = torch.randperm(len(train)).to(train.labels.device)
-        images, labels = train.images[order], train.labels[order]
+    def _train_steps(self, train: Part, epoch: int) -> Generator[Progress, None, tuple[Tensor, int]]:
+        """One pass over the images; returns each step's loss and how many images were read right."""
+        config, device = self.recipe.training, train.labels.device
+        torch.manual_seed(int(np.random.SeedSequence([config.seed, epoch]).generate_state(1)[0]))
+        order = torch.randperm(len(train)).to(device)
+        labels = train.labels[order]
+        batches = list(
+            zip(
+                torch.split(train.images[order], config.batch_size), torch.split(labels, config.batch_size), strict=True
+            )
+        )
+        losses = torch.zeros(len(batches), device=device)
+        predicted: list[Tensor] = []
         self.model.train()
         began = shown = time.perf_counter()
         checked = 0
-        for step in range(steps):
-            batch = slice(step * size, (step + 1) * size)
-            losses[step] = self._step(images[batch], labels[batch], correct)
+        for step, (images, truth) in enumerate(batches, start=1):
+            losses[step - 1], classes = self._step(images, truth)
+            predicted.append(classes)
             now = time.perf_counter()
-            if now - shown >= PROGRESS_SECONDS or step + 1 == steps:
-                _check_finite(losses, checked, step + 1, epoch)
-                mean = losses[checked : step + 1].mean().item()
-                shown, checked = now, step + 1
-                done = min(checked * size, len(train))
+            if now - shown >= PROGRESS_SECONDS or step == len(batches):
+                _check_finite(losses, checked, step, epoch)
                 yield Progress(
                     epoch=epoch,
-                    epochs=self.recipe.training.epochs,
-                    step=checked,
-                    steps=steps,
-                    loss=mean,
-                    images_per_second=done / (now - began),
+                    epochs=config.epochs,
+                    step=step,
+                    steps=len(batches),
+                    loss=losses[checked:step].mean().item(),
+                    images_per_second=min(step * config.batch_size, len(train)) / (now - began),
                 )
+                shown, checked = now, step
+        return losses, int((torch.cat(predicted) == labels).sum())
 
-    def _step(self, images: Tensor, labels: Tensor, correct: Tensor) -> Tensor:
+    def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """One step on a batch; returns its loss and the classes that were read before it."""
         self.optimizer.zero_grad(set_to_none=True)
         logits = self.model(to_float(images))
         loss = functional.cross_entropy(logits, labels)
         self._penalised(loss).backward()  # type: ignore[no-untyped-call]
         decay_weights(self.optimizer, self.recipe.training)
         self.optimizer.step()
-        correct += (logits.detach().argmax(1) == labels).sum()
-        return loss.detach()
+        return loss.detach(), logits.detach().argmax(1)
 
     def _penalised(self, loss: Tensor) -> Tensor:
         if not self.recipe.training.l1:

@@ -1,0 +1,131 @@
+"""Image files of any kind must reach the model as MNIST images do; or every prediction on them is a guess."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from tenfold.errors import FormatError
+from tenfold.ink.image_file import opened
+from tenfold.ink.normalize import normalize
+
+
+def seven(
+    size: int = 200, ink: int = 0, paper: int = 255, width: int = 16, at: tuple[int, int] = (0, 0)
+) -> Image.Image:
+    picture = Image.new("L", (size, size), paper)
+    x, y = at
+    points = [(60 + x, 50 + y), (140 + x, 50 + y), (90 + x, 160 + y)]
+    ImageDraw.Draw(picture).line(points, fill=ink, width=width, joint="curve")
+    return picture
+
+
+def difference(first, second):
+    """Mean over pixels in grey levels, at the best of nine shifts: half a pixel of mass may round to either side."""
+    shifts = [(rows, columns) for rows in (-1, 0, 1) for columns in (-1, 0, 1)]
+    return min(np.abs(np.roll(first, shift, (0, 1)).astype(int) - second).mean() for shift in shifts)
+
+
+def normalize_file(path):
+    with opened(path) as image:
+        return normalize(image)
+
+
+def test_mnist_images_pass_through_almost_unchanged(mnist):
+    images = mnist.test_images[:300]
+    changes = np.array([np.abs(normalize(image).astype(int) - image).mean() for image in images])
+    assert np.median(changes) < 0.5  # grey levels
+    assert (changes < 1).mean() > 0.97
+
+
+def test_the_result_has_mnists_form():
+    pixels = normalize(seven())
+    assert pixels.shape == (28, 28)
+    assert pixels.dtype == np.uint8
+    rows, columns = np.flatnonzero(pixels.any(1)), np.flatnonzero(pixels.any(0))
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+    weights = pixels / pixels.sum()
+    assert (weights.sum(1) @ np.arange(28)) == pytest.approx(14, abs=0.51)
+    assert (weights.sum(0) @ np.arange(28)) == pytest.approx(14, abs=0.51)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        seven(ink=255, paper=0),
+        seven(ink=90, paper=200),
+        seven(at=(30, 25)),
+        seven().convert("RGB"),
+        seven().convert("1"),
+        seven().convert("P"),
+        Image.merge("RGBA", [Image.new("L", (200, 200), 0)] * 3 + [seven(ink=255, paper=0)]),
+    ],
+    ids=["bright on dark", "faint", "off centre", "colour", "bilevel", "palette", "ink on transparent"],
+)
+def test_the_same_ink_gives_the_same_pixels_whatever_carries_it(picture):
+    assert difference(normalize(picture), normalize(seven())) < 3
+
+
+def test_size_does_not_matter():
+    small, large = normalize(seven()), normalize(seven().resize((1600, 1600), Image.Resampling.BICUBIC))
+    assert difference(small, large) < 4
+
+
+def test_specks_and_grain_are_dropped():
+    noisy = np.asarray(seven(), np.int64) + np.random.default_rng(0).normal(0, 4, (200, 200)).round().astype(int)
+    noisy = np.clip(noisy, 0, 255).astype(np.uint8)
+    noisy[5:8, 190:193] = 0
+    assert difference(normalize(noisy), normalize(seven())) < 4
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_a_blank_page_gives_blank_pixels(value):
+    assert not normalize(np.full((40, 30), value, np.uint8)).any()
+
+
+def test_floats_and_sixteen_bits_are_read(tmp_path):
+    grey = np.asarray(seven(), np.float32) / 255
+    assert np.array_equal(normalize(grey), normalize(seven()))
+    Image.fromarray((grey * 65535).astype(np.uint16)).save(tmp_path / "deep.png")
+    assert difference(normalize_file(tmp_path / "deep.png"), normalize(seven())) < 1
+
+
+def test_a_sideways_photo_is_turned_upright(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6  # the camera was held a quarter turn to the left
+    seven().rotate(90).save(tmp_path / "turned.png", exif=exif)
+    assert difference(normalize_file(tmp_path / "turned.png"), normalize(seven())) < 2
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((0, 5), np.uint8),
+        np.zeros(28, np.uint8),
+        np.zeros((28, 28, 2), np.uint8),
+        np.zeros((28, 28), np.int64),
+        np.full((28, 28), np.nan),
+        np.full((28, 28), 2.0),
+    ],
+    ids=["no pixels", "one row", "two channels", "integers", "NaN", "over 1"],
+)
+def test_what_is_not_an_image_is_refused(array):
+    with pytest.raises(FormatError):
+        normalize(array)
+
+
+def test_files_that_are_no_images_are_refused_by_name(tmp_path):
+    (tmp_path / "notes.png").write_text("seven")
+    with pytest.raises(FormatError, match=r"notes\.png"):
+        normalize_file(tmp_path / "notes.png")
+    with pytest.raises(FormatError, match="no such file"):
+        normalize_file(tmp_path / "gone.png")
+    seven().save(tmp_path / "cut.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:120])
+    with pytest.raises(FormatError):
+        normalize_file(tmp_path / "cut.png")
+
+
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
+    with pytest.raises(FormatError, match="megapixels"):
+        normalize_file(tmp_path / "bomb.png")

@@ -1,0 +1,223 @@
+"""Training that can't be repeated, resumed or trusted when it fails is no training."""
+
+import itertools
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tenfold.errors import CheckpointError, RunError, TrainingError, UsageError
+from tenfold.models import build_model
+from tenfold.runs.run import Run, latest_run
+from tenfold.runs.train import best_epoch, resume, split_indices, stopped_early, train
+from tenfold.training.loop import to_float
+from tenfold.training.records import EpochRecord, read_history, to_line
+
+
+class StopHere(Exception):  # noqa: N818
+    """Stands for Ctrl-C in the middle of a training."""
+
+
+def stop_after(count):
+    seen = itertools.count(1)
+
+    def watch(record):
+        if isinstance(record, EpochRecord) and next(seen) == count:
+            raise StopHere
+
+    return watch
+
+
+def weights(run):
+    return load_file(run.path / "model.safetensors")
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_the_same_recipe_gives_the_same_weights(run, quick, tmp_path):
+    assert same(weights(run), weights(train(quick, folder=tmp_path)))
+    assert not same(weights(run), weights(train(quick.replace(seed=1), folder=tmp_path)))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"dropout": 0.3, "batch_norm": True}, {"optimizer": "sgd", "l2": 0.01}, {"l1": 1e-4}]
+)
+def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(quick, tmp_path, changes):
+    recipe = quick.replace(**changes)
+    unbroken = train(recipe, folder=tmp_path / "unbroken")
+    with pytest.raises(StopHere):
+        train(recipe, folder=tmp_path / "broken", watch=stop_after(2))
+    broken = latest_run(tmp_path / "broken")
+    assert not Run.load(broken).finished
+    resumed = resume(broken)
+    assert same(weights(unbroken), weights(resumed))
+    assert [r.epoch for r in resumed.history] == [1, 2, 3]
+    assert not (broken / "checkpoint.safetensors").exists()
+
+
+def test_a_run_that_is_killed_goes_on(quick, tmp_path):
+    (tmp_path / "recipe.toml").write_text(quick.replace(epochs=40).to_toml())
+    command = [sys.executable, "-m", "tenfold", "train", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "runs")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("runs/*/checkpoint.safetensors")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    killed = latest_run(tmp_path / "runs")
+    done = len(Run.load(killed).history)
+    assert 1 <= done < 40
+    resumed = resume(killed)
+    assert [r.epoch for r in resumed.history] == list(range(1, 41))
+    assert same(weights(resumed), weights(train(quick.replace(epochs=40), folder=tmp_path / "unbroken")))
+
+
+def test_a_record_without_its_checkpoint_is_trained_again(quick, tmp_path):
+    with pytest.raises(StopHere):
+        train(quick, folder=tmp_path, watch=stop_after(1))
+    path = latest_run(tmp_path)
+    events = path / "events.jsonl"
+    record = read_history(events)[0]
+    events.write_text(to_line(record) + to_line(record).replace('"epoch": 1', '"epoch": 2') + '{"event": "ep')
+    assert [r.epoch for r in resume(path).history] == [1, 2, 3]
+
+
+def test_a_finished_run_is_not_resumed(run):
+    with pytest.raises(RunError, match="nothing to resume"):
+        resume(run.path)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_epoch(quick, tmp_path, monkeypatch):
+    from tenfold.training import loop
+
+    steps = itertools.count(1)
+    step = loop.Trainer._step
+
+    def poisoned(self, images, labels):
+        loss, classes = step(self, images, labels)
+        return (
+            loss * float("nan") if next(steps) == 60 else loss
+        ), classes  # 50 steps an epoch: the second epoch's tenth
+
+    monkeypatch.setattr(loop.Trainer, "_step", poisoned)
+    with pytest.raises(TrainingError, match=r"epoch 2, step 10.*learning-rate.*epoch 1 are kept"):
+        train(quick, folder=tmp_path)
+    monkeypatch.undo()
+    path = latest_run(tmp_path)
+    assert [r.epoch for r in Run.load(path).history] == [1]
+    kept = load_file(path / "checkpoint.safetensors")
+    assert all(torch.isfinite(value).all() for value in kept.values())
+
+
+def test_a_learning_rate_that_explodes_is_told(quick, tmp_path):
+    with pytest.raises(TrainingError, match="diverged"):
+        train(quick.replace(learning_rate=1e30, optimizer="sgd"), folder=tmp_path)
+
+
+def test_keep_best_ends_with_the_epoch_that_validated_best(quick, tmp_path, small):
+    finished = train(quick.replace(learning_rate=0.01, epochs=8), folder=tmp_path)
+    best = best_epoch(finished.history)
+    kept = finished.history[best - 1].validation_accuracy
+    assert finished.metrics["training"]["kept_epoch"] == best
+    assert finished.metrics["training"]["validation_accuracy"] == pytest.approx(kept)
+    held = split_indices(quick, small.train_labels)[1]
+    right = finished.predict(small.train_images[held]).argmax(1) == small.train_labels[held]
+    assert right.mean() == pytest.approx(kept)
+
+
+def test_early_stopping_waits_as_long_as_it_was_told(quick, tmp_path):
+    finished = train(quick.replace(early_stopping=2, epochs=50, learning_rate=0.01), folder=tmp_path)
+    assert len(finished.history) < 50
+    assert len(finished.history) - best_epoch(finished.history) == 2
+    assert stopped_early(finished.history, finished.recipe)
+
+
+def test_the_loss_falls_and_the_history_counts_every_image(run):
+    history = run.history
+    assert history[-1].train_loss < history[0].train_loss
+    assert history[-1].validation_accuracy > 0.8
+    assert 1600 * history[0].train_accuracy == pytest.approx(round(1600 * history[0].train_accuracy))
+
+
+def test_training_sees_what_preprocessing_shows(small):
+    from tenfold.preprocess import normalise
+
+    assert np.array_equal(to_float(torch.from_numpy(small.train_images)).numpy(), normalise(small.train_images))
+
+
+def test_without_validation_all_images_are_trained_on(quick, tmp_path):
+    finished = train(quick.replace(validation=0.0, keep="last", epochs=1), folder=tmp_path)
+    assert finished.metrics["training"]["train_images"] == 2000
+    assert finished.history[0].validation_loss is None
+
+
+def test_requests_that_cannot_be_met_leave_nothing_behind(quick, tmp_path):
+    for changes, words in (({"batch_size": 5000}, "larger than the 1600"), ({"device": "mps"}, "is not there")):
+        with pytest.raises(UsageError, match=words):
+            train(quick.replace(**changes), folder=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_global_settings_of_torch_are_given_back(run, quick, tmp_path):
+    torch.set_num_threads(2)
+    train(quick.replace(epochs=1), folder=tmp_path)
+    assert torch.get_num_threads() == 2
+    assert float(torch.tensor(1e-40) * 0.5) > 0  # denormals are numbers again
+    torch.set_num_threads(1)
+
+
+def test_tensorboard_gets_the_curves(quick, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    from tenfold.training.monitors import tensorboard
+
+    finished = train(quick, folder=tmp_path, monitors=[tensorboard])
+    events = EventAccumulator(str(finished.path / "tensorboard")).Reload()
+    losses = [event.value for event in events.Scalars("loss/validation")]
+    assert losses == pytest.approx([record.validation_loss for record in finished.history], rel=1e-6)
+
+
+def test_damaged_weights_are_told_apart(run, tmp_path, quick):
+    from tenfold.training.checkpoint import load_weights, save_weights
+
+    whole = (run.path / "model.safetensors").read_bytes()
+    for content in (b"", whole[:100], whole[:-1000], b"junk" * 100):
+        (tmp_path / "cut.safetensors").write_bytes(content)
+        with pytest.raises(CheckpointError, match="cut short or not"):
+            load_weights(tmp_path / "cut.safetensors", build_model(quick.model))
+    with pytest.raises(CheckpointError, match="missing"):
+        load_weights(tmp_path / "none.safetensors", build_model(quick.model))
+    save_weights(tmp_path / "other.safetensors", build_model(quick.replace(hidden=(128, 32)).model))
+    with pytest.raises(CheckpointError, match=r"shape \(32, 128\).*wants \(64, 128\)"):
+        load_weights(tmp_path / "other.safetensors", build_model(quick.model))
+    save_weights(tmp_path / "deep.safetensors", build_model(quick.replace(hidden=(128, 64, 32)).model))
+    with pytest.raises(CheckpointError, match="which the recipe's model has not"):
+        load_weights(tmp_path / "deep.safetensors", build_model(quick.model))
+
+
+def test_what_is_not_a_run_is_told_apart(tmp_path, run):
+    for path, words in ((tmp_path / "gone", "not a folder"), (tmp_path, "not a run")):
+        with pytest.raises(RunError, match=words):
+            Run.load(path)
+    (tmp_path / "recipe.toml").write_text("epoch = 3")
+    with pytest.raises(RunError, match="can't be read"):
+        Run.load(tmp_path)
+    (tmp_path / "recipe.toml").write_text(run.recipe.to_toml())
+    with pytest.raises(RunError, match="not finished"):
+        Run.load(tmp_path).predict(np.zeros((1, 28, 28), np.uint8))
+    (tmp_path / "model.onnx").write_bytes((run.path / "model.onnx").read_bytes()[:500])
+    with pytest.raises(RunError, match="can't be run"):
+        Run.load(tmp_path).predict(np.zeros((1, 28, 28), np.uint8))
+    (tmp_path / "metrics.json").write_text("{")
+    with pytest.raises(RunError, match=r"metrics\.json can't be read"):
+        _ = Run.load(tmp_path).metrics
+    (tmp_path / "events.jsonl").write_text("{}\n" + json.dumps({"event": "epoch"}) + "\n")
+    with pytest.raises(RunError, match="line 1"):
+        _ = Run.load(tmp_path).history
