@@ -1,6 +1,7 @@
 """What the tests share: a small data set of real digits, a quick recipe, and one trained run."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +53,11 @@ def run(quick: Recipe, tmp_path_factory: pytest.TempPathFactory):  # type: ignor
     return train(quick, folder=tmp_path_factory.mktemp("runs"))
 
 
-def missing_part(reason: str) -> None:
-    """Skips where a part of the machine is missing; in CI that is a failure, so that no test is lost unseen."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{reason}, and CI must have it")
-    pytest.skip(reason)
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's path. Without one a test is skipped; in CI that is a failure, so that no test is lost unseen."""
+    path = shutil.which("chromium")
+    if path is None:
+        reason = "Chromium is not installed (apt-get install chromium)"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    return str(path)

@@ -22,8 +22,9 @@ app = App(
     help="Reads handwritten digits, end to end: profile, preprocess, train, evaluate, predict.",
     version=lambda: metadata.version("tenfold"),
     help_epilogue="Begin with: tenfold walk",
+    suppress_keyboard_interrupt=False,
 )
-data_app = App(name="data", help="The data sets that Tenfold knows.")
+data_app = App(name="data", help="The data sets that Tenfold knows.", sort_key=2)
 app.command(data_app)
 
 _EVERYWHERE = Group("Everywhere", sort_key=99)
@@ -34,8 +35,10 @@ _EVERYWHERE = Group("Everywhere", sort_key=99)
 class Everywhere:
     """Flags that every command takes."""
 
-    json: Annotated[bool, Parameter(negative="", help="One JSON document on stdout; progress goes to stderr.")] = False
-    debug: Annotated[bool, Parameter(negative="", help="Show the traceback of an error.")] = False
+    json: Annotated[
+        bool, Parameter(negative="", show_default=False, help="One JSON document on stdout; progress goes to stderr.")
+    ] = False
+    debug: Annotated[bool, Parameter(negative="", show_default=False, help="Show the traceback of an error.")] = False
 
     def screen(self) -> "Screen":
         from tenfold.console import Screen
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
 else:
     RecipeFlags = Annotated[_RECIPE_FLAGS, Parameter(name="*", group=Group("Recipe", sort_key=50))]
 
+_RecipeName = Annotated[str, Parameter(help="A shipped recipe, or the path of a .toml file.")]
 _RunPath = Annotated[str, Parameter(help="The folder of a run, or latest.")]
 _DatasetName = Annotated[str, Parameter(help="A known data set, or the path of your own.")]
 _Everywhere = Annotated[Everywhere, Parameter()]
@@ -86,9 +90,10 @@ def _numbers(key: str, text: str) -> tuple[int, ...]:
         raise UsageError(f"--{key} is {text!r}; it takes whole numbers with commas, such as 128,64") from None
 
 
-@app.command
+@app.command(sort_key=1)
 def walk(
-    recipe: Annotated[str, Parameter(help="A shipped recipe, or the path of a .toml file.")] = "tutorial",
+    recipe: _RecipeName = "tutorial",
+    /,
     *,
     out: Annotated[Path, Parameter(help="The folder to make the run in.")] = Path("runs"),
     flags: RecipeFlags = _NO_FLAGS,
@@ -112,9 +117,10 @@ def walk(
     )
 
 
-@app.command
+@app.command(sort_key=3)
 def profile(
     dataset: _DatasetName = "mnist",
+    /,
     *,
     out: Annotated[Path | None, Parameter(help="A folder to draw the figures in.")] = None,
     everywhere: _Everywhere = _ALWAYS,
@@ -152,9 +158,10 @@ def profile(
     screen.result({**found.summary(), "figures": [str(path) for path in drawn]})
 
 
-@app.command
+@app.command(sort_key=4)
 def preprocess(
     dataset: _DatasetName = "mnist",
+    /,
     *,
     validation: Annotated[float, Parameter(help="Share of the training images kept for validation.")] = 0.2,
     seed: Annotated[int, Parameter(help="Seed of the split.")] = 0,
@@ -186,9 +193,10 @@ def preprocess(
     screen.result({"shapes": {name: list(a.shape) for name, a in arrays.items()}, "out": out and str(out)})
 
 
-@app.command
+@app.command(sort_key=5)
 def model(
-    recipe: Annotated[str, Parameter(help="A shipped recipe, or the path of a .toml file.")] = "tutorial",
+    recipe: _RecipeName = "tutorial",
+    /,
     *,
     flags: RecipeFlags = _NO_FLAGS,
     everywhere: _Everywhere = _ALWAYS,
@@ -223,13 +231,16 @@ def model(
     )
 
 
-@app.command
+@app.command(sort_key=6)
 def train(
-    recipe: Annotated[str, Parameter(help="A shipped recipe, or the path of a .toml file.")] = "tutorial",
+    recipe: _RecipeName = "tutorial",
+    /,
     *,
     out: Annotated[Path, Parameter(help="The folder to make the run in.")] = Path("runs"),
     resume: Annotated[str | None, Parameter(help="Take up a run that was stopped: its folder, or latest.")] = None,
-    tensorboard: Annotated[bool, Parameter(negative="", help="Write TensorBoard events into the run.")] = False,
+    tensorboard: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Write TensorBoard events into the run.")
+    ] = False,
     flags: RecipeFlags = _NO_FLAGS,
     everywhere: _Everywhere = _ALWAYS,
 ) -> None:
@@ -256,8 +267,8 @@ def train(
     screen.result({"run": str(run.path), **run.metrics})
 
 
-@app.command
-def evaluate(run: _RunPath = "latest", *, everywhere: _Everywhere = _ALWAYS) -> None:
+@app.command(sort_key=7)
+def evaluate(run: _RunPath = "latest", /, *, everywhere: _Everywhere = _ALWAYS) -> None:
     """Measure a run on the test set."""
     screen = everywhere.screen()
     from tenfold.runs.evaluate import evaluate as measure
@@ -282,12 +293,13 @@ def evaluate(run: _RunPath = "latest", *, everywhere: _Everywhere = _ALWAYS) -> 
     screen.result({"run": str(opened.path), **evaluation.summary()})
 
 
-@app.command
+@app.command(sort_key=8)
 def predict(
     run: _RunPath = "latest",
     images: Annotated[
-        tuple[Path, ...], Parameter(help="Image files of one digit each; none: random test images.")
+        tuple[Path, ...], Parameter(show_default=False, help="Image files of one digit each; none: random test images.")
     ] = (),
+    /,
     *,
     count: Annotated[int, Parameter(help="How many random test images.")] = 12,
     seed: Annotated[int, Parameter(help="Seed of the random choice.")] = 0,
@@ -319,8 +331,8 @@ def predict(
     screen.result({"run": str(opened.path), "predictions": [p.summary() for p in made]})
 
 
-@app.command
-def diagnose(run: _RunPath = "latest", *, everywhere: _Everywhere = _ALWAYS) -> None:
+@app.command(sort_key=9)
+def diagnose(run: _RunPath = "latest", /, *, everywhere: _Everywhere = _ALWAYS) -> None:
     """Name overfitting, poor convergence or low accuracy, and the flag to try."""
     screen = everywhere.screen()
     from tenfold.runs.diagnose import diagnose as look
@@ -337,8 +349,8 @@ def diagnose(run: _RunPath = "latest", *, everywhere: _Everywhere = _ALWAYS) -> 
     screen.result({"run": str(opened.path), "findings": [dataclasses.asdict(finding) for finding in findings]})
 
 
-@app.command
-def report(run: _RunPath = "latest", *, everywhere: _Everywhere = _ALWAYS) -> None:
+@app.command(sort_key=10)
+def report(run: _RunPath = "latest", /, *, everywhere: _Everywhere = _ALWAYS) -> None:
     """Write a run's report: one HTML page, and its figures as PNG."""
     screen = everywhere.screen()
     from tenfold.report.build import write_report
@@ -364,7 +376,7 @@ def list_data(*, everywhere: _Everywhere = _ALWAYS) -> None:
 
 
 @data_app.command
-def info(dataset: _DatasetName = "mnist", *, everywhere: _Everywhere = _ALWAYS) -> None:
+def info(dataset: _DatasetName = "mnist", /, *, everywhere: _Everywhere = _ALWAYS) -> None:
     """Tell all about a known data set: shape, licence, sources, digests."""
     screen = everywhere.screen()
     from tenfold.data import dataset_info
@@ -381,7 +393,7 @@ def info(dataset: _DatasetName = "mnist", *, everywhere: _Everywhere = _ALWAYS) 
 
 
 @data_app.command
-def fetch(dataset: _DatasetName, *, everywhere: _Everywhere = _ALWAYS) -> None:
+def fetch(dataset: _DatasetName, /, *, everywhere: _Everywhere = _ALWAYS) -> None:
     """Download a known data set, verify it, and keep it in the cache."""
     screen = everywhere.screen()
     from tenfold.data import load_dataset

@@ -59,7 +59,9 @@ def to_svg(draw: Draw, name: str) -> str:
     for part, colour in vars(_PAGE).items():
         svg = svg.replace(colour, f"var(--{part})")
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'<g id="[a-z]+_?\d*">', "<g>", svg)
+    # Matplotlib numbers its groups anew in each figure; on one page those names would clash, and nothing points at them.
+    pointed_at = set(re.findall(r"#([\w.-]+)", svg))
+    svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in pointed_at else "", svg)
     # Sized by the page: the width that it was drawn for is its largest.
     width = float(re.search(r'width="([\d.]+)pt"', svg)[1])  # type: ignore[index]
     svg = re.sub(r'<svg ([^>]*?)width="[\d.]+pt" ?', rf'<svg \1style="max-width:{width * 4 / 3:.0f}px" ', svg, count=1)

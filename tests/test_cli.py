@@ -1,0 +1,210 @@
+"""The command is what most people meet: it must answer at once, in words, and with the right exit code."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tenfold import cli
+from tenfold.runs.run import latest_run
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def tenfold(capsys):
+    """Runs a command in this process: exit code, stdout, stderr."""
+
+    def call(*words):
+        with pytest.raises(SystemExit) as stopped:
+            cli.main([str(word) for word in words])
+        told = capsys.readouterr()
+        return stopped.value.code, told.out, told.err
+
+    return call
+
+
+def test_every_step_runs_by_its_own_command(tenfold, quick, run, small_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipe = tmp_path / "quick.toml"
+    recipe.write_text(quick.to_toml())
+    for words, told in (
+        (["profile", small_file, "--out", "pictures"], "balance"),
+        (["preprocess", small_file, "--out", "ready.npz"], "1600 x 784"),
+        (["model"], "109,386"),
+        (["train", recipe], "training accuracy"),
+        (["evaluate"], "macro F1"),
+        (["predict", "latest", "--count", "5", "--out", "read.png"], "confidence"),
+        (["diagnose"], ""),
+        (["report", "latest"], "report.html"),
+        (["data", "list"], "kmnist"),
+        (["data", "info", "mnist"], "CC BY-SA"),
+    ):
+        code, out, err = tenfold(*words)
+        assert (code, err) == (0, ""), words
+        assert told in out, words
+    assert (tmp_path / "read.png").exists()
+    assert {path.stem for path in (tmp_path / "pictures").iterdir()} >= {"samples", "distribution", "mean-digits"}
+    made = latest_run()
+    files = {"recipe.toml", "environment.json", "events.jsonl", "metrics.json", "model.safetensors", "model.onnx",
+             "figures", "report.html"}  # fmt: skip
+    assert {path.name for path in made.iterdir()} == files
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["profile", "SET"], ["preprocess", "SET"], ["model"], ["evaluate", "RUN"], ["predict", "RUN"], ["diagnose", "RUN"],
+     ["data", "list"], ["data", "info"]],
+)  # fmt: skip
+def test_json_is_one_document_on_stdout(tenfold, run, small_file, words):
+    words = [str({"SET": small_file, "RUN": run.path}.get(word, word)) for word in words]
+    code, out, _ = tenfold(*words, "--json")
+    assert code == 0
+    assert json.loads(out)
+
+
+def test_walk_takes_every_step_and_leaves_a_report(tenfold, quick, tmp_path):
+    recipe = tmp_path / "quick.toml"
+    recipe.write_text(quick.to_toml())
+    code, out, err = tenfold("walk", recipe, "--out", tmp_path / "runs", "--json", "--epochs", "2")
+    document = json.loads(out)
+    assert code == 0
+    assert Path(document["report"]).stat().st_size > 100_000
+    assert len(Path(document["run"], "events.jsonl").read_text().splitlines()) == 2
+    assert 0.5 < document["test"]["accuracy"] < 1
+    steps = [line[0] for line in err.splitlines() if line[:1].isdigit()]
+    assert steps == list("1234567")
+
+
+def test_image_files_are_read(tenfold, run, small, tmp_path):
+    digits = [int(np.flatnonzero(small.test_labels == digit)[0]) for digit in (0, 1)]
+    paths = []
+    for digit, index in enumerate(digits):
+        paper = 255 - np.kron(small.test_images[index], np.ones((6, 6), np.uint8))
+        Image.fromarray(paper).save(tmp_path / f"{digit}.png")
+        paths.append(tmp_path / f"{digit}.png")
+    code, out, _ = tenfold("predict", run.path, *paths, "--json")
+    read = json.loads(out)["predictions"]
+    assert code == 0
+    assert [p["digit"] for p in read] == [0, 1]
+    assert all(abs(sum(p["probabilities"]) - 1) < 1e-5 for p in read)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["wlak"], 2, "walk"),
+        (["train", "--epoch", "3"], 2, "--epochs"),
+        (["train", "--epochs", "three"], 2, "three"),
+        (["train", "--epochs", "0"], 2, "must be >= 1"),
+        (["train", "--learning-rate", "-1"], 2, "must be > 0"),
+        (["train", "--activation", "rely"], 2, "did you mean 'relu'"),
+        (["train", "--hidden", "a,b"], 2, "128,64"),
+        (["train", "tutorail"], 2, "did you mean 'tutorial'"),
+        (["train", "--dataset", "minst"], 2, "did you mean 'mnist'"),
+        (["train", "--batch-size", "100000"], 2, "larger than the 48000"),
+        (["train", "--resume", "latest", "--epochs", "3"], 2, "--resume"),
+        (["train", "--dataset", "gone/set.csv"], 1, "gone/set.csv"),
+        (["evaluate"], 1, "no run"),
+        (["evaluate", "gone"], 1, "gone"),
+        (["predict", "RUN", "--count", "0"], 2, ">= 1"),
+        (["predict", "RUN", "gone.png"], 1, "gone.png"),
+        (["data", "info", "fashion"], 2, "did you mean 'fashion-mnist'"),
+        (["preprocess", "--validation", "1.5"], 2, "below 1"),
+        (["preprocess", "--writers", "gone.npy"], 1, "gone.npy"),
+        (["preprocess", "--out", "ready.csv"], 2, ".npz"),
+    ],
+)
+def test_wrong_words_get_one_line_and_leave_nothing(tenfold, run, tmp_path, monkeypatch, words, code, told):
+    monkeypatch.chdir(tmp_path)
+    found, _, err = tenfold(*(run.path if word == "RUN" else word for word in words))
+    assert found == code
+    assert told in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_debug_shows_the_traceback(capsys):
+    from tenfold.errors import RecipeError
+
+    with pytest.raises(RecipeError):
+        cli.main(["train", "tutorail", "--debug"])
+
+
+def test_a_missing_package_names_the_extra(tenfold, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "tenfold.runs.train", raising=False)
+    code, _, err = tenfold("train")
+    assert code == 1
+    assert "pip install 'tenfold[train]'" in err
+
+
+def test_ctrl_c_says_how_to_go_on(quick, tmp_path):
+    import signal
+
+    (tmp_path / "slow.toml").write_text(quick.replace(epochs=500).to_toml())
+    command = [sys.executable, "-m", "tenfold", "train", "slow.toml"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("runs/*/checkpoint.safetensors")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume latest" in err
+    assert "Traceback" not in err
+
+
+def in_a_fresh_process(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import tenfold",
+        "import tenfold; tenfold.load_dataset('mnist')",
+        "import tenfold; tenfold.Recipe.load('tutorial')",
+        "from tenfold.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
+        "import tenfold.runs.predict, tenfold.runs.inference",
+    ],
+)
+def test_light_paths_stay_light(code):
+    heavy = {"torch", "matplotlib", "sklearn", "onnx", "jinja2", "tensorboard"}
+    loaded = in_a_fresh_process(code + "\nimport sys; print('\\n' + ' '.join(sys.modules))").splitlines()[-1].split()
+    assert not heavy & set(loaded)
+
+
+def test_importing_tenfold_imports_nothing_but_python():
+    loaded = in_a_fresh_process("import tenfold, sys; print(' '.join(sys.modules))").split()
+    assert not {"numpy", "rich", "cyclopts", "PIL"} & set(loaded)
+
+
+def test_all_public_names_are_there_and_documented():
+    import tenfold
+
+    assert sorted(tenfold.__all__) == tenfold.__all__
+    for name in tenfold.__all__:
+        assert getattr(tenfold, name).__doc__, name
+    with pytest.raises(AttributeError):
+        _ = tenfold.nonsense
+
+
+def test_the_help_page_is_what_the_command_says():
+    done = subprocess.run([sys.executable, ROOT / "docs" / "build.py", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_broken_pipes_are_quiet(run):
+    command = f"{sys.executable} -m tenfold data info mnist | head -1"
+    done = subprocess.run(
+        command, shell=True, capture_output=True, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    )
+    assert done.stderr == ""
