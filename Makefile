@@ -16,7 +16,7 @@ help:
 	@echo "make walk   every step of an MNIST project, for real, with a report at the end"
 	@echo "make test   the tests"
 	@echo "make lint   format, style, types, layers"
-	@echo "make docs   write docs/help.md and run the notebook again"
+	@echo "make docs   write docs/help.md from --help"
 	@echo "make clean  remove .venv and caches (runs/ stays)"
 
 walk: $(VENV)/train.stamp

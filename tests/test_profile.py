@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tenfold.errors import UsageError
-from tenfold.preprocess import flatten, normalise, one_hot, preprocess, save
+from tenfold.preprocessing import flatten, normalise, one_hot, preprocess, save
 from tenfold.profile import profile
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tenfold.data import Dataset, load_dataset
     from tenfold.errors import TenfoldError
     from tenfold.evaluation.metrics import Evaluation
-    from tenfold.preprocess import preprocess
+    from tenfold.preprocessing import preprocess
     from tenfold.profile import Profile
     from tenfold.runs.diagnose import diagnose
     from tenfold.runs.evaluate import evaluate
@@ -48,7 +48,7 @@ _HOMES = {
     "diagnose": "runs.diagnose",
     "evaluate": "runs.evaluate",
     "load_dataset": "data",
-    "preprocess": "preprocess",
+    "preprocess": "preprocessing",
     "resume": "runs.train",
     "train": "runs.train",
 }

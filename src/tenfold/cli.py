@@ -175,8 +175,8 @@ def preprocess(
     screen = everywhere.screen()
     from tenfold.data import load_dataset
     from tenfold.data.writers import load_writers
-    from tenfold.preprocess import preprocess as prepare
-    from tenfold.preprocess import save
+    from tenfold.preprocessing import preprocess as prepare
+    from tenfold.preprocessing import save
 
     ready = prepare(load_dataset(dataset), validation, seed, None if writers is None else load_writers(writers))
     arrays = vars(ready)

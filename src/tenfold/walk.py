@@ -7,7 +7,7 @@ from pathlib import Path
 from tenfold.data import load_dataset
 from tenfold.evaluation.diagnose import Finding
 from tenfold.evaluation.metrics import Evaluation
-from tenfold.preprocess import preprocess
+from tenfold.preprocessing import preprocess
 from tenfold.profile import profile
 from tenfold.report.build import write_report
 from tenfold.runs.diagnose import diagnose

@@ -113,7 +113,8 @@ def _overfitting(history: Sequence[Epoch], train_accuracy: float, validation_acc
 
 def _too_short(history: Sequence[Epoch]) -> Finding | None:
     losses = [epoch.validation_loss if epoch.validation_loss is not None else epoch.train_loss for epoch in history]
-    if len(losses) < 2 or losses[-1] >= (1 - FALL) * losses[-2]:
+    # Two falls in a row: one alone may be chance.
+    if len(losses) < 3 or not (losses[-1] < (1 - FALL) * losses[-2] < losses[-2] < losses[-3]):
         return None
     fall = 1 - losses[-1] / losses[-2]
     return Finding(

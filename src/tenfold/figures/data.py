@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from tenfold.data import Dataset
 from tenfold.figures.theme import Theme, bare, figure, mosaic, show_ink
-from tenfold.preprocess import flatten, normalise, one_hot
+from tenfold.preprocessing import flatten, normalise, one_hot
 from tenfold.profile import Profile
 
 CLASSES = 10
@@ -85,7 +85,9 @@ def preprocessing(data: Dataset, theme: Theme, index: int = 0) -> Figure:
         show_ink(axes, image)
         axes.set_title(title, fontweight="normal")
         numbers = "\n".join(" ".join(form.format(value) for value in row) for row in values[window])
-        axes.set_xlabel(numbers.replace(" ", "\N{NO-BREAK SPACE}"), family="monospace", fontsize=7, linespacing=1.5, labelpad=4)
+        axes.set_xlabel(
+            numbers.replace(" ", "\N{NO-BREAK SPACE}"), family="monospace", fontsize=7, linespacing=1.5, labelpad=4
+        )
     flat = flatten(unit[None])[0]
     panels[2].fill_between(range(len(flat)), flat, color=theme.accent, linewidth=0)
     panels[2].set_title("flattened: 784 in a row", fontweight="normal")

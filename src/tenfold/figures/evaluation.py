@@ -46,7 +46,7 @@ def confusion(evaluation: Evaluation, names: tuple[str, ...], theme: Theme) -> F
 
 
 def class_scores(evaluation: Evaluation, names: tuple[str, ...], theme: Theme) -> Figure:
-    """Precision and recall of each class as dots, its F1 as a tick between them, over a cut axis that says so."""
+    """Precision and recall of each class as dots, its F1 as a tick between them; the axis begins at the lowest."""
     drawing = figure(2.9)
     axes = drawing.add_subplot()
     for digit, scores in enumerate(evaluation.classes):

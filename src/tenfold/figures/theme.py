@@ -59,7 +59,7 @@ def to_svg(draw: Draw, name: str) -> str:
     for part, colour in vars(_PAGE).items():
         svg = svg.replace(colour, f"var(--{part})")
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    # Matplotlib numbers its groups anew in each figure; on one page those names would clash, and nothing points at them.
+    # Matplotlib numbers its groups anew in each figure: on one page the names would clash, and none is pointed at.
     pointed_at = set(re.findall(r"#([\w.-]+)", svg))
     svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in pointed_at else "", svg)
     # Sized by the page: the width that it was drawn for is its largest.

@@ -28,10 +28,13 @@ def _curve(axes: Axes, history: list[EpochRecord], what: str, scale: float, them
             continue
         marker = "o" if len(epochs) < 16 else None
         axes.plot(epochs, [scale * value for value in values], color=colour, marker=marker, markersize=3.5)
+        other = getattr(history[-1], f"{'validation' if part == 'train' else 'train'}_{what}")
+        # The names stand at the curves' ends, the upper one raised and the lower one lowered, so that they never meet.
+        raised = 4 if other is not None and values[-1] >= other else -4
         axes.annotate(
-            part if part == "validation" else "training",
+            "training" if part == "train" else part,
             (epochs[-1], scale * values[-1]),
-            xytext=(6, 0),
+            xytext=(6, raised),
             textcoords="offset points",
             va="center",
             color=colour,

@@ -15,7 +15,7 @@ from tenfold.figures.theme import Draw, to_png, to_svg
 from tenfold.figures.training import curves
 from tenfold.models.config import MLPConfig
 from tenfold.models.describe import Layer
-from tenfold.preprocess import preprocess
+from tenfold.preprocessing import preprocess
 from tenfold.report.blocks import Code, Figure, Step, Table, Text
 from tenfold.report.facts import Facts
 

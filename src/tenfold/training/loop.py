@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tenfold.errors import TrainingError
-from tenfold.training.optimizers import decay_weights, make_optimizer
+from tenfold.training.optimizers import decay_weights, decayed, make_optimizer
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord, Progress
 
@@ -83,11 +83,9 @@ class Trainer:
         torch.manual_seed(int(np.random.SeedSequence([config.seed, epoch]).generate_state(1)[0]))
         order = torch.randperm(len(train)).to(device)
         labels = train.labels[order]
-        batches = list(
-            zip(
-                torch.split(train.images[order], config.batch_size), torch.split(labels, config.batch_size), strict=True
-            )
-        )
+        # A row of 784 bytes is gathered in one copy; indexing [N,28,28] goes byte by byte, at less than half the speed.
+        images = train.images.flatten(1).index_select(0, order).view_as(train.images)
+        batches = list(zip(torch.split(images, config.batch_size), torch.split(labels, config.batch_size), strict=True))
         losses = torch.zeros(len(batches), device=device)
         predicted: list[Tensor] = []
         self.model.train()
@@ -116,14 +114,14 @@ class Trainer:
         logits = self.model(to_float(images))
         loss = functional.cross_entropy(logits, labels)
         self._penalised(loss).backward()  # type: ignore[no-untyped-call]
-        decay_weights(self.optimizer, self.recipe.training)
+        decay_weights(self.model, self.recipe.training)
         self.optimizer.step()
         return loss.detach(), logits.detach().argmax(1)
 
     def _penalised(self, loss: Tensor) -> Tensor:
         if not self.recipe.training.l1:
             return loss
-        return loss + self.recipe.training.l1 * sum(p.abs().sum() for p in self.model.parameters() if p.ndim > 1)
+        return loss + self.recipe.training.l1 * sum(weight.abs().sum() for weight in decayed(self.model))
 
 
 def to_float(images: Tensor) -> Tensor:

@@ -123,7 +123,7 @@ class Recipe:
         )
 
     def replace(self, **changes: Any) -> "Recipe":
-        """The same recipe with some fields changed, by the names that the flags have.
+        """The same recipe with some fields changed, by the names that the flags have; its description says so.
 
         `replace(epochs=3, hidden=(256,))`. Raises `RecipeError` for a field that this recipe doesn't have, naming
         the nearest, or a value out of range.
@@ -139,6 +139,10 @@ class Recipe:
         for key, value in changes.items():
             if key not in homes:
                 raise RecipeError(f"recipe {self.name} has no field {key!r}{nearest(key, homes)}")
+            if key not in ("seed", "dataset") and document[homes[key]].get(key) != value:
+                document["description"] += (
+                    f"{',' if _CHANGED in document['description'] else _CHANGED} {key} = {_toml(value)}"
+                )
             document[homes[key]][key] = value
         return self._from_document(document, self.name)
 
@@ -159,6 +163,7 @@ class Recipe:
 
 
 _SECTIONS: dict[str, type[Any]] = {"data": DataConfig, "training": TrainingConfig, "engine": EngineConfig}
+_CHANGED = "; but"
 _KINDS = {str: "text", dict: "section"}
 
 
