@@ -1,0 +1,46 @@
+"""What the documents tell people to type must work as it stands there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.slow
+def test_the_readmes_python_runs(tmp_path):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        assert float(done.stdout) > 0.96
+
+
+def test_every_command_in_the_readme_exists():
+    known = (ROOT / "docs" / "help.md").read_text()
+    typed = re.findall(r"^\$ tenfold (\w+)(.*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert len(typed) >= 9
+    for command, rest in typed:
+        assert f"## `tenfold {command}`" in known
+        for flag in re.findall(r"--[\w-]+", rest.split("#")[0]):
+            assert flag in known, flag
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_from_top_to_bottom(tmp_path):
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(ROOT / "docs" / "tutorial.ipynb", as_version=4)
+    assert all(not cell.get("outputs") for cell in notebook.cells), "store the notebook without outputs"
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    told = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in told) >= 8
+    assert not [output for output in told if output.get("name") == "stderr"]
+    assert not list(tmp_path.iterdir())
