@@ -1,0 +1,71 @@
+"""Reading single images with a run's model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.ink.image_file import opened
+from tenfold.ink.normalize import normalize
+from tenfold.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One image read. source: a file, or `test 123`. pixels: uint8[28,28], what the model saw. probabilities:
+    float32[10]. label: the truth, where it is known."""
+
+    source: str
+    pixels: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+    label: int | None = None
+
+    @property
+    def digit(self) -> int:
+        """The most probable class, 0 to 9."""
+        return int(self.probabilities.argmax())
+
+    @property
+    def confidence(self) -> float:
+        """Its probability, 0 to 1."""
+        return float(self.probabilities.max())
+
+    def summary(self) -> dict[str, Any]:
+        """All of it but the pixels, as JSON takes it."""
+        return {
+            "image": self.source,
+            "digit": self.digit,
+            "confidence": self.confidence,
+            "probabilities": self.probabilities.tolist(),
+            "label": self.label,
+        }
+
+
+def predict_files(run: Run, paths: Sequence[Path]) -> list[Prediction]:
+    """Reads image files of one digit each, brought to MNIST's form first. Raises `FormatError` for one that is none."""
+    pixels = np.stack([_pixels(path) for path in paths])
+    rows = run.predict(pixels)
+    return [Prediction(str(path), *pair) for path, *pair in zip(paths, pixels, rows, strict=True)]
+
+
+def _pixels(path: Path) -> NDArray[np.uint8]:
+    with opened(path) as image:
+        return normalize(image)
+
+
+def predict_random(run: Run, count: int, seed: int) -> list[Prediction]:
+    """Reads `count` test images, drawn at random by `seed`."""
+    data = run.dataset
+    chosen = random_test_images(run, count, seed)
+    pixels = data.test_images[chosen]
+    rows = zip(chosen, pixels, run.predict(pixels), data.test_labels[chosen], strict=True)
+    return [Prediction(f"test {index}", image, row, int(label)) for index, image, row, label in rows]
+
+
+def random_test_images(run: Run, count: int, seed: int) -> NDArray[np.int64]:
+    """`count` different indices of test images, the same for the same seed; all of them when there are fewer."""
+    total = len(run.dataset.test_labels)
+    return np.random.default_rng(seed).choice(total, min(count, total), replace=False)

@@ -1,0 +1,120 @@
+"""Run: the folder that a training leaves, read back."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold import atomic
+from tenfold.data import Dataset, load_dataset
+from tenfold.errors import RecipeError, RunError
+from tenfold.training.recipe import Recipe
+from tenfold.training.records import EpochRecord, read_history
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder: `recipe.toml`, `environment.json`, `events.jsonl`, `metrics.json`, `model.safetensors`, `model.onnx`.
+
+    path: the folder. recipe: as resolved when the run began.
+    """
+
+    path: Path
+    recipe: Recipe
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Run":
+        """Opens a run folder; `latest` means the newest in `runs/`. Raises `RunError` when it is not one."""
+        folder = latest_run() if str(path) == "latest" else Path(path)
+        recipe_file = folder / "recipe.toml"
+        if not folder.is_dir():
+            raise RunError(f"{folder} is not a folder; a run is one, such as runs/2026-01-31-120000-tutorial")
+        if not recipe_file.is_file():
+            raise RunError(f"{folder} is not a run: it has no recipe.toml (tenfold train makes runs)")
+        try:
+            text = recipe_file.read_text(encoding="utf-8")
+            return cls(folder, Recipe.from_toml(text, name=folder.name))
+        except (OSError, UnicodeDecodeError, RecipeError) as error:
+            raise RunError(f"{recipe_file} can't be read: {error}") from error
+
+    @property
+    def finished(self) -> bool:
+        """Whether training came to its end."""
+        return (self.path / "model.safetensors").exists()
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The data set that the recipe names."""
+        return load_dataset(self.recipe.data.dataset)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the ten outputs stand for; known without the data set at hand."""
+        return tuple(self.metrics["training"]["class_names"])
+
+    @property
+    def history(self) -> list[EpochRecord]:
+        """The epochs trained, in order."""
+        return read_history(self.path / "events.jsonl")
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What was measured: `training` by `train`, `test` by `evaluate`. Empty before either."""
+        file = self.path / "metrics.json"
+        try:
+            document = json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise RunError(f"{file} can't be read: {error}") from error
+        if not isinstance(document, dict):
+            raise RunError(f"{file} holds no metrics: it is not a JSON object")
+        return document
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """The machine and versions that the run was made with."""
+        file = self.path / "environment.json"
+        try:
+            document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{file} can't be read: {error}") from error
+        return document
+
+    def add_metrics(self, **sections: Any) -> None:
+        """Puts sections into `metrics.json`, in place of any of the same names."""
+        atomic.write_json(self.path / "metrics.json", {**self.metrics, **sections})
+
+    def model(self) -> "nn.Module":
+        """The trained model, in evaluation mode. Raises `CheckpointError` when the weights don't fit the recipe."""
+        from tenfold.models import build_model
+        from tenfold.training.checkpoint import load_weights
+
+        model = build_model(self.recipe.model)
+        load_weights(self.path / "model.safetensors", model)
+        return model.eval()
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """images: uint8[N,28,28], 0 paper to 255 ink -> probabilities float32[N,10].
+
+        Runs the exported `model.onnx`, which agrees with the weights within 1e-4, so it needs no PyTorch.
+        Raises `RunError` when that file is missing or damaged.
+        """
+        from tenfold.runs.inference import predict
+
+        return predict(self.path / "model.onnx", images)
+
+
+def latest_run(folder: Path = Path("runs")) -> Path:
+    """The run in `folder` that was begun last. Raises `RunError` when there is none."""
+    runs = [file.parent for file in folder.glob("*/recipe.toml")]
+    if not runs:
+        raise RunError(f"there is no run in {folder.absolute()} yet: tenfold train tutorial makes one")
+    return max(runs, key=lambda path: (path.stat().st_ctime if not path.name[:1].isdigit() else 0, path.name))
