@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder: `recipe.toml`, `environment.json`, `events.jsonl`, `metrics.json`, `model.safetensors`, `model.onnx`.
+    """A run folder, with `recipe.toml`, `events.jsonl`, `metrics.json`, `model.safetensors`, `model.onnx` and more.
 
     path: the folder. recipe: as resolved when the run began.
     """

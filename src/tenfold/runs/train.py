@@ -192,7 +192,9 @@ def torch_device(name: str) -> torch.device:
     if name == "auto":
         name = next(kind for kind, is_there in there.items() if is_there)
     if not there[name]:
-        raise UsageError(f"--device {name} is not there; this machine has {', '.join(k for k, v in there.items() if v)}")
+        raise UsageError(
+            f"--device {name} is not there; this machine has {', '.join(k for k, v in there.items() if v)}"
+        )
     return torch.device(name)
 
 
@@ -226,4 +228,3 @@ def _new_run(recipe: Recipe, folder: Path) -> Run:
         atomic.write_text(path / "recipe.toml", recipe.to_toml())
         return Run(path, recipe)
     raise RunError(f"{folder} has a thousand runs of this second already")
-
