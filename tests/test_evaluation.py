@@ -131,6 +131,16 @@ def test_runs_made_to_have_a_fault_are_found_out(quick, tmp_path, changes, fault
     assert fault in [finding.fault for finding in diagnose_run(finished)]
 
 
+@pytest.mark.slow
+def test_a_real_run_that_is_healthy_gets_no_finding(tmp_path):
+    from tenfold.runs.diagnose import diagnose as diagnose_run
+    from tenfold.runs.train import train
+    from tenfold.training.recipe import Recipe
+
+    finished = train(Recipe.load("tutorial").replace(dropout=0.2, epochs=8), folder=tmp_path)
+    assert diagnose_run(finished) == []
+
+
 def test_the_flags_that_are_advised_exist(quick):
     from tenfold.training.recipe import recipe_fields
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
@@ -303,7 +304,9 @@ def predict(
     *,
     count: Annotated[int, Parameter(help="How many random test images.")] = 12,
     seed: Annotated[int, Parameter(help="Seed of the random choice.")] = 0,
-    out: Annotated[Path | None, Parameter(help="A .png to draw the predictions in.")] = None,
+    out: Annotated[
+        Path | None, Parameter(help="A .png to draw the predictions in; random ones go to the run's figures.")
+    ] = None,
     everywhere: _Everywhere = _ALWAYS,
 ) -> None:
     """Read image files, or random test images, with a run's model."""
@@ -323,6 +326,8 @@ def predict(
             for p in made
         ],
     )
+    if out is None and not images and find_spec("matplotlib"):
+        out = opened.path / "figures" / "predictions.png"
     if out is not None:
         from tenfold.report.pictures import draw_predictions
 
