@@ -7,7 +7,7 @@ Prints a table and writes `walk.json`. Run it on a quiet machine; each seed's fi
 
 import argparse
 import json
-import resource
+import os
 import shutil
 import statistics
 import subprocess
@@ -42,10 +42,11 @@ def main() -> None:
 def one_seed(folder: Path, seed: int) -> dict[str, float]:
     """The whole walk with one seed, as a user runs it."""
     started = time.perf_counter()
-    done = run([*TENFOLD, "walk", "--seed", str(seed), "--out", str(folder), "--json"])
+    command = [*TENFOLD, "walk", "--seed", str(seed), "--out", str(folder), "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    document = json.loads(process.stdout.read())
+    peak_kb = os.wait4(process.pid, 0)[2].ru_maxrss
     seconds = time.perf_counter() - started
-    document = json.loads(done)
-    peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # of the largest child so far
     return {
         "seed": seed,
         "train_accuracy": document["training"]["train_accuracy"],

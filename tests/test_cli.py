@@ -79,7 +79,7 @@ def test_walk_takes_every_step_and_leaves_a_report(tenfold, quick, tmp_path):
     assert len(Path(document["run"], "events.jsonl").read_text().splitlines()) == 2
     assert 0.5 < document["test"]["accuracy"] < 1
     steps = [line[0] for line in err.splitlines() if line[:1].isdigit()]
-    assert steps == list("1234567")
+    assert steps == list("12345678")
 
 
 def test_image_files_are_read(tenfold, run, small, tmp_path):
@@ -117,6 +117,11 @@ def test_image_files_are_read(tenfold, run, small, tmp_path):
         (["predict", "RUN", "gone.png"], 1, "gone.png"),
         (["data", "info", "fashion"], 2, "did you mean 'fashion-mnist'"),
         (["preprocess", "--validation", "1.5"], 2, "below 1"),
+        (["predict", "RUN", "--seed", "-1"], 2, ">= 0"),
+        (["train", "--seed", "99999999999999999999999"], 2, "must be >= 0 and <="),
+        (["train", "--threads", "1000000"], 2, "must be >= 1 and <= 1024"),
+        (["model", "--hidden", "100000000,100000000"], 2, "<= 65536"),
+        (["train", "tutorail", "--resume", "latest"], 2, "--resume"),
         (["preprocess", "--writers", "gone.npy"], 1, "gone.npy"),
         (["preprocess", "--out", "ready.csv"], 2, ".npz"),
     ],
@@ -129,6 +134,55 @@ def test_wrong_words_get_one_line_and_leave_nothing(tenfold, run, tmp_path, monk
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_training_in_a_terminal_shows_a_bar(quick, tmp_path):
+    """Most people have a terminal, and tests have none: this one makes one."""
+    import pty
+
+    (tmp_path / "quick.toml").write_text(quick.to_toml())
+    shown, terminal = pty.openpty()
+    command = [sys.executable, "-m", "tenfold", "walk", "quick.toml", "--epochs", "20"]
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
+    with subprocess.Popen(command, cwd=tmp_path, stdout=terminal, stderr=terminal, env=environment) as process:
+        os.close(terminal)
+        told = b""
+        while True:
+            try:
+                told += os.read(shown, 65536)
+            except OSError:  # the terminal is closed when the command has ended
+                break
+    assert process.returncode == 0, told.decode()
+    assert b"images/s" in told
+    assert b"of 20" in told
+    assert b"The report:" in told
+
+
+@pytest.mark.parametrize("words", [["train", "--epochs", "1"], ["report", "RUN"], ["walk", "--epochs", "1"]])
+def test_json_stays_pure_where_there_is_progress(tenfold, quick, run, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "quick.toml").write_text(quick.to_toml())
+    words = [words[0], *(["quick.toml"] if words[0] != "report" else []), *words[1:], "--json"]
+    code, out, _ = tenfold(*(run.path if word == "RUN" else word for word in words))
+    assert code == 0
+    assert json.loads(out)
+
+
+def test_what_nobody_thought_of_is_one_line_too(tenfold, monkeypatch):
+    monkeypatch.setattr("tenfold.profile.profile", lambda data: 1 / 0)
+    code, _, err = tenfold("profile")
+    assert code == 1
+    assert err == "error: ZeroDivisionError: division by zero (unexpected; --debug shows where)\n"
+
+
+def test_a_terminal_without_the_letters_gets_codes(small_file, tmp_path):
+    odd = tmp_path / "d\u00e4 ta [red]:cat:.npz"
+    odd.write_bytes(Path(small_file).read_bytes())
+    environment = {**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "tenfold", "profile", str(odd)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ta [red]:cat:" in done.stdout
 
 
 def test_debug_shows_the_traceback(capsys):
@@ -158,7 +212,7 @@ def test_ctrl_c_says_how_to_go_on(quick, tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "--resume latest" in err
+    assert f"--resume {latest_run(tmp_path / 'runs').relative_to(tmp_path)}" in err
     assert "Traceback" not in err
 
 
@@ -185,6 +239,22 @@ def test_light_paths_stay_light(code):
 def test_importing_tenfold_imports_nothing_but_python():
     loaded = in_a_fresh_process("import tenfold, sys; print(' '.join(sys.modules))").split()
     assert not {"numpy", "rich", "cyclopts", "PIL"} & set(loaded)
+
+
+def test_help_is_read_without_numpy():
+    loaded = (
+        in_a_fresh_process(
+            "from tenfold.cli import main\nimport sys\ntry: main(['train', '--help'])\n"
+            "except SystemExit: print('\\n' + ' '.join(sys.modules))"
+        )
+        .splitlines()[-1]
+        .split()
+    )
+    assert "numpy" not in loaded
+    from tenfold import models
+    from tenfold.data import dataset
+
+    assert (models.SIDE, models.CLASSES) == (dataset.SIDE, dataset.CLASSES)
 
 
 def test_all_public_names_are_there_and_documented():

@@ -22,6 +22,25 @@ def test_the_readmes_python_runs(tmp_path):
         assert float(done.stdout) > 0.96
 
 
+@pytest.mark.slow
+def test_the_readmes_commands_run_as_they_stand_there(tmp_path):
+    from PIL import Image, ImageDraw
+
+    photo = Image.new("L", (200, 200), 255)
+    ImageDraw.Draw(photo).line([(60, 50), (140, 50), (90, 160)], fill=0, width=16)
+    photo.save(tmp_path / "photo.png")
+    typed = re.findall(r"^\$ (tenfold .*?)(?:  +#.*)?$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    for command in typed:
+        done = subprocess.run(
+            [sys.executable, "-m", *command.split()], cwd=tmp_path, capture_output=True, text=True, timeout=300
+        )
+        if "--resume" in command:  # The run before it is finished.
+            assert "nothing to resume" in done.stderr
+        else:
+            assert (done.returncode, done.stderr) == (0, ""), command
+    assert (tmp_path / "mnist.npz").exists()
+
+
 def test_every_command_in_the_readme_exists():
     known = (ROOT / "docs" / "help.md").read_text()
     typed = re.findall(r"^\$ tenfold (\w+)(.*)$", (ROOT / "README.md").read_text(), re.MULTILINE)

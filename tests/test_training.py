@@ -17,6 +17,7 @@ from tenfold.models import build_model
 from tenfold.runs.run import Run, latest_run
 from tenfold.runs.train import best_epoch, resume, split_indices, stopped_early, train
 from tenfold.training.loop import to_float
+from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord, read_history, to_line
 
 
@@ -121,13 +122,116 @@ def test_a_learning_rate_that_explodes_is_told(quick, tmp_path):
         train(quick.replace(learning_rate=1e30, optimizer="sgd"), folder=tmp_path)
 
 
+def test_weights_that_outgrow_float32_between_two_looks_are_told(quick, tmp_path):
+    for changes in ({"batch_size": 1600, "learning_rate": 1e18}, {"batch_size": 2000, "learning_rate": 1e38,
+                    "validation": 0.0, "keep": "last", "epochs": 1}):  # fmt: skip
+        with pytest.raises(TrainingError, match="diverged"):
+            train(quick.replace(**changes), folder=tmp_path)
+
+
+def test_a_batch_of_one_and_batch_norm_are_refused(quick, tmp_path):
+    for size in (1, 1599):
+        with pytest.raises(UsageError, match="batch of one"):
+            train(quick.replace(batch_norm=True, batch_size=size), folder=tmp_path)
+
+
+def test_a_run_knows_the_data_that_it_was_trained_on(quick, small, small_file, tmp_path, monkeypatch):
+    """Figures on other data of the same name would be worse than none."""
+    import shutil
+
+    from tenfold.runs.evaluate import evaluate
+
+    (tmp_path / "here").mkdir()
+    shutil.copy(small_file, tmp_path / "here" / "mine.npz")
+    monkeypatch.chdir(tmp_path / "here")
+    made = train(quick.replace(dataset="mine.npz", epochs=1), folder=tmp_path / "runs")
+    monkeypatch.chdir(tmp_path)
+    assert evaluate(Run.load(made.path)).images == 500
+    np.savez("here/mine.npz", x_train=small.train_images, y_train=small.train_labels,
+             x_test=255 - small.test_images, y_test=small.test_labels)  # fmt: skip
+    with pytest.raises(RunError, match="other data"):
+        evaluate(Run.load(made.path))
+    in_memory = train(Recipe.load("tutorial").replace(epochs=1), small, folder=tmp_path / "runs")
+    assert evaluate(in_memory).images == 500  # and not MNIST's 10,000
+    with pytest.raises(RunError, match="other data"):
+        evaluate(Run.load(in_memory.path))
+
+
+def test_two_processes_do_not_train_one_run(quick, tmp_path):
+    import fcntl
+
+    with pytest.raises(StopHere):
+        train(quick, folder=tmp_path, watch=stop_after(1))
+    path = latest_run(tmp_path)
+    with (path / "recipe.toml").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(RunError, match="another process"):
+            resume(path)
+    assert len(resume(path).history) == 3
+
+
+def test_checkpoints_of_another_shape_are_refused(quick, tmp_path):
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    with pytest.raises(StopHere):
+        train(quick, folder=tmp_path, watch=stop_after(2))
+    path = latest_run(tmp_path)
+    file = path / "checkpoint.safetensors"
+    whole = file.read_bytes()
+    tensors = load_file(file)
+    with safe_open(file, framework="pt") as opened:
+        header = opened.metadata()
+    for key, value in (("optimizer.0.exp_avg", tensors["optimizer.0.exp_avg"][:3].clone()),
+                       ("optimizer.3.exp_avg", None),
+                       ("best.1.weight", tensors["best.1.weight"][:3].clone())):  # fmt: skip
+        damaged = {
+            name: tensor for name, tensor in tensors.items() if name != key and (value is not None or ".3." not in name)
+        }
+        save_file(damaged | ({key: value} if value is not None else {}), file, header)
+        with pytest.raises(CheckpointError):
+            resume(path)
+    file.write_bytes(whole)
+    (path / "events.jsonl").write_text("")
+    with pytest.raises(RunError, match="lacks some of the 2 epochs"):
+        resume(path)
+
+
+def test_a_run_that_was_tampered_with_is_told_apart(run, tmp_path):
+    import shutil
+
+    from tenfold.report.build import write_report
+    from tenfold.runs.diagnose import diagnose
+
+    for name, content in (("metrics.json", '{"training": {}}'), ("metrics.json", "[]"), ("environment.json", "{}"),
+                          ("environment.json", "[]"), ("events.jsonl", ""), ("metrics.json", None)):  # fmt: skip
+        copy = shutil.copytree(run.path, tmp_path / "copy")
+        if content is None:
+            (copy / name).unlink()
+        else:
+            (copy / name).write_text(content)
+        with pytest.raises(RunError, match=name):
+            write_report(Run.load(copy))
+        if name != "environment.json":
+            with pytest.raises(RunError, match=name):
+                diagnose(Run.load(copy))
+        shutil.rmtree(copy)
+
+
+def test_latest_is_the_run_that_was_begun_last(quick, tmp_path):
+    first = train(quick.replace(epochs=1), folder=tmp_path)
+    first.path.rename(tmp_path / "good")
+    second = train(quick.replace(epochs=1), folder=tmp_path)
+    assert latest_run(tmp_path) == second.path
+
+
 def test_keep_best_ends_with_the_epoch_that_validated_best(quick, tmp_path, small):
     finished = train(quick.replace(learning_rate=0.01, epochs=8), folder=tmp_path)
     best = best_epoch(finished.history)
     kept = finished.history[best - 1].validation_accuracy
     assert finished.metrics["training"]["kept_epoch"] == best
     assert finished.metrics["training"]["validation_accuracy"] == pytest.approx(kept)
-    held = split_indices(quick, small.train_labels)[1]
+    held = split_indices(quick, small)[1]
     right = finished.predict(small.train_images[held]).argmax(1) == small.train_labels[held]
     assert right.mean() == pytest.approx(kept)
 
@@ -150,6 +254,22 @@ def test_training_sees_what_preprocessing_shows(small):
     from tenfold.preprocessing import normalise
 
     assert np.array_equal(to_float(torch.from_numpy(small.train_images)).numpy(), normalise(small.train_images))
+
+
+def test_validation_by_writer_has_no_writer_who_is_trained_on(quick, small, tmp_path):
+    import dataclasses
+
+    writers = np.arange(2000) // 40
+    np.save(tmp_path / "writers.npy", writers)
+    for recipe, data in (
+        (quick.replace(writers=str(tmp_path / "writers.npy")), small),
+        (quick.replace(writers="known"), dataclasses.replace(small, train_writers=writers)),
+    ):
+        trained, held = split_indices(recipe, data)
+        assert len(held) == 400
+        assert not set(writers[trained]) & set(writers[held])
+    with pytest.raises(UsageError, match="none for 2000"):
+        train(quick.replace(writers="known"), folder=tmp_path)
 
 
 def test_without_validation_all_images_are_trained_on(quick, tmp_path):

@@ -1,6 +1,8 @@
 """The command `tenfold`: parse, call, print. Heavy packages are imported by the command that needs them, not before."""
 
 import dataclasses
+import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -73,6 +75,8 @@ _RunPath = Annotated[str, Parameter(help="The folder of a run, or latest.")]
 _DatasetName = Annotated[str, Parameter(help="A known data set, or the path of your own.")]
 _Everywhere = Annotated[Everywhere, Parameter()]
 _ALWAYS = Everywhere()
+# More predictions than this are drawn only when asked for: drawing takes a second a dozen.
+_DRAWN = 48
 _NO_FLAGS = _RECIPE_FLAGS()
 
 
@@ -247,8 +251,8 @@ def train(
 ) -> None:
     """Train a recipe. Each of its fields is a flag."""
     screen = everywhere.screen()
-    if resume is not None and flags != _NO_FLAGS:
-        raise UsageError("--resume goes on with the run's own recipe; leave out the recipe's flags")
+    if resume is not None and (flags != _NO_FLAGS or recipe != "tutorial"):
+        raise UsageError("--resume goes on with the run's own recipe; leave out the recipe and its flags")
     resolved = None if resume is not None else _resolve(recipe, flags)
     from tenfold.runs import train as runs
     from tenfold.training.monitors import tensorboard as tensorboard_monitor
@@ -259,7 +263,7 @@ def train(
             run = runs.resume(str(resume), watch=watch, monitors=monitors)
         else:
             run = runs.train(resolved, folder=out, watch=watch, monitors=monitors)
-    figures = run.metrics["training"]
+    figures = run.training
     screen.say(
         f"\n{run.path}: {figures['epochs']} epochs in {figures['seconds']:.1f} s, training accuracy "
         f"{100 * figures['train_accuracy']:.2f} %"
@@ -311,8 +315,8 @@ def predict(
 ) -> None:
     """Read image files, or random test images, with a run's model."""
     screen = everywhere.screen()
-    if not images and count < 1:
-        raise UsageError(f"--count is {count}; it must be >= 1")
+    if not images and (count < 1 or seed < 0):
+        raise UsageError(f"--count is {count} and --seed {seed}; they must be >= 1 and >= 0")
     from tenfold.runs.predict import predict_files, predict_random
     from tenfold.runs.run import Run
 
@@ -326,7 +330,7 @@ def predict(
             for p in made
         ],
     )
-    if out is None and not images and find_spec("matplotlib"):
+    if out is None and not images and count <= _DRAWN and os.access(opened.path, os.W_OK) and find_spec("matplotlib"):
         out = opened.path / "figures" / "predictions.png"
     if out is not None:
         from tenfold.report.pictures import draw_predictions
@@ -381,7 +385,9 @@ def list_data(*, everywhere: _Everywhere = _ALWAYS) -> None:
 
 
 @data_app.command
-def info(dataset: _DatasetName = "mnist", /, *, everywhere: _Everywhere = _ALWAYS) -> None:
+def info(
+    dataset: Annotated[str, Parameter(help="A known data set.")] = "mnist", /, *, everywhere: _Everywhere = _ALWAYS
+) -> None:
     """Tell all about a known data set: shape, licence, sources, digests."""
     screen = everywhere.screen()
     from tenfold.data import dataset_info
@@ -426,8 +432,12 @@ def main(tokens: Sequence[str] | None = None) -> None:
 
 
 def _run(command: Callable[[], Any], debug: bool) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # A terminal that lacks a letter gets its code, not a crash.
     try:
         command()
+        sys.stdout.flush()
     except (CycloptsError, TenfoldError) as error:
         if debug:
             raise
@@ -438,8 +448,13 @@ def _run(command: Callable[[], Any], debug: bool) -> int:
         return _fail(str(MissingDependencyError(error.name, "train")), 1)
     except BrokenPipeError:
         return 1
-    except KeyboardInterrupt:
-        return _fail("interrupted; a training goes on with: tenfold train --resume latest", 130)
+    except KeyboardInterrupt as interrupted:
+        return _fail("; ".join(filter(None, ["interrupted", str(interrupted)])), 130)
+    except Exception as error:
+        # What nobody thought of is one line too; its traceback is a flag away.
+        if debug:
+            raise
+        return _fail(f"{type(error).__name__}: {error} (unexpected; --debug shows where)", 1)
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from tenfold.training.records import EpochRecord, Progress
 
@@ -18,7 +19,7 @@ class Screen:
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
-        self._console = Console(stderr=as_json, highlight=False, soft_wrap=True)
+        self._console = Console(stderr=as_json, highlight=False, soft_wrap=True, emoji=False)
 
     def say(self, text: str = "", style: str | None = None) -> None:
         """One line."""
@@ -31,10 +32,19 @@ class Screen:
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
         """Rows under columns; a column whose name begins with `>` is set to the right."""
         table = Table(
-            title=title, box=None, pad_edge=False, title_justify="left", header_style="dim", title_style="bold"
+            title=Text(title) if title else None,
+            box=None,
+            pad_edge=False,
+            title_justify="left",
+            header_style="dim",
+            title_style="bold",
         )
         for column in columns:
-            table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left")
+            table.add_column(
+                column.lstrip(">"),
+                justify="right" if column.startswith(">") else "left",
+                no_wrap=column.startswith(">"),
+            )
         for row in rows:
             table.add_row(*(escape(str(cell)) for cell in row))
         self._console.print(table)
@@ -52,7 +62,7 @@ class Screen:
             yield lambda record: self._epoch(record) if isinstance(record, EpochRecord) else None
             return
         with _progress_bar(self._console) as bar:
-            task = bar.add_task("", total=None)
+            task = bar.add_task("", total=None, loss="", rate="", visible=False)
 
             def watch(record: Progress | EpochRecord) -> None:
                 if isinstance(record, EpochRecord):
@@ -60,6 +70,7 @@ class Screen:
                 else:
                     bar.update(
                         task,
+                        visible=not (record.epoch == record.epochs and record.step == record.steps),
                         description=f"epoch {record.epoch} of {record.epochs}",
                         total=record.epochs * record.steps,
                         completed=(record.epoch - 1) * record.steps + record.step,
@@ -126,11 +137,6 @@ def _progress_bar(console: Console) -> Any:
         refresh_per_second=10,
         expand=False,
     )
-
-
-def percent(share: float, digits: int = 2) -> str:
-    """`0.9791` -> `97.91 %`."""
-    return f"{100 * share:.{digits}f} %"
 
 
 def size(count: float) -> str:

@@ -4,6 +4,7 @@ Training does the same to each batch when it uses it (`training.loop.to_float`),
 a test holds the two equal.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,8 @@ from numpy.typing import NDArray
 
 from tenfold import atomic
 from tenfold.data import Dataset, stratified_split, writer_split
+from tenfold.data.dataset import CLASSES
 from tenfold.errors import UsageError
-
-CLASSES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ def normalise(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def flatten(images: NDArray[Any]) -> NDArray[Any]:
     """[N,28,28] -> [N,784], row after row."""
-    return images.reshape(len(images), -1)
+    return images.reshape(len(images), math.prod(images.shape[1:]))
 
 
 def one_hot(labels: NDArray[np.integer[Any]]) -> NDArray[np.float32]:

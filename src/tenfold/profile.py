@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data import Dataset
+from tenfold.data.dataset import CLASSES
 
-CLASSES = 10
 Images = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
 

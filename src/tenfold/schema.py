@@ -47,14 +47,9 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     return cls(**checked)
 
 
-def field_type(field: dataclasses.Field[Any]) -> Any:
-    """The type that a field was declared with; declarations are plain types, never strings."""
-    return field.type
-
-
 def _checked(field: dataclasses.Field[Any], value: Any, where: str) -> Any:
     name = f"{where}: {field.name}"
-    value = _typed(field_type(field), value, name)
+    value = _typed(field.type, value, name)
     if field.metadata["choices"] and value is not None and value not in field.metadata["choices"]:
         raise RecipeError(f"{name} is {value!r}{nearest(str(value), field.metadata['choices'])}")
     for item in value if isinstance(value, tuple) else (value,):

@@ -7,6 +7,8 @@ from pathlib import Path
 from tenfold.data import load_dataset
 from tenfold.evaluation.diagnose import Finding
 from tenfold.evaluation.metrics import Evaluation
+from tenfold.models import build_model
+from tenfold.models.describe import describe_model
 from tenfold.preprocessing import preprocess
 from tenfold.profile import profile
 from tenfold.report.build import write_report
@@ -50,28 +52,32 @@ def walk(recipe: Recipe, *, folder: str | Path = "runs", tell: Callable[[str], N
     )
     del ready  # Training makes its own, batch by batch, from the bytes.
 
-    tell(f"3  Train {recipe.description or recipe.name}")
+    tell("3  Choose a network")
+    layers = describe_model(build_model(recipe.model))
+    tell(f"   {recipe.description or recipe.name}: {sum(layer.parameters for layer in layers):,} parameters")
+
+    tell("4  Train it")
     run = train(recipe, data, folder=folder, watch=watch)
 
-    tell("4  Test it on images that it has never seen")
+    tell("5  Test it on images that it has never seen")
     evaluation = evaluate(run)
     tell(
         f"   {100 * evaluation.accuracy:.2f} % of {evaluation.images:,} read right, macro F1 "
         f"{100 * evaluation.macro_f1:.2f} %, {len(evaluation.mistakes)} mistakes"
     )
 
-    tell("5  Use it: twelve random test images")
+    tell("6  Use it: twelve random test images")
     read = predict_random(run, 12, recipe.training.seed)
     tell("   read " + " ".join(data.class_names[p.digit] for p in read))
     tell("   true " + " ".join(data.class_names[p.label or 0] for p in read))
 
-    tell("6  Diagnose")
+    tell("7  Diagnose")
     findings = diagnose(run)
     for finding in findings:
         tell(f"   {finding.fault}: {finding.evidence}; try {finding.remedies[0].flag}")
     if not findings:
         tell("   a healthy run")
 
-    tell("7  Write the report")
-    report = write_report(run, data, looked)
+    tell("8  Write the report")
+    report = write_report(run, looked, evaluation)
     return Walk(run, evaluation, findings, report)

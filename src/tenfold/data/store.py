@@ -52,6 +52,8 @@ def load_dataset(name_or_path: str | Path, *, on_progress: Progress | None = Non
         return _load_known(find_entry(name_or_path), on_progress)
     path = Path(name_or_path)
     if str(name_or_path).strip() and _exists(path):
+        if not (path.is_file() or path.is_dir()):
+            raise DataError(f"{path} is neither a file nor a folder")
         from tenfold.data.formats import read_source
 
         return read_source(path)

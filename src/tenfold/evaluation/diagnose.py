@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
-# Each limit was set on runs made to have one fault, and on healthy ones (tests/test_diagnose.py).
+# Each limit was set on runs made to have one fault, and on healthy ones (tests/test_evaluation.py).
 RISE = 0.15  # validation loss at the end, above its lowest: by this share, overfitting
 GAP = 0.01  # training accuracy above validation accuracy: by more than this, overfitting
 FALL = 0.05  # validation loss, fallen in the last epoch by more than this share: stopped too early

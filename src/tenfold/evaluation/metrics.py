@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
-CLASSES = 10
+from tenfold.data.dataset import CLASSES
+
 # The usual number of bins of the expected calibration error (Guo et al. 2017).
 CALIBRATION_BINS = 15
 

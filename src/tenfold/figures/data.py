@@ -4,11 +4,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tenfold.data import Dataset
+from tenfold.data.dataset import CLASSES
 from tenfold.figures.theme import Theme, bare, figure, mosaic, show_ink
 from tenfold.preprocessing import flatten, normalise, one_hot
 from tenfold.profile import Profile
-
-CLASSES = 10
 
 
 def samples(data: Dataset, theme: Theme, each: int = 12) -> Figure:

@@ -5,11 +5,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from tenfold.data.dataset import CLASSES
 from tenfold.evaluation.metrics import Evaluation, reliability
 from tenfold.figures.data import labelled_grid
 from tenfold.figures.theme import Theme, bare, figure, show_ink
-
-CLASSES = 10
 
 
 def confusion(evaluation: Evaluation, names: tuple[str, ...], theme: Theme) -> Figure:

@@ -105,11 +105,11 @@ def figure(height: float, width: float = WIDTH) -> Figure:
     return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.03))
 
 
-def show_ink(axes: Axes, pixels: NDArray[np.generic], peak: float = 255, interpolation: str = "none") -> None:
+def show_ink(axes: Axes, pixels: NDArray[np.generic], peak: float = 255) -> None:
     """Shows pixels [H,W], 0 paper to `peak` ink, as black ink on what lies below (the page inverts it when dark)."""
     picture = np.zeros((*pixels.shape, 4))
     picture[..., 3] = np.clip(pixels.astype(np.float64) / peak, 0, 1)
-    axes.imshow(picture, interpolation=interpolation)
+    axes.imshow(picture, interpolation="none")
     bare(axes)
 
 

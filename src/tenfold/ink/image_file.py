@@ -28,8 +28,8 @@ def opened(path: str | Path) -> Iterator[Image.Image]:
                 if image.width * image.height > MAX_PIXELS:
                     raise FormatError(f"{path} {_TOO_LARGE}")
                 yield image
-    except FormatError:
-        raise
+    except FormatError as error:
+        raise error if str(path) in str(error) else FormatError(f"{path}: {error}") from error
     except FileNotFoundError as error:
         raise FormatError(f"{path}: no such file") from error
     except Image.DecompressionBombError as error:

@@ -8,9 +8,9 @@ from tenfold.models.config import ARCHITECTURES, ModelConfig
 if TYPE_CHECKING:
     from torch import nn
 
-IMAGE_SIDE = 28
-PIXELS = IMAGE_SIDE * IMAGE_SIDE
-CLASSES = 10
+# The same as tenfold.data.dataset's, which would bring NumPy into `tenfold --help`; a test holds them equal.
+SIDE, CLASSES = 28, 10
+PIXELS = SIDE * SIDE
 
 
 def architecture_of(config: ModelConfig) -> str:

@@ -11,7 +11,7 @@ ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid")
 class MLPConfig:
     """A multilayer perceptron: see `tenfold.models.mlp`."""
 
-    hidden: tuple[int, ...] = option((128, 64), "units of each hidden layer, first to last", at_least=1)
+    hidden: tuple[int, ...] = option((128, 64), "units of each hidden layer, first to last", at_least=1, at_most=65536)
     activation: str = option("relu", "non-linearity between layers", choices=ACTIVATIONS)
     dropout: float = option(0.0, "share of units dropped while training", at_least=0, below=1)
     batch_norm: bool = option(False, "batch normalisation after each hidden layer")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tenfold.models import IMAGE_SIDE
+from tenfold.models import SIDE
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def describe_model(model: nn.Module) -> list[Layer]:
     training = model.training
     try:
         with torch.inference_mode():
-            model.eval()(torch.zeros(1, IMAGE_SIDE, IMAGE_SIDE))
+            model.eval()(torch.zeros(1, SIDE, SIDE))
     finally:
         model.train(training)
         for handle in handles:

@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 from tenfold import atomic
-from tenfold.data import Dataset
+from tenfold.evaluation.metrics import Evaluation
 from tenfold.models.describe import describe_model
 from tenfold.profile import Profile
 from tenfold.report import steps
@@ -15,12 +15,12 @@ from tenfold.report.facts import Facts, gather
 from tenfold.runs.run import Run
 
 
-def write_report(run: Run, data: Dataset | None = None, profile: Profile | None = None) -> Path:
+def write_report(run: Run, profile: Profile | None = None, evaluation: Evaluation | None = None) -> Path:
     """Writes `report.html` and `figures/*.png` into the run's folder, and returns the page's path.
 
-    data, profile: handed over by who has them already. Raises `RunError` for a run that is not finished.
+    profile, evaluation: handed over by who has them already. Raises `RunError` for a run that is not finished.
     """
-    facts = gather(run, data, profile)
+    facts = gather(run, profile, evaluation)
     show = steps.figure_maker(run.path / "figures")
     layers = describe_model(run.model())
     told = [

@@ -33,17 +33,17 @@ class Facts:
     picks: NDArray[np.int64]
 
 
-def gather(run: Run, data: Dataset | None = None, known_profile: Profile | None = None) -> Facts:
+def gather(run: Run, known_profile: Profile | None = None, evaluation: Evaluation | None = None) -> Facts:
     """Profiles, evaluates and diagnoses, where that is not handed over. Raises `RunError` for an unfinished run."""
     findings = diagnose(run)
-    data = data or run.dataset
+    data = run.dataset
     return Facts(
         run=run,
         data=data,
         profile=known_profile or profile(data),
         history=run.history,
-        training=run.metrics["training"],
-        evaluation=evaluate(run),
+        training=run.training,
+        evaluation=evaluation or evaluate(run),
         findings=findings,
         picks=random_test_images(run, PICKS, run.recipe.training.seed),
     )

@@ -13,9 +13,9 @@ from tenfold.figures import evaluation as evaluation_figures
 from tenfold.figures.network import network
 from tenfold.figures.theme import Draw, to_png, to_svg
 from tenfold.figures.training import curves
+from tenfold.models import CLASSES, PIXELS
 from tenfold.models.config import MLPConfig
 from tenfold.models.describe import Layer
-from tenfold.preprocessing import preprocess
 from tenfold.report.blocks import Code, Figure, Step, Table, Text
 from tenfold.report.facts import Facts
 
@@ -100,18 +100,16 @@ def profile_step(facts: Facts, show: Show) -> Step:
 
 def preprocess_step(facts: Facts, show: Show) -> Step:
     recipe = facts.run.recipe
-    ready = preprocess(facts.data, recipe.data.validation, recipe.data.split_seed)
-    parts = [
-        [name, f"{len(images):,}", " x ".join(map(str, images.shape[1:])), " x ".join(map(str, labels.shape[1:]))]
-        for name, images, labels in (
-            ("train", ready.train_images, ready.train_labels),
-            ("validation", ready.validation_images, ready.validation_labels),
-            ("test", ready.test_images, ready.test_labels),
-        )
-    ]
+    counts = {
+        "train": facts.training["train_images"],
+        "validation": facts.training["validation_images"],
+        "test": len(facts.data.test_labels),
+    }
+    parts = [[name, f"{count:,}", PIXELS, CLASSES] for name, count in counts.items()]
     share = 100 * recipe.data.validation
     flow = resources.files("tenfold").joinpath("report/flow.svg").read_text(encoding="utf-8")
-    split = f"{100 - share:.0f} % train · {share:.0f} % validation, each class in proportion"
+    how = "no writer in both" if recipe.data.writers else "each class in proportion"
+    split = f"{100 - share:.0f} % train · {share:.0f} % validation, {how}"
     return Step(
         "preprocess",
         "Prepare it",

@@ -11,7 +11,9 @@ def diagnose(run: Run) -> list[rules.Finding]:
     Looks at the training and validation figures only, never at the test set. Raises `RunError` for a run that is not
     finished.
     """
-    training = run.metrics.get("training")
-    if not run.finished or training is None:
-        raise RunError(f"{run.path} is not finished: tenfold train --resume {run.path}")
-    return rules.diagnose(run.history, training["train_accuracy"], training["validation_accuracy"])
+    training, history = run.training, run.history
+    if not history:
+        raise RunError(f"{run.path / 'events.jsonl'} holds no epoch: it was changed or cut short")
+    return rules.diagnose(
+        history, training["train_accuracy"], training["validation_accuracy"], training["classes_present"]
+    )

@@ -18,16 +18,22 @@ from tenfold.training.records import EpochRecord, read_history
 if TYPE_CHECKING:
     from torch import nn
 
+_TRAINING_KEYS = {
+    "train_accuracy", "validation_accuracy", "epochs", "kept_epoch", "seconds", "parameters", "model_bytes",
+    "onnx_difference", "class_names", "classes_present",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Run:
     """A run folder, with `recipe.toml`, `events.jsonl`, `metrics.json`, `model.safetensors`, `model.onnx` and more.
 
-    path: the folder. recipe: as resolved when the run began.
+    path: the folder. recipe: as resolved when the run began. data: what it was trained on, where that is in memory.
     """
 
     path: Path
     recipe: Recipe
+    data: Dataset | None = None
 
     @classmethod
     def load(cls, path: str | Path) -> "Run":
@@ -51,13 +57,33 @@ class Run:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The data set that the recipe names."""
-        return load_dataset(self.recipe.data.dataset)
+        """The data that the run was trained on. Raises `RunError` when what the recipe names is other data now."""
+        data = self.data or load_dataset(self.recipe.data.dataset)
+        self.check_data(data)
+        return data
+
+    def check_data(self, data: Dataset) -> None:
+        """Raises `RunError` unless `data` is what the run was begun with."""
+        if self.environment["data"] != data.digest:
+            raise RunError(
+                f"{self.path} was trained on other data than {data.name} is now: figures on it would mean nothing; "
+                "bring the data back, or hand it over from Python"
+            )
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """What the ten outputs stand for; known without the data set at hand."""
-        return tuple(self.metrics["training"]["class_names"])
+        return tuple(self.training["class_names"])
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """What was measured at the end of the training. Raises `RunError` for a run that is not finished."""
+        if not self.finished:
+            raise RunError(f"{self.path} is not finished: tenfold train --resume {self.path}")
+        figures = self.metrics.get("training")
+        if not isinstance(figures, dict) or not figures.keys() >= _TRAINING_KEYS:
+            raise RunError(f"{self.path / 'metrics.json'} lacks the training's figures: it was changed or cut short")
+        return figures
 
     @property
     def history(self) -> list[EpochRecord]:
@@ -83,9 +109,11 @@ class Run:
         """The machine and versions that the run was made with."""
         file = self.path / "environment.json"
         try:
-            document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            document = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise RunError(f"{file} can't be read: {error}") from error
+        if not isinstance(document, dict) or not {"command", "machine", "packages", "data"} <= document.keys():
+            raise RunError(f"{file} does not tell the environment: it was changed or cut short")
         return document
 
     def add_metrics(self, **sections: Any) -> None:
@@ -117,4 +145,5 @@ def latest_run(folder: Path = Path("runs")) -> Path:
     runs = [file.parent for file in folder.glob("*/recipe.toml")]
     if not runs:
         raise RunError(f"there is no run in {folder.absolute()} yet: tenfold train tutorial makes one")
-    return max(runs, key=lambda path: (path.stat().st_ctime if not path.name[:1].isdigit() else 0, path.name))
+    # Written when the run began and never since: right for renamed folders too.
+    return max(runs, key=lambda path: (path / "recipe.toml").stat().st_mtime_ns)

@@ -1,7 +1,9 @@
 """train: a recipe and a data set -> a finished run."""
 
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -10,10 +12,13 @@ import torch
 from torch import Tensor
 
 from tenfold import atomic
-from tenfold.data import Dataset, stratified_split
+from tenfold.data import Dataset, load_dataset, stratified_split, writer_split
+from tenfold.data.catalog import is_known
+from tenfold.data.writers import load_writers
 from tenfold.errors import RunError, TrainingError, UsageError
 from tenfold.export.onnx import export_onnx
 from tenfold.models import build_model
+from tenfold.models.config import MLPConfig
 from tenfold.runs.environment import describe_environment
 from tenfold.runs.run import Run
 from tenfold.training.checkpoint import clone_weights, load_checkpoint, save_checkpoint, save_weights
@@ -43,9 +48,9 @@ def train(
     Raises `TrainingError` at a loss that is not finite, with the last good epoch kept; `UsageError` for a batch
     larger than the data or a device that is not there; `StorageError` when a file can't be written.
     """
-    data = data or _named_data(recipe)
+    data = data or load_dataset(recipe.data.dataset)
     _check(recipe, data)
-    run = _new_run(recipe, Path(folder))
+    run = _new_run(_anchored(recipe), data, Path(folder))
     return _train(run, data, watch, monitors)
 
 
@@ -63,12 +68,26 @@ def resume(
     run = Run.load(path)
     if run.finished:
         raise RunError(f"{run.path} is finished: there is nothing to resume")
-    return _train(run, data or _named_data(run.recipe), watch, monitors)
+    data = data or load_dataset(run.recipe.data.dataset)
+    run.check_data(data)
+    return _train(Run(run.path, run.recipe, data), data, watch, monitors)
 
 
-def split_indices(recipe: Recipe, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The training and the validation indices that a recipe makes of labels uint8[N]."""
-    return stratified_split(labels, recipe.data.validation, recipe.data.split_seed)
+def split_indices(recipe: Recipe, data: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """The training and the validation indices, int64, that a recipe makes of the training images.
+
+    Raises `UsageError` when the recipe splits by writer and there is not one for each image.
+    """
+    config = recipe.data
+    if not config.writers:
+        return stratified_split(data.train_labels, config.validation, config.split_seed)
+    writers = data.train_writers if config.writers == "known" else load_writers(Path(config.writers))
+    if writers is None or len(writers) != len(data.train_labels):
+        has = "none" if writers is None else f"{len(writers)}"
+        raise UsageError(
+            f"--writers {config.writers}: {has} for {len(data.train_labels)} training images of {data.name}"
+        )
+    return writer_split(writers, config.validation, config.split_seed)
 
 
 def _train(run: Run, data: Dataset, watch: Watch, monitors: Iterable[Monitor]) -> Run:
@@ -80,8 +99,11 @@ def _train(run: Run, data: Dataset, watch: Watch, monitors: Iterable[Monitor]) -
     torch.set_flush_denormal(True)
     try:
         with ExitStack() as stack:
+            stack.enter_context(_alone(run))
             watchers = [watch, *(stack.enter_context(monitor(run.path)) for monitor in monitors)]
             _fit(run, data, device, watchers)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"the training goes on with: tenfold train --resume {run.path}") from None
     finally:
         torch.set_flush_denormal(False)
         torch.set_num_threads(threads)
@@ -90,7 +112,7 @@ def _train(run: Run, data: Dataset, watch: Watch, monitors: Iterable[Monitor]) -
 
 def _fit(run: Run, data: Dataset, device: torch.device, watchers: list[Watch]) -> None:
     recipe = run.recipe
-    train_indices, validation_indices = split_indices(recipe, data.train_labels)
+    train_indices, validation_indices = split_indices(recipe, data)
     train_part = Part.of(data.train_images, data.train_labels, train_indices, device)
     validation_part = Part.of(data.train_images, data.train_labels, validation_indices, device)
     torch.manual_seed(recipe.training.seed)
@@ -145,6 +167,7 @@ def _finish(
             "model_bytes": model_bytes,
             "onnx_difference": parity,
             "class_names": list(data.class_names),
+            "classes_present": len(np.unique(data.train_labels)),
         }
     )
     # model.safetensors is what makes a run finished, so it comes last.
@@ -161,6 +184,8 @@ def _take_up(run: Run, trainer: Trainer) -> dict[str, Tensor] | None:
         best = load_checkpoint(run.path / CHECKPOINT, trainer)
     # A kill between an epoch's record and its checkpoint leaves a record of an epoch that will be trained again.
     records = run.history if events.exists() else []
+    if [record.epoch for record in records[: trainer.epoch]] != list(range(1, trainer.epoch + 1)):
+        raise RunError(f"{events} lacks some of the {trainer.epoch} epochs trained: the run can't be resumed truly")
     atomic.write_text(events, "".join(to_line(record) for record in records if record.epoch <= trainer.epoch))
     return best
 
@@ -169,6 +194,8 @@ def _append(run: Run, record: EpochRecord) -> None:
     events = run.path / "events.jsonl"
     with atomic.storage_errors(events), events.open("a", encoding="utf-8") as file:
         file.write(to_line(record))
+        file.flush()
+        os.fsync(file.fileno())  # Before the checkpoint is: it must never know of more epochs than this file.
 
 
 def best_epoch(history: list[EpochRecord]) -> int:
@@ -198,20 +225,43 @@ def torch_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _named_data(recipe: Recipe) -> Dataset:
-    from tenfold.data import load_dataset
+def _anchored(recipe: Recipe) -> Recipe:
+    """The recipe with a path to data that holds from every folder."""
+    config = recipe.data
+    if not is_known(config.dataset) and Path(config.dataset).exists():
+        config = dataclasses.replace(config, dataset=str(Path(config.dataset).resolve()))
+    if config.writers not in ("", "known"):
+        config = dataclasses.replace(config, writers=str(Path(config.writers).resolve()))
+    return dataclasses.replace(recipe, data=config)
 
-    return load_dataset(recipe.data.dataset)
+
+@contextmanager
+def _alone(run: Run) -> Iterator[None]:
+    """Keeps a second process from training the same run; without `fcntl` (Windows) nothing is held."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with (run.path / "recipe.toml").open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RunError(f"{run.path} is being trained by another process") from error
+        yield
 
 
 def _check(recipe: Recipe, data: Dataset) -> None:
     torch_device(recipe.engine.device)
-    count = len(split_indices(recipe, data.train_labels)[0])
+    count = len(split_indices(recipe, data)[0])
+    size = recipe.training.batch_size
+    if isinstance(recipe.model, MLPConfig) and recipe.model.batch_norm and (count % size == 1 or size == 1):
+        raise UsageError(f"--batch-size {size} leaves a batch of one image, which --batch-norm can't take; change it")
     if recipe.training.batch_size > count:
         raise UsageError(f"--batch-size {recipe.training.batch_size} is larger than the {count} images to train on")
 
 
-def _new_run(recipe: Recipe, folder: Path) -> Run:
+def _new_run(recipe: Recipe, data: Dataset, folder: Path) -> Run:
     stamp = datetime.now().strftime("%Y-%m-%d-%H%M%S")
     for attempt in range(1000):
         path = folder / (f"{stamp}-{recipe.name}" + (f"-{attempt + 1}" if attempt else ""))
@@ -222,9 +272,9 @@ def _new_run(recipe: Recipe, folder: Path) -> Run:
                 if path.is_dir():
                     continue  # Another run began in the same second.
                 raise
-        atomic.write_json(path / "environment.json", describe_environment())
+        atomic.write_json(path / "environment.json", {**describe_environment(), "data": data.digest})
         atomic.write_text(path / "events.jsonl", "")
         # recipe.toml is what makes a folder a run, so it comes last.
         atomic.write_text(path / "recipe.toml", recipe.to_toml())
-        return Run(path, recipe)
+        return Run(path, recipe, data)
     raise RunError(f"{folder} has a thousand runs of this second already")

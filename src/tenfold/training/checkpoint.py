@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from tenfold import atomic
@@ -37,24 +37,35 @@ def save_checkpoint(path: Path, trainer: Trainer, best: dict[str, Tensor] | None
 def load_checkpoint(path: Path, trainer: Trainer) -> dict[str, Tensor] | None:
     """Puts `trainer` where `save_checkpoint` left it, and gives back its `best`."""
     tensors, metadata = _read(path)
-    if not isinstance(metadata.get("epoch"), int):
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("epoch"), int):
         raise CheckpointError(f"{path} is not a training checkpoint: its header names no epoch")
     _fill(trainer.model, _under("model.", tensors), path)
+    best = _under("best.", tensors)
+    if best:
+        _check(trainer.model, best, path)
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in _under("optimizer.", tensors).items():
         index, name = key.split(".", 1)
         state.setdefault(int(index), {})[name] = value
+    parameters = [p for group in trainer.optimizer.param_groups for p in group["params"]]
+    shapes = {index: parameter.shape for index, parameter in enumerate(parameters)}
+    # Torch takes what it is given here, and its fused kernels read past the end of a tensor that is too short.
+    if state.keys() != shapes.keys() or any(
+        value.ndim and value.shape != shapes[index] for index, entry in state.items() for value in entry.values()
+    ):
+        raise CheckpointError(f"{path}: the optimiser's state does not fit the recipe's model")
     groups = trainer.optimizer.state_dict()["param_groups"]
     trainer.optimizer.load_state_dict({"state": state, "param_groups": groups})
     trainer.epoch = metadata["epoch"]
-    return _under("best.", tensors) or None
+    return best or None
 
 
 def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
     header = {"tenfold": json.dumps(metadata)}
     # A copy each: safetensors refuses tensors that share memory.
     plain = {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
-    atomic.write_with(path, lambda temporary: save_file(plain, temporary, header))
+    # As bytes: the library's own writing has an error of its own for a full disk, which is no OSError.
+    atomic.write_bytes(path, save(plain, header))
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -69,6 +80,11 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _fill(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    _check(model, tensors, path)
+    model.load_state_dict(tensors)
+
+
+def _check(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     wanted = model.state_dict()
     if missing := wanted.keys() - tensors.keys():
         raise CheckpointError(f"{path} lacks {sorted(missing)[0]!r}, which the recipe's model has")
@@ -78,7 +94,6 @@ def _fill(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
         if value.shape != tensors[key].shape:
             has, wants = tuple(tensors[key].shape), tuple(value.shape)
             raise CheckpointError(f"{path}: {key!r} has the shape {has}, and the recipe's model wants {wants}")
-    model.load_state_dict(tensors)
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """The training loop. It yields records and never prints, writes a file or looks at the test set."""
 
+import math
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -63,6 +64,12 @@ class Trainer:
         epoch, size = self.epoch + 1, self.recipe.training.batch_size
         losses, correct = yield from self._train_steps(train, epoch)
         validation_loss, validation_accuracy = loss_and_accuracy(self.model, validation)
+        weights_finite = all(bool(torch.isfinite(p).all()) for p in self.model.parameters())
+        if not weights_finite or (validation_loss is not None and not math.isfinite(validation_loss)):
+            raise TrainingError(
+                f"the weights are beyond float32 after epoch {epoch}, step {len(losses)}: training diverged; "
+                "try a lower --learning-rate"
+            )
         self.epoch = epoch
         # The last batch may be smaller, and weighs so.
         images_of_step = torch.full_like(losses, size)

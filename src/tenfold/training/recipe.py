@@ -6,6 +6,7 @@ and read back the same.
 
 import dataclasses
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,10 @@ class DataConfig:
 
     dataset: str = option("mnist", "a known data set, or the path of your own")
     validation: float = option(0.2, "share of the training images kept for validation", at_least=0, below=1)
-    split_seed: int = option(0, "seed of the stratified split", at_least=0)
+    writers: str = option(
+        "", "split by writer: a .npy or .npz of each training image's, or: known, where the set has them"
+    )
+    split_seed: int = option(0, "seed of the stratified split", at_least=0, at_most=2**63 - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +52,7 @@ class TrainingConfig:
         "which weights the run ends with: of the last epoch, or the best on validation",
         choices=("last", "best"),
     )
-    seed: int = option(0, "seed of weights, order and dropout", at_least=0)
+    seed: int = option(0, "seed of weights, order and dropout", at_least=0, at_most=2**63 - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +60,7 @@ class EngineConfig:
     """Where the arithmetic runs."""
 
     device: str = option("cpu", "where to train", choices=("cpu", "cuda", "mps", "auto"))
-    threads: int = option(1, "CPU threads; small batches want one", at_least=1)
+    threads: int = option(1, "CPU threads; small batches want one", at_least=1, at_most=1024)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,10 @@ class Recipe:
     engine: EngineConfig = field(default_factory=EngineConfig)
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"[\w][\w. -]*", self.name):
+            raise RecipeError(
+                f"recipe {self.name!r}: a name is letters, digits, spaces, '.', '_' and '-'; it names the run"
+            )
         if self.data.validation == 0 and (self.training.early_stopping or self.training.keep == "best"):
             raise RecipeError(
                 f"recipe {self.name}: early_stopping and keep = 'best' choose by the validation images, and "
@@ -184,7 +192,7 @@ def _shipped() -> Any:
 
 def _model_config(section: Mapping[str, Any], name: str) -> ModelConfig:
     architecture = section.get("architecture", "mlp")
-    if architecture not in ARCHITECTURES:
+    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
         hint = nearest(str(architecture), ARCHITECTURES)
         raise RecipeError(f"recipe {name}: unknown architecture {architecture!r}{hint}")
     options = {key: value for key, value in section.items() if key != "architecture"}
@@ -193,4 +201,5 @@ def _model_config(section: Mapping[str, Any], name: str) -> ModelConfig:
 
 def _toml(value: Any) -> str:
     # What recipes hold (texts, numbers, booleans, lists of numbers) is written the same in JSON and in TOML.
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    text = json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    return text.replace("\x7f", "\\u007f")  # The one character that JSON takes bare and TOML does not.

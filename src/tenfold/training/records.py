@@ -44,6 +44,14 @@ def to_line(record: EpochRecord) -> str:
     return json.dumps({"event": "epoch", **dataclasses.asdict(record)}, allow_nan=False) + "\n"
 
 
+def _typed(record: EpochRecord) -> EpochRecord:
+    optional = (record.validation_loss, record.validation_accuracy)
+    numbers = (record.epoch, record.train_loss, record.train_accuracy, record.learning_rate, record.seconds)
+    if not all(isinstance(number, int | float) for number in (*numbers, *(v for v in optional if v is not None))):
+        raise TypeError("text where a number belongs")
+    return record
+
+
 def read_history(path: Path) -> list[EpochRecord]:
     """The epochs in an `events.jsonl`, in order; a last line cut short by a kill is passed over.
 
@@ -58,7 +66,7 @@ def read_history(path: Path) -> list[EpochRecord]:
         try:
             fields: dict[str, Any] = json.loads(line)
             if fields.pop("event") == "epoch":
-                history.append(EpochRecord(**fields))
+                history.append(_typed(EpochRecord(**fields)))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             if number == len(lines):
                 break
