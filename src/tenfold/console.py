@@ -112,10 +112,10 @@ class Screen:
             yield show
 
     def _epoch(self, record: EpochRecord) -> None:
-        line = f"epoch {record.epoch:>3}   loss {record.train_loss:.4f}   accuracy {100 * record.train_accuracy:6.2f} %"
+        line = f"epoch {record.epoch:>3}  loss {record.train_loss:.4f}  accuracy {100 * record.train_accuracy:6.2f} %"
         if record.validation_loss is not None and record.validation_accuracy is not None:
-            line += f"   validation {record.validation_loss:.4f}  {100 * record.validation_accuracy:6.2f} %"
-        self.say(f"{line}   {record.seconds:5.2f} s")
+            line += f"  validation {record.validation_loss:.4f} {100 * record.validation_accuracy:6.2f} %"
+        self.say(f"{line}  {record.seconds:5.2f} s")
 
 
 def complain(message: str) -> None:

@@ -38,7 +38,8 @@ def walk(recipe: Recipe, *, folder: str | Path = "runs", tell: Callable[[str], N
     tell("1  Know the data")
     data = load_dataset(recipe.data.dataset)
     looked = profile(data)
-    rarest, commonest = looked.train.counts.min(), looked.train.counts.max()
+    present = looked.train.counts[looked.train.counts > 0]
+    rarest, commonest = present.min(), present.max()
     tell(
         f"   {len(data.train_images):,} training and {len(data.test_images):,} test images; "
         f"{rarest:,} of the rarest digit, {commonest:,} of the commonest; {len(looked.overlap)} in both parts"
