@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -75,7 +76,7 @@ def test_a_disk_that_is_really_full_gets_a_word(tmp_path):
     small.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "none", str(small)], capture_output=True)
     if mounted.returncode:
-        pytest.skip("no right to mount a file system here")
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("no right to mount a file system here")
     try:
         command = [sys.executable, "-m", "tenfold", "train", "--epochs", "1", "--out", str(small / "runs")]
         done = subprocess.run(command, capture_output=True, text=True)
