@@ -5,19 +5,26 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_origin
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Parameter
 
+from tenfold.cli_flags import (
+    NO_RECIPE_FLAGS,
+    PLAIN,
+    DatasetName,
+    EverywhereFlags,
+    RecipeFlags,
+    RecipeName,
+    RunPath,
+    resolve_recipe,
+)
 from tenfold.errors import MissingDependencyError, TenfoldError, UsageError
-from tenfold.training.recipe import Recipe, recipe_fields
 
 if TYPE_CHECKING:
-    from tenfold.console import Screen
     from tenfold.data import DatasetInfo
 
 app = App(
@@ -30,83 +37,22 @@ app = App(
 data_app = App(name="data", help="The data sets that Tenfold knows.", sort_key=2)
 app.command(data_app)
 
-_EVERYWHERE = Group("Everywhere", sort_key=99)
-
-
-@Parameter(name="*", group=_EVERYWHERE)
-@dataclass(frozen=True, kw_only=True)
-class Everywhere:
-    """Flags that every command takes."""
-
-    json: Annotated[
-        bool, Parameter(negative="", show_default=False, help="One JSON document on stdout; progress goes to stderr.")
-    ] = False
-    debug: Annotated[bool, Parameter(negative="", show_default=False, help="Show the traceback of an error.")] = False
-
-    def screen(self) -> "Screen":
-        from tenfold.console import Screen
-
-        return Screen(self.json)
-
-
-def _recipe_flags() -> type:
-    """A dataclass with an optional field for every field that a recipe can have, so that each is a flag."""
-    fields: list[tuple[str, Any, Any]] = []
-    for field in recipe_fields().values():
-        text = ": ".join(filter(None, [field.metadata["help"], ", ".join(field.metadata["choices"])]))
-        # A list is written with commas, as in --hidden 256,128.
-        kind: Any = str if get_origin(field.type) is tuple else field.type
-        fields.append((field.name, Annotated[kind | None, Parameter(help=text, show_default=False)], None))
-    cls = dataclasses.make_dataclass(
-        "RecipeFlags", fields, frozen=True, kw_only=True, namespace={"__module__": __name__}
-    )
-    cls.__doc__ = "The recipe's fields; what is not given stays as the recipe has it."
-    return cls
-
-
-_RECIPE_FLAGS = _recipe_flags()
-if TYPE_CHECKING:
-    RecipeFlags = Any
-else:
-    RecipeFlags = Annotated[_RECIPE_FLAGS, Parameter(name="*", group=Group("Recipe", sort_key=50))]
-
-_RecipeName = Annotated[str, Parameter(help="A shipped recipe, or the path of a .toml file.")]
-_RunPath = Annotated[str, Parameter(help="The folder of a run, or latest.")]
-_DatasetName = Annotated[str, Parameter(help="A known data set, or the path of your own.")]
-_Everywhere = Annotated[Everywhere, Parameter()]
-_ALWAYS = Everywhere()
 # More predictions than this are drawn only when asked for: drawing takes a second a dozen.
 _DRAWN = 48
-_NO_FLAGS = _RECIPE_FLAGS()
-
-
-def _resolve(name: str, flags: Any) -> Recipe:
-    changes = {key: value for key, value in vars(flags).items() if value is not None}
-    for key, value in changes.items():
-        if get_origin(recipe_fields()[key].type) is tuple:
-            changes[key] = _numbers(key, value)
-    return Recipe.load(name).replace(**changes)
-
-
-def _numbers(key: str, text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise UsageError(f"--{key} is {text!r}; it takes whole numbers with commas, such as 128,64") from None
 
 
 @app.command(sort_key=1)
 def walk(
-    recipe: _RecipeName = "tutorial",
+    recipe: RecipeName = "tutorial",
     /,
     *,
     out: Annotated[Path, Parameter(help="The folder to make the run in.")] = Path("runs"),
-    flags: RecipeFlags = _NO_FLAGS,
-    everywhere: _Everywhere = _ALWAYS,
+    flags: RecipeFlags = NO_RECIPE_FLAGS,
+    everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Take every step of an MNIST project, for real, and write a report."""
     screen = everywhere.screen()
-    resolved = _resolve(recipe, flags)
+    resolved = resolve_recipe(recipe, flags)
     from tenfold.walk import walk as take
 
     with screen.training() as watch:
@@ -124,11 +70,11 @@ def walk(
 
 @app.command(sort_key=3)
 def profile(
-    dataset: _DatasetName = "mnist",
+    dataset: DatasetName = "mnist",
     /,
     *,
     out: Annotated[Path | None, Parameter(help="A folder to draw the figures in.")] = None,
-    everywhere: _Everywhere = _ALWAYS,
+    everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Tell what is in a data set: counts, ink, duplicates, outliers."""
     screen = everywhere.screen()
@@ -165,7 +111,7 @@ def profile(
 
 @app.command(sort_key=4)
 def preprocess(
-    dataset: _DatasetName = "mnist",
+    dataset: DatasetName = "mnist",
     /,
     *,
     validation: Annotated[float, Parameter(help="Share of the training images kept for validation.")] = 0.2,
@@ -174,7 +120,7 @@ def preprocess(
         Path | None, Parameter(help="A .npy or .npz with the writer of each training image: split by writer.")
     ] = None,
     out: Annotated[Path | None, Parameter(help="An .npz file to write the arrays to.")] = None,
-    everywhere: _Everywhere = _ALWAYS,
+    everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Normalise, flatten, encode and split a data set."""
     screen = everywhere.screen()
@@ -200,15 +146,15 @@ def preprocess(
 
 @app.command(sort_key=5)
 def model(
-    recipe: _RecipeName = "tutorial",
+    recipe: RecipeName = "tutorial",
     /,
     *,
-    flags: RecipeFlags = _NO_FLAGS,
-    everywhere: _Everywhere = _ALWAYS,
+    flags: RecipeFlags = NO_RECIPE_FLAGS,
+    everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Show a recipe's network: layers, shapes, parameters, multiply-adds."""
     screen = everywhere.screen()
-    resolved = _resolve(recipe, flags)
+    resolved = resolve_recipe(recipe, flags)
     from tenfold.models import build_model
     from tenfold.models.describe import describe_model
 
@@ -238,7 +184,7 @@ def model(
 
 @app.command(sort_key=6)
 def train(
-    recipe: _RecipeName = "tutorial",
+    recipe: RecipeName = "tutorial",
     /,
     *,
     out: Annotated[Path, Parameter(help="The folder to make the run in.")] = Path("runs"),
@@ -246,14 +192,14 @@ def train(
     tensorboard: Annotated[
         bool, Parameter(negative="", show_default=False, help="Write TensorBoard events into the run.")
     ] = False,
-    flags: RecipeFlags = _NO_FLAGS,
-    everywhere: _Everywhere = _ALWAYS,
+    flags: RecipeFlags = NO_RECIPE_FLAGS,
+    everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Train a recipe. Each of its fields is a flag."""
     screen = everywhere.screen()
-    if resume is not None and (flags != _NO_FLAGS or recipe != "tutorial"):
+    if resume is not None and (flags != NO_RECIPE_FLAGS or recipe != "tutorial"):
         raise UsageError("--resume goes on with the run's own recipe; leave out the recipe and its flags")
-    resolved = None if resume is not None else _resolve(recipe, flags)
+    resolved = None if resume is not None else resolve_recipe(recipe, flags)
     from tenfold.runs import train as runs
     from tenfold.training.monitors import tensorboard as tensorboard_monitor
 
@@ -273,7 +219,7 @@ def train(
 
 
 @app.command(sort_key=7)
-def evaluate(run: _RunPath = "latest", /, *, everywhere: _Everywhere = _ALWAYS) -> None:
+def evaluate(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
     """Measure a run on the test set."""
     screen = everywhere.screen()
     from tenfold.runs.evaluate import evaluate as measure
@@ -300,7 +246,7 @@ def evaluate(run: _RunPath = "latest", /, *, everywhere: _Everywhere = _ALWAYS) 
 
 @app.command(sort_key=8)
 def predict(
-    run: _RunPath = "latest",
+    run: RunPath = "latest",
     images: Annotated[
         tuple[Path, ...], Parameter(show_default=False, help="Image files of one digit each; none: random test images.")
     ] = (),
@@ -311,7 +257,7 @@ def predict(
     out: Annotated[
         Path | None, Parameter(help="A .png to draw the predictions in; random ones go to the run's figures.")
     ] = None,
-    everywhere: _Everywhere = _ALWAYS,
+    everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Read image files, or random test images, with a run's model."""
     screen = everywhere.screen()
@@ -341,7 +287,7 @@ def predict(
 
 
 @app.command(sort_key=9)
-def diagnose(run: _RunPath = "latest", /, *, everywhere: _Everywhere = _ALWAYS) -> None:
+def diagnose(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
     """Name overfitting, poor convergence or low accuracy, and the flag to try."""
     screen = everywhere.screen()
     from tenfold.runs.diagnose import diagnose as look
@@ -359,7 +305,7 @@ def diagnose(run: _RunPath = "latest", /, *, everywhere: _Everywhere = _ALWAYS) 
 
 
 @app.command(sort_key=10)
-def report(run: _RunPath = "latest", /, *, everywhere: _Everywhere = _ALWAYS) -> None:
+def report(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
     """Write a run's report: one HTML page, and its figures as PNG."""
     screen = everywhere.screen()
     from tenfold.report.build import write_report
@@ -371,7 +317,7 @@ def report(run: _RunPath = "latest", /, *, everywhere: _Everywhere = _ALWAYS) ->
 
 
 @data_app.command(name="list")
-def list_data(*, everywhere: _Everywhere = _ALWAYS) -> None:
+def list_data(*, everywhere: EverywhereFlags = PLAIN) -> None:
     """List the known data sets, and where each is."""
     screen = everywhere.screen()
     from tenfold.data import list_datasets
@@ -386,7 +332,10 @@ def list_data(*, everywhere: _Everywhere = _ALWAYS) -> None:
 
 @data_app.command
 def info(
-    dataset: Annotated[str, Parameter(help="A known data set.")] = "mnist", /, *, everywhere: _Everywhere = _ALWAYS
+    dataset: Annotated[str, Parameter(help="A known data set.")] = "mnist",
+    /,
+    *,
+    everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Tell all about a known data set: shape, licence, sources, digests."""
     screen = everywhere.screen()
@@ -404,7 +353,7 @@ def info(
 
 
 @data_app.command
-def fetch(dataset: _DatasetName, /, *, everywhere: _Everywhere = _ALWAYS) -> None:
+def fetch(dataset: DatasetName, /, *, everywhere: EverywhereFlags = PLAIN) -> None:
     """Download a known data set, verify it, and keep it in the cache."""
     screen = everywhere.screen()
     from tenfold.data import load_dataset

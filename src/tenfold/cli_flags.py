@@ -1,0 +1,76 @@
+"""What the commands of `tenfold` have in common: the flags of every command, and a flag for each field of a recipe."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, get_origin
+
+from cyclopts import Group, Parameter
+
+from tenfold.errors import UsageError
+from tenfold.training.recipe import Recipe, recipe_fields
+
+if TYPE_CHECKING:
+    from tenfold.console import Screen
+
+_EVERYWHERE = Group("Everywhere", sort_key=99)
+
+
+@Parameter(name="*", group=_EVERYWHERE)
+@dataclass(frozen=True, kw_only=True)
+class Everywhere:
+    """Flags that every command takes."""
+
+    json: Annotated[
+        bool, Parameter(negative="", show_default=False, help="One JSON document on stdout; progress goes to stderr.")
+    ] = False
+    debug: Annotated[bool, Parameter(negative="", show_default=False, help="Show the traceback of an error.")] = False
+
+    def screen(self) -> "Screen":
+        from tenfold.console import Screen
+
+        return Screen(self.json)
+
+
+def _recipe_flags() -> type:
+    """A dataclass with an optional field for every field that a recipe can have, so that each is a flag."""
+    fields: list[tuple[str, Any, Any]] = []
+    for field in recipe_fields().values():
+        text = ": ".join(filter(None, [field.metadata["help"], ", ".join(field.metadata["choices"])]))
+        # A list is written with commas, as in --hidden 256,128.
+        kind: Any = str if get_origin(field.type) is tuple else field.type
+        fields.append((field.name, Annotated[kind | None, Parameter(help=text, show_default=False)], None))
+    cls = dataclasses.make_dataclass(
+        "RecipeFlags", fields, frozen=True, kw_only=True, namespace={"__module__": __name__}
+    )
+    cls.__doc__ = "The recipe's fields; what is not given stays as the recipe has it."
+    return cls
+
+
+_RECIPE_FLAGS = _recipe_flags()
+if TYPE_CHECKING:
+    RecipeFlags = Any
+else:
+    RecipeFlags = Annotated[_RECIPE_FLAGS, Parameter(name="*", group=Group("Recipe", sort_key=50))]
+
+RecipeName = Annotated[str, Parameter(help="A shipped recipe, or the path of a .toml file.")]
+RunPath = Annotated[str, Parameter(help="The folder of a run, or latest.")]
+DatasetName = Annotated[str, Parameter(help="A known data set, or the path of your own.")]
+EverywhereFlags = Annotated[Everywhere, Parameter()]
+PLAIN = Everywhere()
+NO_RECIPE_FLAGS = _RECIPE_FLAGS()
+
+
+def resolve_recipe(name: str, flags: Any) -> Recipe:
+    """The recipe of that name, with the flags that were given."""
+    changes = {key: value for key, value in vars(flags).items() if value is not None}
+    for key, value in changes.items():
+        if get_origin(recipe_fields()[key].type) is tuple:
+            changes[key] = _numbers(key, value)
+    return Recipe.load(name).replace(**changes)
+
+
+def _numbers(key: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise UsageError(f"--{key} is {text!r}; it takes whole numbers with commas, such as 128,64") from None
