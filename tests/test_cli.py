@@ -119,7 +119,7 @@ def test_image_files_are_read(tenfold, run, small, tmp_path):
         (["preprocess", "--validation", "1.5"], 2, "below 1"),
         (["predict", "RUN", "--seed", "-1"], 2, ">= 0"),
         (["train", "--seed", "99999999999999999999999"], 2, "must be >= 0 and <="),
-        (["train", "--threads", "1000000"], 2, "must be >= 1 and <= 1024"),
+        (["train", "--threads", "1000000"], 2, "must be >= 0 and <= 1024"),
         (["model", "--hidden", "100000000,100000000"], 2, "<= 65536"),
         (["train", "tutorail", "--resume", "latest"], 2, "--resume"),
         (["preprocess", "--writers", "gone.npy"], 1, "gone.npy"),

@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from cyclopts import Group, Parameter
 
@@ -64,13 +64,14 @@ def resolve_recipe(name: str, flags: Any) -> Recipe:
     """The recipe of that name, with the flags that were given."""
     changes = {key: value for key, value in vars(flags).items() if value is not None}
     for key, value in changes.items():
-        if get_origin(recipe_fields()[key].type) is tuple:
-            changes[key] = _numbers(key, value)
+        kind = recipe_fields()[key].type
+        if get_origin(kind) is tuple:
+            changes[key] = _items(key, value, get_args(kind)[0])
     return Recipe.load(name).replace(**changes)
 
 
-def _numbers(key: str, text: str) -> tuple[int, ...]:
+def _items(key: str, text: str, kind: type[Any]) -> tuple[Any, ...]:
     try:
-        return tuple(int(part) for part in text.split(",") if part.strip())
+        return tuple(kind(part.strip()) for part in text.split(",") if part.strip())
     except ValueError:
         raise UsageError(f"--{key} is {text!r}; it takes whole numbers with commas, such as 128,64") from None

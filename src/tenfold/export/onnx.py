@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tenfold import atomic
 from tenfold.errors import ExportError
+from tenfold.models.layers import set_memory_format
 from tenfold.training.loop import predict_logits
 
 # Largest difference between torch's and ONNX Runtime's outputs that passes for rounding in float32: of a probability,
@@ -43,6 +44,7 @@ def export_onnx(model: nn.Module, path: Path, images: NDArray[np.uint8]) -> floa
     that is over 1e-4.
     """
     model = model.cpu().eval()
+    set_memory_format(model, torch.contiguous_format)
     differences: list[float] = []
 
     def write(temporary: Path) -> None:

@@ -1,7 +1,7 @@
 """One architecture a file. Every model maps float32[N,28,28], 0 paper to 1 ink, to logits float32[N,10]."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from tenfold.models.config import ARCHITECTURES, ModelConfig
 
@@ -19,6 +19,11 @@ def architecture_of(config: ModelConfig) -> str:
 
 
 def build_model(config: ModelConfig) -> "nn.Module":
-    """Makes the model that `config` describes, with fresh weights from torch's global generator."""
+    """Makes the model that `config` describes, with fresh weights from torch's global generator.
+
+    Raises `RecipeError` for shapes that the architecture can't take.
+    """
+    from tenfold.models.composite import compose
+
     module = import_module(f"tenfold.models.{architecture_of(config)}")
-    return cast("nn.Module", module.build(config))
+    return compose(lambda: module.build(config), config)

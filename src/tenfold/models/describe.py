@@ -23,12 +23,15 @@ class Layer:
 def describe_model(model: nn.Module) -> list[Layer]:
     """The layers of `model` in the order that an image passes them, measured by passing one through."""
     layers: list[Layer] = []
+    seen: set[nn.Module] = set()
 
     def record(name: str) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            parameters = sum(p.numel() for p in module.parameters())
-            shape = tuple(output.shape[1:])
-            layers.append(Layer(name, type(module).__name__, shape, parameters, _multiply_adds(module, output)))
+            # A layer that is used again learns nothing more, and costs as much again.
+            parameters = 0 if module in seen else sum(p.numel() for p in module.parameters())
+            seen.add(module)
+            cost = _multiply_adds(module, inputs[0], output)
+            layers.append(Layer(name, type(module).__name__, tuple(output.shape[1:]), parameters, cost))
 
         return hook
 
@@ -45,9 +48,10 @@ def describe_model(model: nn.Module) -> list[Layer]:
     return layers
 
 
-def _multiply_adds(module: nn.Module, output: Tensor) -> int:
+def _multiply_adds(module: nn.Module, inputs: Tensor, output: Tensor) -> int:
     if isinstance(module, nn.Linear):
         return module.weight.numel()
     if isinstance(module, nn.Conv2d):
         return module.weight.numel() * output.shape[2] * output.shape[3]
-    return 0
+    counted = getattr(module, "multiply_adds", None)
+    return int(counted(inputs, output)) if counted else 0

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from tenfold import atomic
 from tenfold.data import Dataset, load_dataset, stratified_split, writer_split
@@ -18,18 +20,21 @@ from tenfold.data.writers import load_writers
 from tenfold.errors import RunError, TrainingError, UsageError
 from tenfold.export.onnx import export_onnx
 from tenfold.models import build_model
-from tenfold.models.config import MLPConfig
 from tenfold.runs.environment import describe_environment
 from tenfold.runs.run import Run
 from tenfold.training.checkpoint import clone_weights, load_checkpoint, save_checkpoint, save_weights
+from tenfold.training.engine import settings, torch_device
 from tenfold.training.loop import Part, Trainer, loss_and_accuracy
 from tenfold.training.monitors import Monitor
+from tenfold.training.probe import resolve
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord, Progress, to_line
 
 Watch = Callable[[Progress | EpochRecord], None]
 
 CHECKPOINT = "checkpoint.safetensors"
+# Training images that the accuracy on them is measured on at the end, evenly spaced; all of a smaller set.
+TRAIN_SAMPLE = 10_000
 
 
 def train(
@@ -50,8 +55,11 @@ def train(
     """
     data = data or load_dataset(recipe.data.dataset)
     _check(recipe, data)
-    run = _new_run(_anchored(recipe), data, Path(folder))
-    return _train(run, data, watch, monitors)
+    started = time.perf_counter()
+    recipe = _resolved(_anchored(recipe), data)
+    probed = time.perf_counter() - started
+    run = _new_run(recipe, data, Path(folder))
+    return _train(run, data, watch, monitors, probed)
 
 
 def resume(
@@ -70,7 +78,7 @@ def resume(
         raise RunError(f"{run.path} is finished: there is nothing to resume")
     data = data or load_dataset(run.recipe.data.dataset)
     run.check_data(data)
-    return _train(Run(run.path, run.recipe, data), data, watch, monitors)
+    return _train(Run(run.path, run.recipe, data), data, watch, monitors, 0.0)
 
 
 def split_indices(recipe: Recipe, data: Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -90,37 +98,33 @@ def split_indices(recipe: Recipe, data: Dataset) -> tuple[np.ndarray, np.ndarray
     return writer_split(writers, config.validation, config.split_seed)
 
 
-def _train(run: Run, data: Dataset, watch: Watch, monitors: Iterable[Monitor]) -> Run:
-    device = torch_device(run.recipe.engine.device)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(run.recipe.engine.threads)
-    # Adam's averages of gradients that have died out become denormal numbers, which the processor is slow at: without
-    # this an epoch of the tutorial takes half as long again from the second on (docs/log.md).
-    torch.set_flush_denormal(True)
+def _train(run: Run, data: Dataset, watch: Watch, monitors: Iterable[Monitor], probed: float) -> Run:
     try:
         with ExitStack() as stack:
             stack.enter_context(_alone(run))
+            stack.enter_context(settings(run.recipe.engine))
             watchers = [watch, *(stack.enter_context(monitor(run.path)) for monitor in monitors)]
-            _fit(run, data, device, watchers)
+            _fit(run, data, watchers, probed)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"the training goes on with: tenfold train --resume {run.path}") from None
-    finally:
-        torch.set_flush_denormal(False)
-        torch.set_num_threads(threads)
     return run
 
 
-def _fit(run: Run, data: Dataset, device: torch.device, watchers: list[Watch]) -> None:
-    recipe = run.recipe
-    train_indices, validation_indices = split_indices(recipe, data)
-    train_part = Part.of(data.train_images, data.train_labels, train_indices, device)
-    validation_part = Part.of(data.train_images, data.train_labels, validation_indices, device)
+def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float) -> None:
+    started = time.perf_counter()
+    recipe, device = run.recipe, torch_device(run.recipe.engine.device)
     torch.manual_seed(recipe.training.seed)
     trainer = Trainer(build_model(recipe.model).to(device), recipe)
     best_weights = _take_up(run, trainer)
     history = run.history
-    while trainer.epoch < recipe.training.epochs and not stopped_early(history, recipe):
-        for record in _epoch(run, trainer, train_part, validation_part):
+    train_part, validation_part = (
+        Part.of(data.train_images, data.train_labels, indices, device) for indices in split_indices(recipe, data)
+    )
+    # What the networks see; the model as a whole deskews by itself.
+    seen = [part.deskewed() if recipe.model.deskew else part for part in (train_part, validation_part)]
+    preparing = probed + time.perf_counter() - started
+    while trainer.epoch < trainer.epochs and not stopped_early(history, recipe):
+        for record in _epoch(run, trainer, *seen):
             if isinstance(record, EpochRecord):
                 # On disk before anyone hears of it: what is shown is never lost.
                 _append(run, record)
@@ -132,7 +136,7 @@ def _fit(run: Run, data: Dataset, device: torch.device, watchers: list[Watch]) -
                 watcher(record)
     if best_weights is not None:
         trainer.model.load_state_dict(best_weights)
-    _finish(run, trainer, history, train_part, validation_part, data)
+    _finish(run, trainer, history, train_part, validation_part, data, preparing)
 
 
 def _epoch(run: Run, trainer: Trainer, train_part: Part, validation_part: Part) -> Iterable[Progress | EpochRecord]:
@@ -144,11 +148,17 @@ def _epoch(run: Run, trainer: Trainer, train_part: Part, validation_part: Part) 
 
 
 def _finish(
-    run: Run, trainer: Trainer, history: list[EpochRecord], train_part: Part, validation_part: Part, data: Dataset
+    run: Run,
+    trainer: Trainer,
+    history: list[EpochRecord],
+    train_part: Part,
+    validation_part: Part,
+    data: Dataset,
+    preparing: float,
 ) -> None:
-    model = trainer.model
-    train_loss, train_accuracy = loss_and_accuracy(model, train_part)
-    validation_loss, validation_accuracy = loss_and_accuracy(model, validation_part)
+    model, engine = trainer.model, run.recipe.engine
+    train_loss, train_accuracy = loss_and_accuracy(model, train_part.sample(TRAIN_SAMPLE), engine)
+    validation_loss, validation_accuracy = loss_and_accuracy(model, validation_part, engine)
     parity = export_onnx(model, run.path / "model.onnx", data.train_images)
     save_weights(run.path / "final.safetensors", model)
     model_bytes = (run.path / "final.safetensors").stat().st_size
@@ -162,7 +172,8 @@ def _finish(
             "validation_accuracy": validation_accuracy,
             "epochs": len(history),
             "kept_epoch": best_epoch(history) if run.recipe.training.keep == "best" else len(history),
-            "seconds": sum(record.seconds for record in history),
+            "seconds": preparing + sum(record.seconds for record in history),
+            "preparing_seconds": preparing,
             "parameters": sum(p.numel() for p in model.parameters()),
             "model_bytes": model_bytes,
             "onnx_difference": parity,
@@ -213,18 +224,6 @@ def stopped_early(history: list[EpochRecord], recipe: Recipe) -> bool:
     return bool(patience and history) and len(history) - best_epoch(history) >= patience
 
 
-def torch_device(name: str) -> torch.device:
-    """`cpu`, `cuda` or `mps`; `auto` is the best that is there. Raises `UsageError` for one that is not there."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        name = next(kind for kind, is_there in there.items() if is_there)
-    if not there[name]:
-        raise UsageError(
-            f"--device {name} is not there; this machine has {', '.join(k for k, v in there.items() if v)}"
-        )
-    return torch.device(name)
-
-
 def _anchored(recipe: Recipe) -> Recipe:
     """The recipe with a path to data that holds from every folder."""
     config = recipe.data
@@ -255,10 +254,21 @@ def _check(recipe: Recipe, data: Dataset) -> None:
     torch_device(recipe.engine.device)
     count = len(split_indices(recipe, data)[0])
     size = recipe.training.batch_size
-    if isinstance(recipe.model, MLPConfig) and recipe.model.batch_norm and (count % size == 1 or size == 1):
-        raise UsageError(f"--batch-size {size} leaves a batch of one image, which --batch-norm can't take; change it")
-    if recipe.training.batch_size > count:
-        raise UsageError(f"--batch-size {recipe.training.batch_size} is larger than the {count} images to train on")
+    if size > count:
+        raise UsageError(f"--batch-size {size} is larger than the {count} images to train on")
+    one = dataclasses.replace(recipe.model, members=1)
+    norms = any(isinstance(module, _BatchNorm) for module in build_model(one).modules())
+    if norms and (count % size == 1 or size == 1):
+        raise UsageError(
+            f"--batch-size {size} leaves a batch of one image, which batch normalisation can't take; change it"
+        )
+
+
+def _resolved(recipe: Recipe, data: Dataset) -> Recipe:
+    """The recipe with an engine that leaves nothing open."""
+    few = slice(recipe.training.batch_size)
+    images = torch.from_numpy(np.array(data.train_images[few]))
+    return resolve(recipe, images, torch.from_numpy(data.train_labels[few].astype(np.int64)))
 
 
 def _new_run(recipe: Recipe, data: Dataset, folder: Path) -> Run:

@@ -26,19 +26,28 @@ def load_weights(path: Path, model: nn.Module) -> None:
 
 
 def save_checkpoint(path: Path, trainer: Trainer, best: dict[str, Tensor] | None) -> None:
-    """Writes all that the next epoch needs: weights, optimiser, epoch, and the best epoch's weights, where kept."""
+    """Writes all that the next epoch needs: weights, optimiser, epoch, and the best or mean weights, where kept."""
     tensors = {f"model.{key}": value for key, value in trainer.model.state_dict().items()}
     for index, state in trainer.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items() if value is not None}
     tensors |= {f"best.{key}": value for key, value in (best or {}).items()}
-    _write(path, tensors, {"epoch": trainer.epoch})
+    if trainer.average:
+        tensors |= {f"average.{key}": value for key, value in trainer.average.mean.items()}
+    averaged = trainer.average.count if trainer.average else 0
+    _write(path, tensors, {"epoch": trainer.epoch, "averaged": averaged})
 
 
 def load_checkpoint(path: Path, trainer: Trainer) -> dict[str, Tensor] | None:
     """Puts `trainer` where `save_checkpoint` left it, and gives back its `best`."""
     tensors, metadata = _read(path)
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("epoch"), int):
+    numbers = [metadata.get(key) for key in ("epoch", "averaged")] if isinstance(metadata, dict) else [None]
+    if not all(isinstance(number, int) and number >= 0 for number in numbers):
         raise CheckpointError(f"{path} is not a training checkpoint: its header names no epoch")
+    epoch, averaged = metadata["epoch"], metadata["averaged"]
+    epochs = trainer.recipe.training.epochs
+    if not 1 <= epoch <= trainer.epochs:
+        raise CheckpointError(f"{path} is after epoch {epoch}, and the recipe has {trainer.epochs}")
+    trainer.begin((epoch - 1) // epochs)
     _fill(trainer.model, _under("model.", tensors), path)
     best = _under("best.", tensors)
     if best:
@@ -56,7 +65,13 @@ def load_checkpoint(path: Path, trainer: Trainer) -> dict[str, Tensor] | None:
         raise CheckpointError(f"{path}: the optimiser's state does not fit the recipe's model")
     groups = trainer.optimizer.state_dict()["param_groups"]
     trainer.optimizer.load_state_dict({"state": state, "param_groups": groups})
-    trainer.epoch = metadata["epoch"]
+    if trainer.average:
+        mean = _under("average.", tensors)
+        if {key: value.shape for key, value in mean.items()} != {k: v.shape for k, v in trainer.average.mean.items()}:
+            raise CheckpointError(f"{path}: the mean weights do not fit the recipe's model")
+        trainer.average.mean = {key: mean[key] for key in trainer.average.mean}  # In the parameters' order.
+        trainer.average.count = averaged
+    trainer.epoch = epoch
     return best or None
 
 

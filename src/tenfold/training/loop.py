@@ -11,14 +11,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tenfold.errors import TrainingError
+from tenfold.models.composite import deskew, networks
+from tenfold.models.layers import set_memory_format
+from tenfold.training.augment import make_augmentation
+from tenfold.training.averaging import Average
+from tenfold.training.engine import FORMATS, autocast
 from tenfold.training.optimizers import decay_weights, decayed, make_optimizer
-from tenfold.training.recipe import Recipe
+from tenfold.training.recipe import EngineConfig, Recipe
 from tenfold.training.records import EpochRecord, Progress
+from tenfold.training.schedule import learning_rate_share
 
 # How often a Progress is yielded, and the losses are looked at for NaN: often enough for a smooth bar, rarely enough
 # to cost nothing.
 PROGRESS_SECONDS = 0.1
 EVALUATION_BATCH = 2048
+# Images that are put into an epoch's order at a time: many small gathers are slow, and one of the whole set doubles its
+# memory.
+GATHERED = 16_384
 
 
 @dataclass(frozen=True)
@@ -41,19 +50,59 @@ class Part:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def shuffled(self, order: Tensor, chunk: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The images and labels in that order, a chunk at a time."""
+        # A row of 784 bytes is gathered in one copy; indexing [N,28,28] goes byte by byte, at less than half the speed.
+        rows = self.images.flatten(1)
+        for chosen in torch.split(order, chunk):
+            yield rows.index_select(0, chosen).view(-1, *self.images.shape[1:]), self.labels[chosen]
+
+    def sample(self, count: int) -> "Part":
+        """`count` of them, evenly spaced; all where there are no more."""
+        if len(self) <= count:
+            return self
+        chosen = torch.arange(count, device=self.labels.device) * len(self) // count
+        return Part(self.images[chosen], self.labels[chosen])
+
+    def deskewed(self) -> "Part":
+        """The same with every image deskewed."""
+        if len(self) == 0:
+            return self
+        parts = [
+            deskew(to_float(batch)).mul_(255).round_().byte() for batch in torch.split(self.images, EVALUATION_BATCH)
+        ]
+        return Part(torch.cat(parts), self.labels)
+
 
 class Trainer:
     """A model in training: what a checkpoint must hold to go on (weights, optimiser, epoch), and one epoch's work.
 
-    Each epoch draws its order and its dropout from a seed made of (recipe's seed, epoch), so an epoch that is begun
-    again after a kill is the same epoch.
+    Each epoch draws its order, dropout and augmentation from a seed made of (recipe's seed, epoch), so an epoch that is
+    begun again after a kill is the same epoch. The networks of an ensemble are trained one after another, each for the
+    recipe's epochs; epochs are counted through.
     """
 
     def __init__(self, model: nn.Module, recipe: Recipe) -> None:
         self.model = model
         self.recipe = recipe
-        self.optimizer = make_optimizer(model, recipe.training)
+        self.device = next(model.parameters()).device
+        self.augment = make_augmentation(recipe.augment, self.device)
+        self.networks = networks(model)
+        set_memory_format(model, FORMATS[recipe.engine.layout])
         self.epoch = 0
+        self.begin(0)
+
+    def begin(self, member: int) -> None:
+        """Turns to a network of the ensemble, with a fresh optimiser."""
+        self.member = member
+        self.network = self.networks[member]
+        self.optimizer = make_optimizer(self.network, self.recipe.training)
+        self.average = Average(self.network) if self.recipe.training.averaging else None
+
+    @property
+    def epochs(self) -> int:
+        """Of the whole training."""
+        return self.recipe.training.epochs * len(self.networks)
 
     def run_epoch(self, train: Part, validation: Part) -> Iterator[Progress | EpochRecord]:
         """Trains for one epoch: yields `Progress` now and then, and the `EpochRecord` last.
@@ -62,9 +111,14 @@ class Trainer:
         """
         started = time.perf_counter()
         epoch, size = self.epoch + 1, self.recipe.training.batch_size
-        losses, correct = yield from self._train_steps(train, epoch)
-        validation_loss, validation_accuracy = loss_and_accuracy(self.model, validation)
-        weights_finite = all(bool(torch.isfinite(p).all()) for p in self.model.parameters())
+        member, done = divmod(self.epoch, self.recipe.training.epochs)
+        if member != self.member:
+            self.begin(member)
+        losses, correct = yield from self._train_steps(train, epoch, done)
+        if self.average and done + 1 == self.recipe.training.epochs:
+            self.average.settle(self.network, self._seen(train))
+        validation_loss, validation_accuracy = loss_and_accuracy(self.network, validation, self.recipe.engine)
+        weights_finite = all(bool(torch.isfinite(p).all()) for p in self.network.parameters())
         if not weights_finite or (validation_loss is not None and not math.isfinite(validation_loss)):
             raise TrainingError(
                 f"the weights are beyond float32 after epoch {epoch}, step {len(losses)}: training diverged; "
@@ -80,55 +134,88 @@ class Trainer:
             train_accuracy=correct / len(train),
             validation_loss=validation_loss,
             validation_accuracy=validation_accuracy,
-            learning_rate=self.recipe.training.learning_rate,
+            learning_rate=self.optimizer.param_groups[0]["lr"],
             seconds=time.perf_counter() - started,
         )
 
-    def _train_steps(self, train: Part, epoch: int) -> Generator[Progress, None, tuple[Tensor, int]]:
-        """One pass over the images; returns each step's loss and how many images were read right."""
-        config, device = self.recipe.training, train.labels.device
+    def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """One step on a batch, uint8[N,28,28] and int64[N]; returns its loss and the classes read before it."""
+        config = self.recipe.training
+        self.optimizer.zero_grad(set_to_none=True)
+        logits = self._logits(images)
+        loss = functional.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
+        self._penalised(loss).backward()  # type: ignore[no-untyped-call]
+        decay_weights(self.network, config, self.optimizer.param_groups[0]["lr"])
+        self.optimizer.step()
+        return loss.detach(), logits.detach().argmax(1)
+
+    def _train_steps(self, train: Part, epoch: int, done: int) -> Generator[Progress, None, tuple[Tensor, int]]:
+        """One pass over the images; returns each step's loss and how many images were read right.
+
+        done: epochs that the network has behind it, which its learning rate depends on.
+        """
+        config = self.recipe.training
         torch.manual_seed(int(np.random.SeedSequence([config.seed, epoch]).generate_state(1)[0]))
-        order = torch.randperm(len(train)).to(device)
-        labels = train.labels[order]
-        # A row of 784 bytes is gathered in one copy; indexing [N,28,28] goes byte by byte, at less than half the speed.
-        images = train.images.flatten(1).index_select(0, order).view_as(train.images)
-        batches = list(zip(torch.split(images, config.batch_size), torch.split(labels, config.batch_size), strict=True))
-        losses = torch.zeros(len(batches), device=device)
-        predicted: list[Tensor] = []
-        self.model.train()
+        order = torch.randperm(len(train)).to(self.device)
+        steps = -(-len(train) // config.batch_size)
+        losses = torch.zeros(steps, device=self.device)
+        correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        self.network.train()
         began = shown = time.perf_counter()
         checked = 0
-        for step, (images, truth) in enumerate(batches, start=1):
-            losses[step - 1], classes = self._step(images, truth)
-            predicted.append(classes)
+        for step, (images, labels) in enumerate(self._batches(train, order), start=1):
+            progress = (done + (step - 0.5) / steps) / config.epochs
+            self._set_learning_rate(progress)
+            losses[step - 1], classes = self.step(images, labels)
+            correct += (classes == labels).sum()
+            if self.average and progress > 1 - config.averaging:
+                self.average.add(self.network)
             now = time.perf_counter()
-            if now - shown >= PROGRESS_SECONDS or step == len(batches):
+            if now - shown >= PROGRESS_SECONDS or step == steps:
                 _check_finite(losses, checked, step, epoch)
                 yield Progress(
                     epoch=epoch,
-                    epochs=config.epochs,
+                    epochs=self.epochs,
                     step=step,
-                    steps=len(batches),
+                    steps=steps,
                     loss=losses[checked:step].mean().item(),
                     images_per_second=min(step * config.batch_size, len(train)) / (now - began),
                 )
                 shown, checked = now, step
-        return losses, int((torch.cat(predicted) == labels).sum())
+        return losses, int(correct)
 
-    def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """One step on a batch; returns its loss and the classes that were read before it."""
-        self.optimizer.zero_grad(set_to_none=True)
-        logits = self.model(to_float(images))
-        loss = functional.cross_entropy(logits, labels)
-        self._penalised(loss).backward()  # type: ignore[no-untyped-call]
-        decay_weights(self.model, self.recipe.training)
-        self.optimizer.step()
-        return loss.detach(), logits.detach().argmax(1)
+    def _batches(self, train: Part, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        size = self.recipe.training.batch_size
+        for images, labels in train.shuffled(order, max(1, GATHERED // size) * size):
+            yield from zip(torch.split(images, size), torch.split(labels, size), strict=True)
+
+    def _seen(self, train: Part) -> Iterator[Tensor]:
+        """Batches as the network sees them in training."""
+        for images in torch.split(train.sample(GATHERED).images, self.recipe.training.batch_size):
+            if len(images) > 1:
+                inputs = to_float(images)
+                yield self.augment(inputs) if self.augment else inputs
+
+    def _logits(self, images: Tensor) -> Tensor:
+        inputs = to_float(images)
+        if self.augment:
+            inputs = self.augment(inputs)
+        with autocast(self.recipe.engine, self.device):
+            logits: Tensor = self.network(inputs)
+        return logits.float()
+
+    def _set_learning_rate(self, progress: float) -> None:
+        config = self.recipe.training
+        if config.schedule == "constant":
+            return
+        rate = config.learning_rate * learning_rate_share(config.schedule, config.warmup, progress)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
 
     def _penalised(self, loss: Tensor) -> Tensor:
         if not self.recipe.training.l1:
             return loss
-        return loss + self.recipe.training.l1 * sum(weight.abs().sum() for weight in decayed(self.model))
+        return loss + self.recipe.training.l1 * sum(weight.abs().sum() for weight in decayed(self.network))
 
 
 def to_float(images: Tensor) -> Tensor:
@@ -136,19 +223,22 @@ def to_float(images: Tensor) -> Tensor:
     return images.float().mul_(1 / 255)
 
 
-def predict_logits(model: nn.Module, images: Tensor) -> Tensor:
-    """images: uint8[N,28,28] -> logits float32[N,10], with dropout off and batch norm's running statistics."""
+def predict_logits(model: nn.Module, images: Tensor, engine: EngineConfig | None = None) -> Tensor:
+    """images: uint8[N,28,28] -> logits float32[N,10], with dropout off and batch norm's running statistics.
+
+    engine: whose precision to work in; float32 without.
+    """
     model.eval()
-    with torch.inference_mode():
-        parts = [model(to_float(batch)) for batch in torch.split(images, EVALUATION_BATCH)]
+    with torch.inference_mode(), autocast(engine or EngineConfig(), images.device):
+        parts = [model(to_float(batch)).float() for batch in torch.split(images, EVALUATION_BATCH)]
     return torch.cat(parts)
 
 
-def loss_and_accuracy(model: nn.Module, part: Part) -> tuple[float | None, float | None]:
+def loss_and_accuracy(model: nn.Module, part: Part, engine: EngineConfig) -> tuple[float | None, float | None]:
     """Mean cross-entropy in nats and the share read right; None and None for an empty part."""
     if len(part) == 0:
         return None, None
-    logits = predict_logits(model, part.images)
+    logits = predict_logits(model, part.images, engine)
     loss = functional.cross_entropy(logits, part.labels).item()
     return loss, (logits.argmax(1) == part.labels).float().mean().item()
 

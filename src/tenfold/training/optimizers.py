@@ -3,6 +3,9 @@
 from typing import Any
 
 import torch
+
+# The first optimiser that is made imports this, for a second; here that is paid with the other imports.
+import torch._dynamo
 from torch import nn
 
 from tenfold.training.recipe import TrainingConfig
@@ -11,8 +14,8 @@ from tenfold.training.recipe import TrainingConfig
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
     """The optimiser that `config` names, over all of the model's parameters.
 
-    Adam: Kingma and Ba (2015), with its paper's betas and epsilon; AdamW: Loshchilov and Hutter (2019);
-    SGD with Nesterov's momentum of 0.9: Sutskever et al. (2013). `l2` decays the weights apart from the gradient
+    Adam: Kingma and Ba (2015), with its paper's epsilon; AdamW: Loshchilov and Hutter (2019);
+    SGD with Nesterov's momentum: Sutskever et al. (2013). `l2` decays the weights apart from the gradient
     in all three (for Adam that makes AdamW of it), and spares biases and batch norm's scales.
     """
     groups: list[dict[str, Any]] = [{"params": list(model.parameters()), "weight_decay": 0.0}]
@@ -25,9 +28,11 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Opti
             {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
         ]
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True, fused=True)
+        return torch.optim.SGD(
+            groups, lr=config.learning_rate, momentum=config.beta1, nesterov=config.beta1 > 0, fused=True
+        )
     kind = torch.optim.AdamW if config.optimizer == "adamw" or config.l2 else torch.optim.Adam
-    return kind(groups, lr=config.learning_rate, fused=True)
+    return kind(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
 
 
 def decayed(model: nn.Module) -> list[nn.Parameter]:
@@ -35,9 +40,9 @@ def decayed(model: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in model.parameters() if parameter.ndim > 1]
 
 
-def decay_weights(model: nn.Module, config: TrainingConfig) -> None:
+def decay_weights(model: nn.Module, config: TrainingConfig, learning_rate: float) -> None:
     """The weight decay of a step for SGD; Adam's kinds do their own."""
     if config.l2 and config.optimizer == "sgd":
         with torch.no_grad():
             for weight in decayed(model):
-                weight.mul_(1 - config.learning_rate * config.l2)
+                weight.mul_(1 - learning_rate * config.l2)

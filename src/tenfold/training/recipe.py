@@ -20,6 +20,7 @@ from tenfold.models.config import ARCHITECTURES, MLPConfig, ModelConfig
 from tenfold.schema import build, option
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
+SCHEDULES = ("constant", "one-cycle", "cosine", "linear")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +40,21 @@ class TrainingConfig:
     """How the weights are found."""
 
     optimizer: str = option("adam", "how gradients become steps", choices=OPTIMIZERS)
-    learning_rate: float = option(0.001, "size of a step", above=0)
+    learning_rate: float = option(0.001, "size of a step; the largest, where a schedule changes it", above=0)
+    schedule: str = option("constant", "how the learning rate goes over the training", choices=SCHEDULES)
+    warmup: float = option(
+        0.2, "share of the steps in which one-cycle and cosine let the rate rise first", at_least=0, below=1
+    )
+    beta1: float = option(0.9, "how much of the mean gradient a step keeps (Adam); momentum (SGD)", at_least=0, below=1)
+    beta2: float = option(0.999, "how much of the mean squared gradient a step keeps (Adam)", at_least=0, below=1)
+    label_smoothing: float = option(0.0, "share of each label that is spread over all classes", at_least=0, below=1)
     batch_size: int = option(32, "images a step", at_least=1)
     epochs: int = option(10, "passes over the training images", at_least=1)
     l1: float = option(0.0, "penalty on the sum of absolute weights", at_least=0)
     l2: float = option(0.0, "weight decay, decoupled from the gradient", at_least=0)
+    averaging: float = option(
+        0.0, "average the weights over this last share of the steps; 0: not at all", at_least=0, at_most=1
+    )
     early_stopping: int = option(
         0, "stop after this many epochs without a better validation accuracy; 0: never", at_least=0
     )
@@ -56,11 +67,38 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AugmentConfig:
+    """How far each image is changed, anew each time it is seen: at most this much either way. 0: not at all."""
+
+    rotation: float = option(0.0, "degrees that an image is turned", at_least=0, at_most=45)
+    shear: float = option(0.0, "slant, as a share of the height", at_least=0, at_most=0.5)
+    zoom: float = option(0.0, "change of width and of height, as a logarithm: 0.1 is 10 %", at_least=0, at_most=0.5)
+    shift: float = option(0.0, "pixels across and down", at_least=0, at_most=8)
+    elastic: float = option(
+        0.0,
+        "pixels that places move by, smoothly, as if the paper were rubber (standard deviation)",
+        at_least=0,
+        at_most=3,
+    )
+    thickness: float = option(0.0, "how much strokes swell or shrink; 1: by a pixel all round", at_least=0, at_most=1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class EngineConfig:
-    """Where the arithmetic runs."""
+    """Where the arithmetic runs, and how. What is `auto`, or 0 threads, a short probe decides by measurement."""
 
     device: str = option("cpu", "where to train", choices=("cpu", "cuda", "mps", "auto"))
-    threads: int = option(1, "CPU threads; small batches want one", at_least=1, at_most=1024)
+    threads: int = option(1, "CPU threads; small batches want one; 0: what a probe finds", at_least=0, at_most=1024)
+    precision: str = option(
+        "float32",
+        "of the forward and backward passes; weights are float32 always",
+        choices=("float32", "bfloat16", "auto"),
+    )
+    layout: str = option(
+        "contiguous",
+        "order in memory that convolutions work in",
+        choices=("contiguous", "channels_last", "auto"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +109,7 @@ class Recipe:
     description: str = ""
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=MLPConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
 
@@ -84,6 +123,12 @@ class Recipe:
                 f"recipe {self.name}: early_stopping and keep = 'best' choose by the validation images, and "
                 "validation is 0; the test set is never chosen on: set validation above 0"
             )
+        chosen = "early_stopping" if self.training.early_stopping else "keep = 'best'"
+        if (self.training.early_stopping or self.training.keep == "best") and (
+            self.training.averaging or self.model.members > 1
+        ):
+            whole = "averaging" if self.training.averaging else "members"
+            raise RecipeError(f"recipe {self.name}: {whole} wants the whole schedule; it does not go with {chosen}")
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> "Recipe":
@@ -158,7 +203,7 @@ class Recipe:
         """The recipe with every field spelled out; `from_toml` gives the same recipe back."""
         document = self._document()
         lines = [f"{key} = {_toml(document[key])}" for key in ("name", "description")]
-        for section in ("data", "model", "training", "engine"):
+        for section in ("data", "model", "augment", "training", "engine"):
             lines += ["", f"[{section}]"]
             lines += [f"{key} = {_toml(value)}" for key, value in document[section].items() if value is not None]
         return "\n".join(lines) + "\n"
@@ -170,7 +215,12 @@ class Recipe:
         return {**document, "model": model}
 
 
-_SECTIONS: dict[str, type[Any]] = {"data": DataConfig, "training": TrainingConfig, "engine": EngineConfig}
+_SECTIONS: dict[str, type[Any]] = {
+    "data": DataConfig,
+    "augment": AugmentConfig,
+    "training": TrainingConfig,
+    "engine": EngineConfig,
+}
 _CHANGED = "; but"
 _KINDS = {str: "text", dict: "section"}
 
@@ -182,7 +232,7 @@ def recipe_names() -> list[str]:
 
 def recipe_fields() -> dict[str, dataclasses.Field[Any]]:
     """Every field that a recipe can have, by the name of its flag; an architecture's own among them."""
-    kinds: list[type[Any]] = [DataConfig, *ARCHITECTURES.values(), TrainingConfig, EngineConfig]
+    kinds: list[type[Any]] = [DataConfig, *ARCHITECTURES.values(), AugmentConfig, TrainingConfig, EngineConfig]
     return {field.name: field for kind in kinds for field in dataclasses.fields(kind)}
 
 

@@ -1,0 +1,208 @@
+"""An engine that computes something else than the recipe says, or keeps its guesses to itself, can't be trusted."""
+
+import json
+
+import pytest
+import torch
+
+from tenfold.errors import RecipeError, UsageError
+from tenfold.models import build_model
+from tenfold.models.composite import networks
+from tenfold.runs.run import Run
+from tenfold.runs.train import resume, train
+from tenfold.training import probe
+from tenfold.training.averaging import Average
+from tenfold.training.checkpoint import load_weights
+from tenfold.training.loop import Part, Trainer
+from tenfold.training.recipe import Recipe
+
+
+@pytest.fixture(scope="module")
+def brief(small_file):
+    """`cnn` on the small set, for two epochs of thirteen steps."""
+    return Recipe.load("cnn").replace(dataset=str(small_file), epochs=2, width=8, batch_size=128)
+
+
+def weights(run):
+    return {key: value.clone() for key, value in run.model().state_dict().items()}
+
+
+def equal(left, right):
+    return left.keys() == right.keys() and all(torch.equal(left[key], right[key]) for key in left)
+
+
+class StopHere(Exception):  # noqa: N818
+    pass
+
+
+def stopper(epoch):
+    def watch(record):
+        if type(record).__name__ == "EpochRecord" and record.epoch == epoch:
+            raise StopHere
+
+    return watch
+
+
+def test_what_the_probe_found_is_stored_and_gives_the_same_weights_again(brief, tmp_path):
+    run = train(brief, folder=tmp_path)
+    engine = Run.load(run.path).recipe.engine
+    assert engine.threads >= 1
+    assert engine.precision in ("float32", "bfloat16")
+    assert engine.layout in ("contiguous", "channels_last")
+    assert 0 < run.training["preparing_seconds"] < run.training["seconds"]
+    again = train(Run.load(run.path).recipe, folder=tmp_path)
+    assert equal(weights(run), weights(again))
+
+
+def test_what_the_recipe_sets_is_not_probed(brief, tmp_path, monkeypatch):
+    monkeypatch.setattr(probe, "_fastest", lambda *words: pytest.fail("probed"))
+    fixed = brief.replace(threads=1, precision="float32", layout="contiguous")
+    assert train(fixed, folder=tmp_path).recipe == fixed
+
+
+def test_the_probe_takes_the_fastest_and_a_second_thread_only_where_it_pays(brief, small, monkeypatch):
+    seconds = {("bfloat16", "channels_last"): 3.0, ("bfloat16", "contiguous"): 2.0, ("float32", "channels_last"): 4.0,
+               ("float32", "contiguous"): 5.0}  # fmt: skip
+    gain = {1: 1.0, 2: 0.6, 4: 0.55, 8: 0.1}
+    monkeypatch.setattr(probe.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True, raising=False)
+    monkeypatch.setattr(
+        probe, "_step_seconds", lambda recipe, way, *rest: seconds[way.precision, way.layout] * gain[way.threads]
+    )
+    images, labels = torch.from_numpy(small.train_images), torch.from_numpy(small.train_labels).long()
+    found = probe.resolve(brief, images, labels).engine
+    assert (found.precision, found.layout, found.threads) == ("bfloat16", "contiguous", 2)
+    kept = probe.resolve(brief.replace(precision="float32"), images, labels).engine
+    assert (kept.precision, kept.layout, kept.threads) == ("float32", "channels_last", 2)
+
+
+def test_precision_and_layout_change_the_result_by_rounding_only(brief, tmp_path):
+    ways = (("float32", "contiguous"), ("float32", "channels_last"), ("bfloat16", "channels_last"))
+    runs = [train(brief.replace(precision=p, layout=order, threads=1), folder=tmp_path) for p, order in ways]
+    accuracies = [run.training["validation_accuracy"] for run in runs]
+    assert max(accuracies) - min(accuracies) < 0.05
+    assert min(accuracies) > 0.7
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"members": 2}, {"averaging": 0.9, "epochs": 3}, {"members": 2, "averaging": 0.7, "deskew": True}],
+)
+def test_ensembles_and_averages_survive_a_stop(brief, tmp_path, changes):
+    recipe = brief.replace(threads=1, precision="float32", layout="contiguous", **changes)
+    whole = train(recipe, folder=tmp_path)
+    epochs = recipe.training.epochs * recipe.model.members
+    assert [record.epoch for record in whole.history] == list(range(1, epochs + 1))
+    for epoch in range(1, epochs):
+        with pytest.raises(StopHere):
+            train(recipe, folder=tmp_path / str(epoch), watch=stopper(epoch))
+        (path,) = (tmp_path / str(epoch)).iterdir()
+        assert equal(weights(resume(path)), weights(whole))
+
+
+def test_members_differ_and_answer_together(brief, tmp_path, small):
+    run = train(brief.replace(members=2, shifted_copies=True), folder=tmp_path)
+    one, two = (member.state_dict() for member in networks(run.model()))
+    assert not any(torch.equal(one[key], two[key]) for key in one if key.endswith("1.weight"))
+    accuracy = (run.predict(small.test_images).argmax(1) == small.test_labels).mean()
+    assert accuracy > 0.8  # model.onnx holds both, and the copies
+    rates = [record.learning_rate for record in run.history]
+    assert rates[:2] == rates[2:]  # each has the whole schedule
+
+
+def test_the_average_is_the_mean_and_norms_fit_it(small):
+    torch.manual_seed(0)
+    network = build_model(Recipe.load("cnn").replace(width=4).model)
+    average = Average(network)
+    seen = []
+    for _ in range(3):
+        with torch.no_grad():
+            for value in network.parameters():
+                value.add_(torch.randn_like(value) * 0.1)
+        seen.append([value.clone() for value in network.parameters()])
+        average.add(network)
+    batches = list(torch.from_numpy(small.train_images[:512]).float().div(255).split(128))
+    average.settle(network, batches)
+    for value, *values in zip(network.parameters(), *seen, strict=True):
+        assert torch.allclose(value, torch.stack(values).mean(0), atol=1e-6)
+    # The first norm's mean is that of what it is given now.
+    upto = [m for m in network.children() if not isinstance(m, torch.nn.BatchNorm2d)][:3]
+    first = next(m for m in network.children() if isinstance(m, torch.nn.BatchNorm2d))
+    with torch.no_grad():
+        means = torch.stack([torch.nn.Sequential(*upto)(batch).mean((0, 2, 3)) for batch in batches]).mean(0)
+    assert torch.allclose(first.running_mean, means, atol=1e-5)
+    assert first.momentum == pytest.approx(0.1)
+
+
+def test_the_schedule_is_followed_step_by_step(brief, small):
+    recipe = brief.replace(threads=1, precision="float32", layout="contiguous", learning_rate=0.01, warmup=0.5)
+    trainer = Trainer(build_model(recipe.model), recipe)
+    rates = []
+    step = trainer.step
+    trainer.step = lambda *batch: (rates.append(trainer.optimizer.param_groups[0]["lr"]), step(*batch))[1]
+    part = Part(torch.from_numpy(small.train_images), torch.from_numpy(small.train_labels).long())
+    for _ in range(2):
+        list(trainer.run_epoch(part, part.sample(100)))
+    assert len(rates) == 32
+    assert max(rates) == pytest.approx(0.01, rel=0.05)
+    assert rates.index(max(rates)) in (15, 16)
+    assert rates[-1] < 0.001
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"members": 2, "early_stopping": 2}, "members wants the whole schedule"),
+        ({"averaging": 0.5, "keep": "best"}, "averaging wants the whole schedule"),
+        ({"members": 0}, ">= 1"),
+        ({"averaging": 1.5}, "<= 1"),
+        ({"label_smoothing": 1.0}, "< 1"),
+        ({"precision": "float16"}, "precision is 'float16'"),
+        ({"schedule": "one-cycl"}, "one-cycle"),
+        ({"activation": "relus"}, "relu"),
+        ({"width": 0}, ">= 1"),
+    ],
+)
+def test_what_makes_no_sense_is_told(brief, changes, words):
+    with pytest.raises(RecipeError, match=words):
+        brief.replace(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"device": "cuda"}, "--device cuda is not there; this machine has cpu"),
+        ({"device": "mps"}, "--device mps is not there"),
+        ({"batch_size": 5000}, "larger than the 1600 images"),
+        ({"batch_size": 1599}, "a batch of one image"),
+        ({"convolutions": ("1 pool", "1 pool", "1 pool", "1 pool")}, "nothing is left"),
+    ],
+)
+def test_what_can_not_be_trained_leaves_no_run_behind(brief, tmp_path, changes, words):
+    if str(changes.get("device")) in ("cuda", "mps") and torch.accelerator.is_available():
+        pytest.skip("this machine has an accelerator")
+    with pytest.raises((UsageError, RecipeError), match=words):
+        train(brief.replace(**changes), folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_auto_takes_the_device_that_is_there(brief, tmp_path):
+    run = train(brief.replace(device="auto", epochs=1), folder=tmp_path)
+    assert run.recipe.engine.device == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.gpu
+def test_a_gpu_trains_and_the_run_is_read_without_one(brief, tmp_path, small):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA GPU here")
+    run = train(brief.replace(device="cuda", epochs=3), folder=tmp_path)
+    assert run.recipe.engine.precision == "bfloat16"
+    assert (run.predict(small.test_images).argmax(1) == small.test_labels).mean() > 0.8
+
+
+def test_the_events_hold_each_epochs_rate(brief, tmp_path):
+    run = train(brief, folder=tmp_path)
+    lines = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
+    assert [line["learning_rate"] < 0.015 for line in lines] == [True, True]
+    model = build_model(run.recipe.model)
+    load_weights(run.path / "model.safetensors", model)
