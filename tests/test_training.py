@@ -99,7 +99,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_epoch(q
     from tenfold.training import loop
 
     steps = itertools.count(1)
-    step = loop.Trainer._step
+    step = loop.Trainer.step
 
     def poisoned(self, images, labels):
         loss, classes = step(self, images, labels)
@@ -107,7 +107,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_epoch(q
             loss * float("nan") if next(steps) == 60 else loss
         ), classes  # 50 steps an epoch: the second epoch's tenth
 
-    monkeypatch.setattr(loop.Trainer, "_step", poisoned)
+    monkeypatch.setattr(loop.Trainer, "step", poisoned)
     with pytest.raises(TrainingError, match=r"epoch 2, step 10.*learning-rate.*epoch 1 are kept"):
         train(quick, folder=tmp_path)
     monkeypatch.undo()
