@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).parent / "help.md"
-COMMANDS = ["", "walk", "data", "data list", "data info", "data fetch", "profile", "preprocess", "model", "train",
-            "evaluate", "predict", "diagnose", "report"]  # fmt: skip
+COMMANDS = ["", "walk", "data", "data list", "data info", "data fetch", "profile", "preprocess", "augment",
+            "model", "train", "evaluate", "predict", "diagnose", "report", "compare", "compare models",
+            "compare remedies", "compare recipes"]  # fmt: skip
 
 
 def page() -> str:

@@ -82,6 +82,40 @@ def test_walk_takes_every_step_and_leaves_a_report(tenfold, quick, tmp_path):
     assert steps == list("12345678")
 
 
+def test_seeds_and_comparisons_run_by_their_commands(tenfold, quick, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, rate in (("slow", 1e-4), ("fast", 1e-3)):
+        (tmp_path / f"{name}.toml").write_text(quick.replace(epochs=1, learning_rate=rate).to_toml())
+    code, out, _ = tenfold("train", "fast.toml", "--seeds", "2", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert told["summary"]["test_accuracy"]["n"] == 2
+    code, _, err = tenfold("train", "--resume", told["path"])
+    assert (code, "nothing to resume" in err) == (1, True)
+    for words in (
+        ["recipes", "slow.toml", "fast.toml"],
+        ["models", "slow.toml", "fast.toml"],
+    ):
+        code, out, err = tenfold("compare", *words, "--seeds", "2")
+        assert (code, err) == (0, "")
+        assert "compare.html" in out
+    made = next(tmp_path.glob("runs/*compare-recipes*"))
+    code, out, _ = tenfold("compare", "recipes", "--resume", made, "--json")  # a finished one tells again
+    assert code == 0
+    assert [row["label"] for row in json.loads(out)["rows"]] == ["slow.toml", "fast.toml"]
+
+
+def test_augmentation_is_shown_with_its_cost(tenfold, small_file, tmp_path):
+    picture = tmp_path / "changed.png"
+    code, out, err = tenfold("augment", "--show", "--out", picture, "--dataset", small_file, "--width", "4")
+    assert (code, err) == (0, "")
+    assert all(word in out for word in ("rotation", "shift", "zoom", "shear", "elastic", "thickness", "all together"))
+    with Image.open(picture) as drawn:
+        assert min(drawn.size) > 400
+    code, out, _ = tenfold("augment", "cnn", "--dataset", small_file, "--json")
+    assert [cost["name"] for cost in json.loads(out)["cost"]] == ["rotation", "shear", "zoom", "shift", "all together"]
+
+
 def test_image_files_are_read(tenfold, run, small, tmp_path):
     digits = [int(np.flatnonzero(small.test_labels == digit)[0]) for digit in (0, 1)]
     paths = []
@@ -124,6 +158,19 @@ def test_image_files_are_read(tenfold, run, small, tmp_path):
         (["train", "tutorail", "--resume", "latest"], 2, "--resume"),
         (["preprocess", "--writers", "gone.npy"], 1, "gone.npy"),
         (["preprocess", "--out", "ready.csv"], 2, ".npz"),
+        (["train", "cnn", "--activation", "gellu"], 2, "did you mean 'gelu'"),
+        (["train", "cnn", "--width", "0"], 2, "must be >= 1"),
+        (["train", "cnn", "--convolutions", "1 pool,1 pool,1 pool,1 pool"], 2, "nothing is left"),
+        (["train", "cnn", "--rotation", "90"], 2, "<= 45"),
+        (["train", "cnn", "--hidden", "128"], 2, "no field 'hidden'"),
+        (["train", "sprint", "--seeds", "0"], 2, "must be >= 1"),
+        (["train", "sprint", "--device", "cud"], 2, "did you mean 'cuda'"),
+        (["augment", "tutorial"], 2, "--rotation 10"),
+        (["compare", "recipes", "cnn"], 2, "two or more"),
+        (["compare", "models", "cnnn"], 2, "did you mean 'cnn'"),
+        (["compare", "remedies", "--seeds", "0"], 2, "must be >= 1"),
+        (["compare", "models", "cnn", "--resume", "gone"], 2, "leave out recipes"),
+        (["compare", "models", "--resume", "gone"], 1, "gone"),
     ],
 )
 def test_wrong_words_get_one_line_and_leave_nothing(tenfold, run, tmp_path, monkeypatch, words, code, told):

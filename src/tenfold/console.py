@@ -56,17 +56,21 @@ class Screen:
             sys.stdout.flush()
 
     @contextmanager
-    def training(self) -> Iterator[Callable[[Progress | EpochRecord], None]]:
-        """Shows a training live: a bar with rate and time left in a terminal, and a line an epoch everywhere."""
+    def training(self, quiet: bool = False) -> Iterator[Callable[[Progress | EpochRecord], None]]:
+        """Shows a training live: a bar with rate and time left in a terminal, and a line an epoch everywhere.
+
+        quiet: no lines, where there are many trainings.
+        """
         if not self._console.is_terminal:
-            yield lambda record: self._epoch(record) if isinstance(record, EpochRecord) else None
+            yield lambda record: self._epoch(record) if isinstance(record, EpochRecord) and not quiet else None
             return
         with _progress_bar(self._console) as bar:
             task = bar.add_task("", total=None, loss="", rate="", visible=False)
 
             def watch(record: Progress | EpochRecord) -> None:
                 if isinstance(record, EpochRecord):
-                    self._epoch(record)
+                    if not quiet:
+                        self._epoch(record)
                 else:
                     bar.update(
                         task,

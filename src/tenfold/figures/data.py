@@ -104,6 +104,17 @@ def preprocessing(data: Dataset, theme: Theme, index: int = 0) -> Figure:
     return drawing
 
 
+def augmented(originals: np.ndarray, changed: dict[str, np.ndarray], theme: Theme) -> Figure:
+    """originals: uint8[N,28,28] in a row; below, a row for each way that they were changed, with its name."""
+    rows = {"as stored": originals, **changed}
+    drawing = figure(0.72 * len(rows))
+    axes = drawing.add_subplot()
+    show_ink(axes, mosaic(np.concatenate(list(rows.values())), len(originals)))
+    axes.set_yticks([14 + 32 * row for row in range(len(rows))], list(rows))
+    axes.tick_params(length=0, labelsize=9, labelcolor=theme.muted)
+    return drawing
+
+
 def labelled_grid(images: np.ndarray, captions: list[str], theme: Theme, columns: int = 10) -> Figure:
     """images uint8[N,28,28] in rows of `columns`, each with its caption below."""
     rows = max(1, -(-len(images) // columns))

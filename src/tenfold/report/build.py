@@ -1,9 +1,6 @@
 """write_report: a finished run -> report.html, one file that needs nothing else."""
 
-from importlib import metadata, resources
 from pathlib import Path
-
-from jinja2 import Environment, StrictUndefined
 
 from tenfold import atomic
 from tenfold.evaluation.metrics import Evaluation
@@ -12,6 +9,7 @@ from tenfold.profile import Profile
 from tenfold.report import steps
 from tenfold.report.blocks import Code, Step, Table, Text
 from tenfold.report.facts import Facts, gather
+from tenfold.report.page import render
 from tenfold.runs.run import Run
 
 
@@ -26,6 +24,7 @@ def write_report(run: Run, profile: Profile | None = None, evaluation: Evaluatio
     told = [
         steps.profile_step(facts, show),
         steps.preprocess_step(facts, show),
+        *([steps.augment_step(facts, show)] if any(vars(run.recipe.augment).values()) else []),
         steps.model_step(facts, layers, show),
         steps.train_step(facts, show),
         steps.evaluate_step(facts, show),
@@ -39,28 +38,23 @@ def write_report(run: Run, profile: Profile | None = None, evaluation: Evaluatio
 
 
 def _render(facts: Facts, told: list[Step]) -> str:
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     evaluation, training = facts.evaluation, facts.training
     low, high = evaluation.interval
     wrong = len(evaluation.mistakes)
-    return page.from_string(_resource("page.html")).render(
-        title=f"{100 * evaluation.accuracy:.2f} % on {facts.data.name} · Tenfold",
-        style=_resource("style.css"),
-        run_name=facts.run.path.name,
-        headline={
-            "value": f"{100 * evaluation.accuracy:.2f}\u202f%",
-            "what": f"of {evaluation.images:,} digits that it had never seen, read right",
-            "lead": f"{facts.run.recipe.description or facts.run.recipe.name}. It got {wrong:,} wrong; with other test "
-            f"images of the same kind, expect {100 * low:.1f} to {100 * high:.1f} %.",
+    return render(
+        title=f"{100 * evaluation.accuracy:.2f} % on {facts.data.name}",
+        kicker=facts.run.path.name,
+        value=f"{100 * evaluation.accuracy:.2f}\u202f%",
+        what=f"of {evaluation.images:,} digits that it had never seen, read right",
+        lead=f"{facts.run.recipe.description or facts.run.recipe.name}. It got {wrong:,} wrong; with other test "
+        f"images of the same kind, expect {100 * low:.1f} to {100 * high:.1f} %.",
+        facts={
+            "training took": f"{training['seconds']:.1f} s",
+            "training accuracy": f"{100 * training['train_accuracy']:.2f} %",
+            "parameters": f"{training['parameters']:,}",
+            "model file": f"{training['model_bytes'] / 1e6:.2f} MB",
         },
-        facts=[
-            {"name": "training took", "value": f"{training['seconds']:.1f} s"},
-            {"name": "training accuracy", "value": f"{100 * training['train_accuracy']:.2f} %"},
-            {"name": "parameters", "value": f"{training['parameters']:,}"},
-            {"name": "model file", "value": f"{training['model_bytes'] / 1e6:.2f} MB"},
-        ],
         steps=told,
-        version=metadata.version("tenfold"),
         footer="Every figure above was measured in this run; the test images took no part in any choice.",
     )
 
@@ -112,7 +106,3 @@ def _provenance(facts: Facts) -> Step:
             Code(facts.run.recipe.to_toml()),
         ],
     )
-
-
-def _resource(name: str) -> str:
-    return resources.files("tenfold").joinpath("report").joinpath(name).read_text(encoding="utf-8")

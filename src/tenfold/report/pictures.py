@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tenfold import atomic
 from tenfold.data import Dataset
@@ -11,7 +12,9 @@ from tenfold.figures import data as data_figures
 from tenfold.figures import evaluation as evaluation_figures
 from tenfold.figures.theme import Draw, to_png
 from tenfold.profile import Profile
+from tenfold.runs.augment import examples
 from tenfold.runs.predict import Prediction
+from tenfold.training.recipe import AugmentConfig
 
 
 def draw_profile(data: Dataset, profile: Profile, folder: Path) -> list[Path]:
@@ -24,6 +27,18 @@ def draw_profile(data: Dataset, profile: Profile, folder: Path) -> list[Path]:
     if len(profile.train.outlying):
         drawings["outliers"] = lambda theme: data_figures.oddities(data, profile, theme)
     return [atomic.write_bytes(folder / f"{name}.png", to_png(draw)) for name, draw in drawings.items()]
+
+
+def draw_augmentation(data: Dataset, config: AugmentConfig, path: Path) -> Path:
+    """Draws a training image of each class, and below it what each augmentation of `config` makes of it."""
+    images = first_of_each_class(data)
+    changed = examples(images, config)
+    return atomic.write_bytes(path, to_png(lambda theme: data_figures.augmented(images, changed, theme)))
+
+
+def first_of_each_class(data: Dataset) -> NDArray[np.uint8]:
+    """uint8[N,28,28]: the first training image of each class that there is."""
+    return data.train_images[np.unique(data.train_labels, return_index=True)[1]]
 
 
 def draw_predictions(predictions: Sequence[Prediction], names: tuple[str, ...], path: Path) -> Path:

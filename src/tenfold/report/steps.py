@@ -18,6 +18,8 @@ from tenfold.models.config import MLPConfig
 from tenfold.models.describe import Layer
 from tenfold.report.blocks import Code, Figure, Step, Table, Text
 from tenfold.report.facts import Facts
+from tenfold.report.pictures import first_of_each_class
+from tenfold.runs.augment import examples
 
 Show = Callable[..., Figure]
 
@@ -130,6 +132,30 @@ def preprocess_step(facts: Facts, show: Show) -> Step:
                 "Cross-entropy sums label times log-probability over ten classes, and nine of those labels are 0, so "
                 "only the true class's term is left. Training uses the index and saves the other nine."
             ),
+        ],
+    )
+
+
+def augment_step(facts: Facts, show: Show) -> Step:
+    """What the network saw in place of the images as stored."""
+    config = facts.run.recipe.augment
+    images = first_of_each_class(facts.data)
+    changed = examples(images, config)
+    return Step(
+        "augment",
+        "Change it a little",
+        [
+            Text(
+                "No image was seen twice: each time, it was changed anew, by as much as another hand might have. So "
+                "the network can't learn images by heart, and must learn what they have in common."
+            ),
+            show(
+                "augmentation",
+                "The first training image of each class, and one draw of each change that the recipe makes.",
+                lambda theme: data_figures.augmented(images, changed, theme),
+                "fluid",
+            ),
+            Table(["change", ">at most"], [[name, f"{size:g}"] for name, size in vars(config).items() if size]),
         ],
     )
 

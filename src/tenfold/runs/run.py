@@ -42,6 +42,8 @@ class Run:
         recipe_file = folder / "recipe.toml"
         if not folder.is_dir():
             raise RunError(f"{folder} is not a folder; a run is one, such as runs/2026-01-31-120000-tutorial")
+        if (folder / "seeds.json").is_file():
+            raise RunError(f"{folder} holds a run for each of several seeds: name one, such as {folder / 'seed-0'}")
         if not recipe_file.is_file():
             raise RunError(f"{folder} is not a run: it has no recipe.toml (tenfold train makes runs)")
         try:

@@ -42,10 +42,11 @@ def train(
     data: Dataset | None = None,
     *,
     folder: str | Path = "runs",
+    path: Path | None = None,
     watch: Watch = lambda record: None,
     monitors: Iterable[Monitor] = (),
 ) -> Run:
-    """Trains `recipe` and leaves a finished run in a new folder of `folder`.
+    """Trains `recipe` and leaves a finished run in a new folder of `folder`, or in `path` where that is given.
 
     data: in place of the data set that the recipe names. watch: is called with every `Progress` and `EpochRecord`,
     as they come. The test images are not touched. A training that is stopped leaves a run that `resume` takes up.
@@ -58,7 +59,7 @@ def train(
     started = time.perf_counter()
     recipe = _resolved(_anchored(recipe), data)
     probed = time.perf_counter() - started
-    run = _new_run(recipe, data, Path(folder))
+    run = _new_run(recipe, data, path or new_folder(Path(folder), recipe.name))
     return _train(run, data, watch, monitors, probed)
 
 
@@ -271,20 +272,27 @@ def _resolved(recipe: Recipe, data: Dataset) -> Recipe:
     return resolve(recipe, images, torch.from_numpy(data.train_labels[few].astype(np.int64)))
 
 
-def _new_run(recipe: Recipe, data: Dataset, folder: Path) -> Run:
+def new_folder(folder: Path, name: str) -> Path:
+    """Makes a folder of its own in `folder`, named by the second and by `name`."""
     stamp = datetime.now().strftime("%Y-%m-%d-%H%M%S")
     for attempt in range(1000):
-        path = folder / (f"{stamp}-{recipe.name}" + (f"-{attempt + 1}" if attempt else ""))
+        path = folder / (f"{stamp}-{name}" + (f"-{attempt + 1}" if attempt else ""))
         with atomic.storage_errors(path):
             try:
                 path.mkdir(parents=True)
             except FileExistsError:
                 if path.is_dir():
-                    continue  # Another run began in the same second.
+                    continue  # Another began in the same second.
                 raise
-        atomic.write_json(path / "environment.json", {**describe_environment(), "data": data.digest})
-        atomic.write_text(path / "events.jsonl", "")
-        # recipe.toml is what makes a folder a run, so it comes last.
-        atomic.write_text(path / "recipe.toml", recipe.to_toml())
-        return Run(path, recipe, data)
+        return path
     raise RunError(f"{folder} has a thousand runs of this second already")
+
+
+def _new_run(recipe: Recipe, data: Dataset, path: Path) -> Run:
+    with atomic.storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+    atomic.write_json(path / "environment.json", {**describe_environment(), "data": data.digest})
+    atomic.write_text(path / "events.jsonl", "")
+    # recipe.toml is what makes a folder a run, so it comes last.
+    atomic.write_text(path / "recipe.toml", recipe.to_toml())
+    return Run(path, recipe, data)

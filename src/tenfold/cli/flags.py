@@ -62,12 +62,17 @@ NO_RECIPE_FLAGS = _RECIPE_FLAGS()
 
 def resolve_recipe(name: str, flags: Any) -> Recipe:
     """The recipe of that name, with the flags that were given."""
+    return Recipe.load(name).replace(**recipe_changes(flags))
+
+
+def recipe_changes(flags: Any) -> dict[str, Any]:
+    """The flags that were given, as `Recipe.replace` takes them."""
     changes = {key: value for key, value in vars(flags).items() if value is not None}
     for key, value in changes.items():
         kind = recipe_fields()[key].type
         if get_origin(kind) is tuple:
             changes[key] = _items(key, value, get_args(kind)[0])
-    return Recipe.load(name).replace(**changes)
+    return changes
 
 
 def _items(key: str, text: str, kind: type[Any]) -> tuple[Any, ...]:

@@ -1,0 +1,52 @@
+"""The command `tenfold`: parse, call, print. Heavy packages are imported by the command that needs them, not before."""
+
+import io
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cyclopts import CycloptsError
+
+from tenfold.cli import compare_commands, data_commands, run_commands, training_commands  # noqa: F401
+from tenfold.cli.app import app
+from tenfold.errors import MissingDependencyError, TenfoldError, UsageError
+
+
+def main(tokens: Sequence[str] | None = None) -> None:
+    """Runs the command and exits: 0 when done, 2 on a usage error, 1 on any other, 130 when interrupted."""
+    tokens = sys.argv[1:] if tokens is None else tokens
+    sys.exit(_run(lambda: app(tokens, exit_on_error=False, print_error=False), debug="--debug" in tokens))
+
+
+def _run(command: Callable[[], Any], debug: bool) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # A terminal that lacks a letter gets its code, not a crash.
+    try:
+        command()
+        sys.stdout.flush()
+    except (CycloptsError, TenfoldError) as error:
+        if debug:
+            raise
+        return _fail(str(error), 2 if isinstance(error, CycloptsError | UsageError) else 1)
+    except ModuleNotFoundError as error:
+        if debug or error.name is None or error.name.startswith("tenfold"):
+            raise
+        return _fail(str(MissingDependencyError(error.name, "train")), 1)
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt as interrupted:
+        return _fail("; ".join(filter(None, ["interrupted", str(interrupted)])), 130)
+    except Exception as error:
+        # What nobody thought of is one line too; its traceback is a flag away.
+        if debug:
+            raise
+        return _fail(f"{type(error).__name__}: {error} (unexpected; --debug shows where)", 1)
+    return 0
+
+
+def _fail(message: str, code: int) -> int:
+    from tenfold.console import complain
+
+    complain(message)
+    return code

@@ -1,0 +1,17 @@
+"""The command `tenfold` and its groups of commands, which the other files of this room fill."""
+
+from importlib import metadata
+
+from cyclopts import App
+
+app = App(
+    name="tenfold",
+    help="Reads handwritten digits, end to end: profile, preprocess, train, evaluate, predict.",
+    version=lambda: metadata.version("tenfold"),
+    help_epilogue="Begin with: tenfold walk",
+    suppress_keyboard_interrupt=False,
+)
+data_app = App(name="data", help="The data sets that Tenfold knows.", sort_key=2)
+compare_app = App(name="compare", help="Set recipes side by side, over several seeds.", sort_key=20)
+app.command(data_app)
+app.command(compare_app)

@@ -1,0 +1,126 @@
+"""Commands that set recipes side by side: compare models, remedies and recipes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from tenfold.cli.app import compare_app
+from tenfold.cli.flags import (
+    NO_RECIPE_FLAGS,
+    PLAIN,
+    Everywhere,
+    EverywhereFlags,
+    RecipeFlags,
+    RecipeName,
+    recipe_changes,
+)
+from tenfold.errors import UsageError
+
+if TYPE_CHECKING:
+    from tenfold.training.recipe import Recipe
+
+SeedCount = Annotated[int, Parameter(help="How many seeds of each.")]
+Out = Annotated[Path, Parameter(help="The folder to make the comparison in.")]
+Resume = Annotated[
+    Path | None, Parameter(show_default=False, help="Take up a comparison that was stopped: its folder.")
+]
+
+
+@compare_app.command(sort_key=1)
+def models(
+    recipes: Annotated[tuple[str, ...], Parameter(show_default=False, help="Recipes; none: every architecture.")] = (),
+    /,
+    *,
+    seeds: SeedCount = 5,
+    out: Out = Path("runs"),
+    resume: Resume = None,
+    flags: RecipeFlags = NO_RECIPE_FLAGS,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Train every architecture by its recipe: accuracy against complexity."""
+    from tenfold.compare import choices
+
+    changes = _changes(resume, flags, bool(recipes))
+    _compare("models", lambda: choices.models(recipes, changes), seeds, out, resume, everywhere)
+
+
+@compare_app.command(sort_key=2)
+def remedies(
+    recipe: RecipeName = "tutorial",
+    /,
+    *,
+    seeds: SeedCount = 5,
+    out: Out = Path("runs"),
+    resume: Resume = None,
+    flags: RecipeFlags = NO_RECIPE_FLAGS,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Measure what each remedy of the tutorials does to a recipe."""
+    from tenfold.compare import choices
+
+    changes = _changes(resume, flags, recipe != "tutorial")
+    _compare("remedies", lambda: choices.remedies(recipe, changes), seeds, out, resume, everywhere)
+
+
+@compare_app.command(sort_key=3)
+def recipes(
+    names: Annotated[
+        tuple[str, ...], Parameter(show_default=False, help="Two or more recipes; the first is the base.")
+    ] = (),
+    /,
+    *,
+    seeds: SeedCount = 5,
+    out: Out = Path("runs"),
+    resume: Resume = None,
+    flags: RecipeFlags = NO_RECIPE_FLAGS,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Say whether recipes differ by more than chance."""
+    from tenfold.compare import choices
+
+    changes = _changes(resume, flags, bool(names))
+    _compare("recipes", lambda: choices.recipes(names, changes), seeds, out, resume, everywhere)
+
+
+def _changes(resume: Path | None, flags: Any, named: bool) -> dict[str, Any]:
+    if resume is not None and (named or flags != NO_RECIPE_FLAGS):
+        raise UsageError("--resume goes on with the comparison's own recipes; leave out recipes and flags")
+    return recipe_changes(flags)
+
+
+def _compare(
+    kind: str,
+    recipes: Callable[[], "dict[str, Recipe]"],
+    seeds: int,
+    out: Path,
+    resume: Path | None,
+    everywhere: Everywhere,
+) -> None:
+    screen = everywhere.screen()
+    from tenfold.compare.page import change, share, verdict, write_page
+    from tenfold.compare.study import Study, as_document
+
+    study = Study.load(resume, kind) if resume is not None else Study.begin(kind, recipes(), seeds, out)
+    with screen.training(quiet=True) as watch:
+        rows = study.run(watch, screen.say)
+    page = write_page(study, rows)
+    if kind == "models":
+        columns = ["recipe", ">parameters", ">multiply-adds", ">validation, %", ">test, %", ">seconds"]
+        table = [
+            [r.label, f"{r.parameters:,}", f"{r.multiply_adds:,}", share(r.figures.get("validation_accuracy")),
+             share(r.figures["test_accuracy"]), f"{r.figures['seconds'].mean:.1f}"]
+            for r in rows
+        ]  # fmt: skip
+    else:
+        columns = ["", ">validation, %", ">change, points", "", ">gap, points", ">seconds"]
+        table = [
+            [r.label, share(r.figures.get("validation_accuracy")), change(r.difference), verdict(r.difference),
+             "" if r.gap is None else f"{100 * r.gap:.2f}", f"{r.figures['seconds'].mean:.1f}"]
+            for r in rows
+        ]  # fmt: skip
+    screen.say()
+    screen.table(columns, table, f"{study.count} seeds of each")
+    screen.say(f"\nThe comparison: {page}")
+    screen.result({"path": str(study.path), "page": str(page), **as_document(study, rows)})

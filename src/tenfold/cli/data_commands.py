@@ -1,0 +1,190 @@
+"""Commands that look at data: profile, preprocess, augment, and data list, info and fetch."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from tenfold.cli.app import app, data_app
+from tenfold.cli.flags import (
+    NO_RECIPE_FLAGS,
+    PLAIN,
+    DatasetName,
+    EverywhereFlags,
+    RecipeFlags,
+    recipe_changes,
+    resolve_recipe,
+)
+
+if TYPE_CHECKING:
+    from tenfold.data import DatasetInfo
+
+
+@app.command(sort_key=3)
+def profile(
+    dataset: DatasetName = "mnist",
+    /,
+    *,
+    out: Annotated[Path | None, Parameter(help="A folder to draw the figures in.")] = None,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Tell what is in a data set: counts, ink, duplicates, outliers."""
+    screen = everywhere.screen()
+    from tenfold.data import load_dataset
+    from tenfold.profile import profile as look
+
+    data = load_dataset(dataset)
+    found = look(data)
+    rows = [
+        [name, f"{train:,}", f"{test:,}", f"{100 * ink:.1f}", f"{100 * spread:.1f}"]
+        for name, train, test, ink, spread in zip(
+            data.class_names, found.train.counts, found.test.counts, found.ink_mean, found.ink_spread, strict=True
+        )
+    ]
+    screen.table(["class", ">train", ">test", ">ink, %", ">spread, points"], rows, data.name)
+    screen.say(
+        f"\nbalance {found.train.balance:.2f} (rarest class to commonest); pixels {found.pixel_mean:.4f} on "
+        f"average, spread {found.pixel_spread:.4f}"
+    )
+    for name, part in (("train", found.train), ("test", found.test)):
+        screen.say(
+            f"{name}: {len(part.duplicates)} groups of duplicates ({len(part.contradictions)} with labels that "
+            f"differ), {len(part.blank)} blank, {len(part.outlying)} outlying"
+        )
+    screen.say(f"{len(found.overlap)} images are in both parts")
+    drawn = []
+    if out is not None:
+        from tenfold.report.pictures import draw_profile
+
+        drawn = draw_profile(data, found, out)
+        screen.say(f"figures in {out}")
+    screen.result({**found.summary(), "figures": [str(path) for path in drawn]})
+
+
+@app.command(sort_key=4)
+def preprocess(
+    dataset: DatasetName = "mnist",
+    /,
+    *,
+    validation: Annotated[float, Parameter(help="Share of the training images kept for validation.")] = 0.2,
+    seed: Annotated[int, Parameter(help="Seed of the split.")] = 0,
+    writers: Annotated[
+        Path | None, Parameter(help="A .npy or .npz with the writer of each training image: split by writer.")
+    ] = None,
+    out: Annotated[Path | None, Parameter(help="An .npz file to write the arrays to.")] = None,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Normalise, flatten, encode and split a data set."""
+    screen = everywhere.screen()
+    from tenfold.data import load_dataset
+    from tenfold.data.writers import load_writers
+    from tenfold.preprocessing import preprocess as prepare
+    from tenfold.preprocessing import save
+
+    ready = prepare(load_dataset(dataset), validation, seed, None if writers is None else load_writers(writers))
+    arrays = vars(ready)
+    screen.table(
+        ["array", "type", ">shape", ">lowest", ">highest"],
+        [
+            [name, a.dtype, " x ".join(map(str, a.shape)), *((f"{a.min():g}", f"{a.max():g}") if a.size else ("", ""))]
+            for name, a in arrays.items()
+        ],
+    )
+    if out is not None:
+        save(ready, out)
+        screen.say(f"\nwritten to {out}")
+    screen.result({"shapes": {name: list(a.shape) for name, a in arrays.items()}, "out": out and str(out)})
+
+
+@app.command(sort_key=4.5)
+def augment(
+    recipe: Annotated[
+        str | None, Parameter(show_default=False, help="A recipe whose strengths to take; none: typical ones.")
+    ] = None,
+    /,
+    *,
+    show: Annotated[bool, Parameter(negative="", show_default=False, help="Draw what each does.")] = False,
+    out: Annotated[Path, Parameter(help="The .png to draw in.")] = Path("augment.png"),
+    flags: RecipeFlags = NO_RECIPE_FLAGS,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Show what augmentation does to images, and what it costs."""
+    screen = everywhere.screen()
+    resolved = resolve_recipe("cnn" if recipe is None else recipe, flags)
+    from tenfold.data import load_dataset
+    from tenfold.runs.augment import TYPICAL, measure_cost
+
+    changes = recipe_changes(flags)
+    if recipe is None:
+        resolved = resolved.replace(**{key: value for key, value in TYPICAL.items() if key not in changes})
+    data = load_dataset(resolved.data.dataset)
+    cost = measure_cost(resolved, data)
+    screen.table(
+        ["augmentation", ">strength", ">ms a batch", ">of a step, %"],
+        [[c.name, c.strength, f"{1000 * c.seconds:.2f}", f"{100 * c.share:.1f}"] for c in cost],
+        f"batches of {resolved.training.batch_size}, steps of {resolved.name}",
+    )
+    if show:
+        from tenfold.report.pictures import draw_augmentation
+
+        draw_augmentation(data, resolved.augment, out)
+        screen.say(f"\ndrawn in {out}")
+    screen.result({"recipe": resolved.name, "cost": [vars(c) for c in cost], "out": str(out) if show else None})
+
+
+@data_app.command(name="list")
+def list_data(*, everywhere: EverywhereFlags = PLAIN) -> None:
+    """List the known data sets, and where each is."""
+    screen = everywhere.screen()
+    from tenfold.data import list_datasets
+
+    found = list_datasets()
+    screen.table(
+        ["name", ">train", ">test", "where", "licence"],
+        [[i.name, f"{i.train_count:,}", f"{i.test_count:,}", i.location, i.licence] for i in found],
+    )
+    screen.result([_told(i) for i in found])
+
+
+@data_app.command
+def info(
+    dataset: Annotated[str, Parameter(help="A known data set.")] = "mnist",
+    /,
+    *,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Tell all about a known data set: shape, licence, sources, digests."""
+    screen = everywhere.screen()
+    from tenfold.data import dataset_info
+
+    told = _told(dataset_info(dataset))
+    for key, value in told.items():
+        if isinstance(value, list | tuple):
+            screen.say(f"{key}:")
+            for item in value:
+                screen.say(f"  {item}")
+        else:
+            screen.say(f"{key}: {value}")
+    screen.result(told)
+
+
+@data_app.command
+def fetch(dataset: DatasetName, /, *, everywhere: EverywhereFlags = PLAIN) -> None:
+    """Download a known data set, verify it, and keep it in the cache."""
+    screen = everywhere.screen()
+    from tenfold.data import load_dataset
+
+    with screen.downloads() as on_progress:
+        data = load_dataset(dataset, on_progress=on_progress)
+    screen.say(
+        f"{data.name}: {len(data.train_images):,} training and {len(data.test_images):,} test images; {data.origin}"
+    )
+    screen.result(
+        {"dataset": data.name, "train": len(data.train_images), "test": len(data.test_images), "origin": data.origin}
+    )
+
+
+def _told(info: "DatasetInfo") -> dict[str, Any]:
+    files = [f"{file.name}  {file.digest}  {' '.join(file.urls)}" for file in info.files]
+    digests = [f"{name}  sha256:{digest}" for name, digest in info.unpacked_sha256]
+    return {**vars(info), "folder": str(info.folder), "files": files, "unpacked_sha256": digests}

@@ -1,0 +1,114 @@
+"""Commands that look at a run: evaluate, predict, diagnose and report."""
+
+import dataclasses
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tenfold.cli.app import app
+from tenfold.cli.flags import PLAIN, EverywhereFlags, RunPath
+from tenfold.errors import UsageError
+
+# More predictions than this are drawn only when asked for: drawing takes a second a dozen.
+_DRAWN = 48
+
+
+@app.command(sort_key=7)
+def evaluate(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
+    """Measure a run on the test set."""
+    screen = everywhere.screen()
+    from tenfold.runs.evaluate import evaluate as measure
+    from tenfold.runs.run import Run
+
+    opened = Run.load(run)
+    evaluation = measure(opened)
+    names = opened.dataset.class_names
+    rows = [
+        [name, f"{100 * s.precision:.2f}", f"{100 * s.recall:.2f}", f"{100 * s.f1:.2f}", f"{s.support:,}"]
+        for name, s in zip(names, evaluation.classes, strict=True)
+    ]
+    low, high = evaluation.interval
+    screen.table(["class", ">precision, %", ">recall, %", ">F1, %", ">images"], rows, opened.path.name)
+    screen.say(
+        f"\naccuracy {100 * evaluation.accuracy:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f}), macro "
+        f"F1 {100 * evaluation.macro_f1:.2f} %, log loss {evaluation.log_loss:.4f}, calibration error "
+        f"{100 * evaluation.calibration_error:.2f} %"
+    )
+    pairs = ", ".join(f"{names[t]} as {names[p]} ({n})" for t, p, n in evaluation.confused_pairs(5))
+    screen.say(f"most confused: {pairs or 'nothing'}")
+    screen.result({"run": str(opened.path), **evaluation.summary()})
+
+
+@app.command(sort_key=8)
+def predict(
+    run: RunPath = "latest",
+    images: Annotated[
+        tuple[Path, ...], Parameter(show_default=False, help="Image files of one digit each; none: random test images.")
+    ] = (),
+    /,
+    *,
+    count: Annotated[int, Parameter(help="How many random test images.")] = 12,
+    seed: Annotated[int, Parameter(help="Seed of the random choice.")] = 0,
+    out: Annotated[
+        Path | None, Parameter(help="A .png to draw the predictions in; random ones go to the run's figures.")
+    ] = None,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Read image files, or random test images, with a run's model."""
+    screen = everywhere.screen()
+    if not images and (count < 1 or seed < 0):
+        raise UsageError(f"--count is {count} and --seed {seed}; they must be >= 1 and >= 0")
+    from tenfold.runs.predict import predict_files, predict_random
+    from tenfold.runs.run import Run
+
+    opened = Run.load(run)
+    made = predict_files(opened, images) if images else predict_random(opened, count, seed)
+    names = opened.class_names
+    screen.table(
+        ["image", "read", ">confidence", "is"],
+        [
+            [p.source, names[p.digit], f"{100 * p.confidence:.1f} %", "" if p.label is None else names[p.label]]
+            for p in made
+        ],
+    )
+    if out is None and not images and count <= _DRAWN and os.access(opened.path, os.W_OK) and find_spec("matplotlib"):
+        out = opened.path / "figures" / "predictions.png"
+    if out is not None:
+        from tenfold.report.pictures import draw_predictions
+
+        draw_predictions(made, names, out)
+        screen.say(f"\ndrawn in {out}")
+    screen.result({"run": str(opened.path), "predictions": [p.summary() for p in made]})
+
+
+@app.command(sort_key=9)
+def diagnose(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
+    """Name overfitting, poor convergence or low accuracy, and the flag to try."""
+    screen = everywhere.screen()
+    from tenfold.runs.diagnose import diagnose as look
+    from tenfold.runs.run import Run
+
+    opened = Run.load(run)
+    findings = look(opened)
+    for finding in findings:
+        screen.heading(finding.fault)
+        screen.say(finding.evidence)
+        screen.table(["try", "because"], [[remedy.flag, remedy.why] for remedy in finding.remedies])
+    if not findings:
+        screen.say(f"{opened.path}: a healthy run: no overfitting, no poor convergence, no low accuracy")
+    screen.result({"run": str(opened.path), "findings": [dataclasses.asdict(finding) for finding in findings]})
+
+
+@app.command(sort_key=10)
+def report(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
+    """Write a run's report: one HTML page, and its figures as PNG."""
+    screen = everywhere.screen()
+    from tenfold.report.build import write_report
+    from tenfold.runs.run import Run
+
+    path = write_report(Run.load(run))
+    screen.say(f"The report: {path}")
+    screen.result({"report": str(path)})

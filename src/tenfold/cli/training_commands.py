@@ -1,0 +1,166 @@
+"""Commands that make models: walk, model and train."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from tenfold.cli.app import app
+from tenfold.cli.flags import NO_RECIPE_FLAGS, PLAIN, EverywhereFlags, RecipeFlags, RecipeName, resolve_recipe
+from tenfold.errors import UsageError
+
+if TYPE_CHECKING:
+    from tenfold.console import Screen
+    from tenfold.training.monitors import Monitor
+    from tenfold.training.recipe import Recipe
+
+
+@app.command(sort_key=1)
+def walk(
+    recipe: RecipeName = "tutorial",
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="The folder to make the run in.")] = Path("runs"),
+    flags: RecipeFlags = NO_RECIPE_FLAGS,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Take every step of an MNIST project, for real, and write a report."""
+    screen = everywhere.screen()
+    resolved = resolve_recipe(recipe, flags)
+    from tenfold.walk import walk as take
+
+    with screen.training() as watch:
+        done = take(resolved, folder=out, tell=screen.say, watch=watch)
+    screen.say(f"\nThe report: {done.report}")
+    screen.result(
+        {
+            "run": str(done.run.path),
+            "report": str(done.report),
+            **done.run.metrics,
+            "findings": [dataclasses.asdict(finding) for finding in done.findings],
+        }
+    )
+
+
+@app.command(sort_key=5)
+def model(
+    recipe: RecipeName = "tutorial",
+    /,
+    *,
+    flags: RecipeFlags = NO_RECIPE_FLAGS,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Show a recipe's network: layers, shapes, parameters, multiply-adds."""
+    screen = everywhere.screen()
+    resolved = resolve_recipe(recipe, flags)
+    from tenfold.console import size
+    from tenfold.models import build_model
+    from tenfold.models.describe import describe_model
+
+    layers = describe_model(build_model(resolved.model))
+    parameters, cost = sum(layer.parameters for layer in layers), sum(layer.multiply_adds for layer in layers)
+    rows = [
+        [
+            layer.name,
+            layer.kind,
+            " x ".join(map(str, layer.output_shape)),
+            f"{layer.parameters:,}",
+            f"{layer.multiply_adds:,}",
+        ]
+        for layer in layers
+    ]
+    rows.append(["", "total", "", f"{parameters:,}", f"{cost:,}"])
+    screen.table(["layer", "kind", ">output", ">parameters", ">multiply-adds"], rows, resolved.description)
+    screen.say(f"\n{size(4 * parameters)} as float32")
+    screen.result(
+        {
+            "recipe": resolved.name,
+            "parameters": parameters,
+            "multiply_adds": cost,
+            "bytes": 4 * parameters,
+            "layers": [dataclasses.asdict(layer) for layer in layers],
+        }
+    )
+
+
+@app.command(sort_key=6)
+def train(
+    recipe: RecipeName = "tutorial",
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="The folder to make the run in.")] = Path("runs"),
+    seeds: Annotated[
+        int | None, Parameter(show_default=False, help="Train with this many seeds, test each, and tell the spread.")
+    ] = None,
+    resume: Annotated[
+        str | None, Parameter(help="Take up what was stopped: the folder of a run or of seeds, or latest.")
+    ] = None,
+    tensorboard: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Write TensorBoard events into the run.")
+    ] = False,
+    flags: RecipeFlags = NO_RECIPE_FLAGS,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Train a recipe. Each of its fields is a flag."""
+    screen = everywhere.screen()
+    if resume is not None and (flags != NO_RECIPE_FLAGS or recipe != "tutorial" or seeds is not None):
+        raise UsageError("--resume goes on with the run's own recipe; leave out the recipe and its flags")
+    several = seeds is not None or (resume is not None and Path(resume, "seeds.json").exists())
+    resolved = None if resume is not None else resolve_recipe(recipe, flags)
+    from tenfold.training.monitors import tensorboard as tensorboard_monitor
+
+    monitors = [tensorboard_monitor] if tensorboard else []
+    if several:
+        _train_seeds(screen, resolved, seeds, resume, out, monitors)
+        return
+    from tenfold.runs import train as runs
+
+    with screen.training() as watch:
+        if resolved is None:
+            run = runs.resume(str(resume), watch=watch, monitors=monitors)
+        else:
+            run = runs.train(resolved, folder=out, watch=watch, monitors=monitors)
+    figures = run.training
+    epochs = f"{figures['epochs']} epoch{'' if figures['epochs'] == 1 else 's'}"
+    screen.say(
+        f"\n{run.path}: {epochs} in {figures['seconds']:.1f} s, training accuracy "
+        f"{100 * figures['train_accuracy']:.2f} %"
+    )
+    screen.say(f"next: tenfold evaluate {run.path}")
+    screen.result({"run": str(run.path), **run.metrics})
+
+
+def _train_seeds(
+    screen: "Screen",
+    recipe: "Recipe | None",
+    count: int | None,
+    resume: str | None,
+    out: Path,
+    monitors: "Sequence[Monitor]",
+) -> None:
+    from tenfold.runs.seeds import resume_seeds, train_seeds
+
+    with screen.training(quiet=True) as watch:
+        if recipe is None:
+            done = resume_seeds(str(resume), watch=watch, tell=screen.say, monitors=monitors)
+        else:
+            done = train_seeds(recipe, count or 0, folder=out, watch=watch, tell=screen.say, monitors=monitors)
+    spreads = done.summary()
+    rows = []
+    for name, found in spreads.items():
+        scale, form = (1, "{:.2f}") if name == "seconds" else (100, "{:.3f}")
+        values = [found.mean, found.sd, found.least, found.most, *(found.interval or (None, None))]
+        words = ["" if value is None else form.format(scale * value) for value in values]
+        worst, best = (words[3], words[2]) if name == "seconds" else (words[2], words[3])
+        interval = f"{words[4]} to {words[5]}" if words[4] else ""
+        label = name.replace("_", " ") + ("" if name == "seconds" else ", %")
+        rows.append([label, words[0], words[1], worst, best, interval])
+    screen.say()
+    screen.table(
+        ["", ">mean", ">sd", ">worst", ">best", ">95 % interval of the mean"],
+        rows,
+        f"{done.path}: n = {len(done.finished)}",
+    )
+    screen.result({"path": str(done.path), **done.document()})

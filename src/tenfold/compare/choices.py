@@ -1,0 +1,65 @@
+"""What the comparisons set side by side: every architecture, every remedy, or recipes of one's own."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tenfold.compare.study import VALIDATION
+from tenfold.errors import UsageError
+from tenfold.training.recipe import Recipe
+
+# One recipe for each architecture, and the tutorial's.
+MODELS = ("tutorial", "mlp", "lenet", "cnn", "resnet", "separable", "recurrent")
+
+# The remedies of every tutorial, as changes of the tutorial's recipe: by what they are called.
+REMEDIES: dict[str, dict[str, Any]] = {
+    "dropout 0.2": {"dropout": 0.2},
+    "L1 1e-5": {"l1": 1e-5},
+    "L2 0.01": {"l2": 0.01},
+    "batch norm": {"batch_norm": True},
+    "label smoothing 0.1": {"label_smoothing": 0.1},
+    "augmentation": {"rotation": 6.0, "shear": 0.06, "zoom": 0.06, "shift": 1.0},
+    "learning rate 0.003": {"learning_rate": 0.003},
+    "learning rate 0.0003": {"learning_rate": 0.0003},
+    "one-cycle schedule": {"schedule": "one-cycle", "learning_rate": 0.003},
+    "batch size 128": {"batch_size": 128},
+    "deeper: 128,128,64": {"hidden": (128, 128, 64)},
+    "wider: 256,128": {"hidden": (256, 128)},
+    "epochs 20": {"epochs": 20},
+    "activation gelu": {"activation": "gelu"},
+    "activation tanh": {"activation": "tanh"},
+    "keep the best epoch": {"keep": "best"},
+    "average of the last fifth": {"averaging": 0.2},
+}
+
+
+def models(names: Sequence[str], flags: Mapping[str, Any]) -> dict[str, Recipe]:
+    """The recipes of those names, or of every architecture, with `flags` in all of them."""
+    return {name: Recipe.load(name).replace(**flags) for name in names or MODELS}
+
+
+def remedies(base: str, flags: Mapping[str, Any]) -> dict[str, Recipe]:
+    """A recipe as it is and with each remedy by itself.
+
+    It ends with its last epoch, so that overfitting shows; keeping the best epoch is one of the remedies. Remedies that
+    the recipe's architecture has no field for are left out.
+    """
+    recipe = _validated(Recipe.load(base).replace(**{"keep": "last", **flags}))
+    fields = {field.name for part in ("data", "model", "augment", "training") for field in _fields(recipe, part)}
+    fitting = {label: changes for label, changes in REMEDIES.items() if changes.keys() <= fields}
+    return {"as it is": recipe, **{label: recipe.replace(**changes) for label, changes in fitting.items()}}
+
+
+def recipes(names: Sequence[str], flags: Mapping[str, Any]) -> dict[str, Recipe]:
+    """Two or more recipes by name; the others are compared with the first. Raises `UsageError` for fewer."""
+    if len(set(names)) < 2:
+        raise UsageError("tenfold compare recipes takes two or more different recipes, such as: cnn resnet")
+    return {name: _validated(Recipe.load(name).replace(**flags)) for name in names}
+
+
+def _validated(recipe: Recipe) -> Recipe:
+    return recipe if recipe.data.validation else recipe.replace(validation=VALIDATION)
+
+
+def _fields(recipe: Recipe, part: str) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(getattr(recipe, part))

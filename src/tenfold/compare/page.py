@@ -1,0 +1,232 @@
+"""A study -> compare.html, one page that needs nothing else."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tenfold import atomic
+from tenfold.compare.study import Row, Study
+from tenfold.evaluation.statistics import Difference, Spread
+from tenfold.figures.comparison import Bar, Point, accuracy_against, differences
+from tenfold.report.blocks import Code, Step, Table, Text
+from tenfold.report.page import render
+from tenfold.report.steps import Show, figure_maker
+
+
+def write_page(study: Study, rows: Sequence[Row]) -> Path:
+    """Writes `compare.html` and its figures into the study's folder, and returns the page's path."""
+    show = figure_maker(study.path / "figures")
+    steps = [_models(rows, show)] if study.kind == "models" else [_changes(study, rows, show)]
+    steps.append(_again(study))
+    best = max(rows, key=_test)
+    value, what, lead = _headline(study, rows, best)
+    return atomic.write_text(
+        study.path / "compare.html",
+        render(
+            title=f"Compared: {study.kind}",
+            kicker=study.path.name,
+            value=value,
+            what=what,
+            lead=lead,
+            facts={
+                "compared": f"{len(rows)} recipes",
+                "seeds of each": f"{study.count}",
+                "trainings": f"{len(rows) * study.count}",
+                "time in training": _duration(sum(row.figures["seconds"].mean * study.count for row in rows)),
+            },
+            steps=steps,
+            footer="Every figure above was measured in this study. Recipes took turns, so that a slow hour slowed all.",
+        ),
+    )
+
+
+def pareto(rows: Sequence[Row], cost: str) -> set[str]:
+    """The labels of the rows that no cheaper or equally cheap row beats in mean test accuracy."""
+    return {
+        row.label
+        for row in rows
+        if not any(
+            (getattr(other, cost) <= getattr(row, cost) and _test(other) > _test(row))
+            or (getattr(other, cost) < getattr(row, cost) and _test(other) == _test(row))
+            for other in rows
+        )
+    }  # fmt: skip
+
+
+def share(spread: Spread | None) -> str:
+    """`97.63 ± 0.15`: a mean and its standard deviation, in percent."""
+    if spread is None:
+        return ""
+    return f"{100 * spread.mean:.2f}" + ("" if spread.sd is None else f" ± {100 * spread.sd:.2f}")
+
+
+def verdict(difference: Difference | None) -> str:
+    """What can be said of a difference, in words."""
+    if difference is None:
+        return ""
+    if difference.stands is None:
+        return "one seed tells nothing"
+    if not difference.stands:
+        return "may be chance"
+    return "better" if difference.mean > 0 else "worse"
+
+
+def change(difference: Difference | None) -> str:
+    """`+0.21 (0.11 to 0.31)`: a difference in points of a percent, with its 95 % interval."""
+    if difference is None:
+        return ""
+    mean = f"{100 * difference.mean:+.2f}"
+    if difference.interval is None:
+        return mean
+    low, high = difference.interval
+    return f"{mean} ({100 * low:+.2f} to {100 * high:+.2f})"
+
+
+def _headline(study: Study, rows: Sequence[Row], best: Row) -> tuple[str, str, str]:
+    if study.kind == "models":
+        return (
+            f"{100 * _test(best):.2f}\u202f%",
+            f"of the test images read right by {best.label}, the best of {len(rows)}",
+            "Each network was trained by its own recipe, which was chosen on validation images, and met the test "
+            "images once a seed. To choose among these networks, go by the validation column.",
+        )
+    stand = [row.difference.mean for row in rows if row.difference and row.difference.stands]
+    better, worse = sum(mean > 0 for mean in stand), sum(mean < 0 for mean in stand)
+    open_ = len(rows) - 1 - len(stand)
+    counts = [f"{worse} read fewer" if worse else "", f"of {open_} nothing can be said" if open_ else ""]
+    lead = (
+        f"Each was trained with the same {study.count} seeds, so the differences are taken seed by seed: Student's "
+        "paired t test, p under 0.05."
+    )
+    if any(counts):
+        lead = f"{'; '.join(filter(None, counts)).capitalize()}. {lead}"
+    if len(rows) > 5:
+        lead += " Of so many, one in twenty would seem to stand by luck alone."
+    return (
+        f"{better} of {len(rows) - 1}",
+        f"read more validation images right than “{rows[0].label}”, by more than chance",
+        lead,
+    )
+
+
+def _models(rows: Sequence[Row], show: Show) -> Step:
+    fronts = {cost: pareto(rows, cost) for cost in ("parameters", "multiply_adds")}
+    panels = [
+        (
+            name,
+            [_point(row, cost, row.label in fronts[cost]) for row in rows],
+        )
+        for cost, name in (("parameters", "parameters"), ("multiply_adds", "multiply-adds for one image"))
+    ]  # fmt: skip
+    table = [
+        [
+            row.label,
+            f"{row.parameters:,}",
+            f"{row.multiply_adds:,}",
+            f"{row.bytes / 1e3:,.0f}",
+            share(row.figures.get("validation_accuracy")),
+            share(row.figures["test_accuracy"]),
+            f"{100 * row.figures['test_accuracy'].least:.2f}",
+            f"{row.figures['seconds'].mean:.1f}",
+        ]
+        for row in sorted(rows, key=_test)
+    ]
+    return Step(
+        "models",
+        "Accuracy against complexity",
+        [
+            show(
+                "models",
+                "Mean over seeds, with one standard deviation either way. The blue line is the Pareto front: no "
+                "network on it is beaten by a cheaper one.",
+                lambda theme: accuracy_against(panels, theme),
+            ),
+            Table(
+                ["recipe", ">parameters", ">multiply-adds", ">kB", ">validation, %", ">test, %",
+                 ">worst", ">seconds"],
+                table,
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _changes(study: Study, rows: Sequence[Row], show: Show) -> Step:
+    base, *others = rows
+    ordered = sorted(others, key=lambda row: -(row.difference.mean if row.difference else 0))
+    bars = [
+        Bar(row.label, 100 * row.difference.mean, _percent(row.difference.interval), row.difference.stands)
+        for row in ordered
+        if row.difference
+    ]
+    table = [
+        [
+            row.label,
+            share(row.figures.get("validation_accuracy")),
+            change(row.difference),
+            verdict(row.difference),
+            "" if row.difference is None or row.difference.p is None else f"{row.difference.p:.3f}",
+            "" if row.gap is None else f"{100 * row.gap:.2f}",
+            share(row.figures["test_accuracy"]),
+            f"{row.figures['seconds'].mean:.1f}",
+        ]
+        for row in [base, *ordered]
+    ]
+    title = "Each remedy by itself" if study.kind == "remedies" else f"Against {base.label}"
+    return Step(
+        study.kind,
+        title,
+        [
+            Text(f"{base.description}."),
+            show(
+                study.kind,
+                f"Change of validation accuracy against “{base.label}”, with its 95 % interval over {study.count} "
+                "seeds. Grey: chance alone may have done it.",
+                lambda theme: differences(bars, "validation accuracy", theme),
+            ),
+            Table(
+                ["", ">validation, %", ">change, points", "", ">p", ">gap, points", ">test, %", ">seconds"], table
+            ),
+            Text(
+                "The gap is training accuracy minus validation accuracy at the end: what overfitting opens. The test "
+                "column is for the record; choose by the validation images."
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _again(study: Study) -> Step:
+    environment = study.environment
+    machine = environment["machine"]
+    return Step(
+        "again",
+        "Do it again",
+        [
+            Code(environment["command"]),
+            Table(
+                ["", ""],
+                [
+                    ["machine", f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB"],
+                    ["system", f"{environment['system']}, Python {environment['python']}"],
+                    ["packages", ", ".join(f"{n} {v}" for n, v in environment["packages"].items())],
+                ],
+            ),
+            Text("Every run is kept in a folder of its own, with its recipe spelled out; tenfold report reads any."),
+            Code(f"tenfold report {study.path}/{next(iter(study.path.glob('*/seed-*'))).relative_to(study.path)}"),
+        ],
+    )
+
+
+def _point(row: Row, cost: str, front: bool) -> Point:
+    accuracy = row.figures["test_accuracy"]
+    return Point(row.label, getattr(row, cost), 100 * accuracy.mean, 100 * (accuracy.sd or 0.0), front)
+
+
+def _test(row: Row) -> float:
+    return row.figures["test_accuracy"].mean
+
+
+def _percent(interval: tuple[float, float] | None) -> tuple[float, float] | None:
+    return None if interval is None else (100 * interval[0], 100 * interval[1])
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

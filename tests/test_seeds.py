@@ -1,0 +1,191 @@
+"""Several seeds are worth as much as their arithmetic, and a comparison no more than its test."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tenfold.compare import choices
+from tenfold.compare.page import pareto, write_page
+from tenfold.compare.study import Row, Study
+from tenfold.errors import RunError, UsageError
+from tenfold.evaluation.statistics import paired, spread
+from tenfold.runs.run import Run
+from tenfold.runs.seeds import Seeds, resume_seeds, train_seeds
+from tenfold.training.recipe import Recipe
+
+
+class StopHere(Exception):  # noqa: N818
+    pass
+
+
+def stop_after(records):
+    seen = []
+
+    def watch(record):
+        if type(record).__name__ == "EpochRecord":
+            seen.append(record)
+            if len(seen) == records:
+                raise StopHere
+
+    return watch
+
+
+def test_a_spread_is_that_of_a_sample_and_its_interval_students():
+    values = [0.97, 0.98, 0.975, 0.9725]
+    found = spread(values)
+    assert (found.n, found.least, found.most) == (4, 0.97, 0.98)
+    assert found.mean == pytest.approx(np.mean(values))
+    assert found.sd == pytest.approx(np.std(values, ddof=1))
+    low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
+    assert found.interval == pytest.approx((low, high))
+    one = spread([0.9])
+    assert (one.mean, one.sd, one.interval) == (0.9, None, None)
+
+
+def test_the_paired_test_is_scipys_and_sees_what_means_alone_do_not():
+    rng = np.random.default_rng(0)
+    luck = rng.normal(0, 0.01, 6)  # what a seed does to both
+    before, after = 0.97 + luck, 0.972 + luck + rng.normal(0, 0.0005, 6)
+    found = paired(after, before)
+    expected = stats.ttest_rel(after, before)
+    assert found.p == pytest.approx(expected.pvalue)
+    assert found.interval == pytest.approx(tuple(expected.confidence_interval()))
+    assert found.stands
+    assert stats.ttest_ind(after, before).pvalue > 0.3  # as unpaired figures, nothing could be said
+    assert paired([0.9], [0.8]).stands is None
+    assert not paired([0.9, 0.8], [0.9, 0.8]).stands
+    assert paired([0.91, 0.81, 0.92], [0.9, 0.83, 0.91]).stands is False
+
+
+def test_seeds_are_runs_of_their_own_and_tell_their_spread(quick, tmp_path):
+    told = []
+    done = train_seeds(quick, 3, folder=tmp_path, tell=told.append)
+    assert [path.name for path in sorted(done.path.iterdir())] == ["seed-0", "seed-1", "seed-2", "seeds.json"]
+    accuracies = [Run.load(done.folder(seed)).metrics["test"]["accuracy"] for seed in range(3)]
+    assert len(set(accuracies)) > 1
+    document = json.loads((done.path / "seeds.json").read_text())
+    assert document["summary"]["test_accuracy"]["mean"] == pytest.approx(np.mean(accuracies))
+    assert document["summary"]["seconds"]["n"] == 3
+    assert len(told) == 3
+    assert [Run.load(done.folder(seed)).recipe.training.seed for seed in range(3)] == [0, 1, 2]
+    with pytest.raises(RunError, match="nothing to resume"):
+        resume_seeds(done.path)
+    with pytest.raises(RunError, match="seed-0"):
+        Run.load(done.path)
+
+
+def test_stopped_seeds_go_on_in_the_epoch_that_they_were_in(quick, tmp_path):
+    whole = train_seeds(quick, 3, folder=tmp_path / "whole")
+    with pytest.raises(StopHere):
+        train_seeds(quick, 3, folder=tmp_path / "stopped", watch=stop_after(5))  # the second seed's second epoch
+    (path,) = (tmp_path / "stopped").iterdir()
+    assert len(Seeds.load(path).finished) == 1
+    seen = []
+    done = resume_seeds(path, watch=seen.append)
+    assert sum(type(record).__name__ == "EpochRecord" for record in seen) == 1 + 3
+    assert done.figures("test", "accuracy") == whole.figures("test", "accuracy")
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_fewer_seeds_than_one_are_refused_and_leave_nothing(quick, tmp_path, count):
+    with pytest.raises(UsageError, match=">= 1"):
+        train_seeds(quick, count, folder=tmp_path)
+    with pytest.raises(UsageError, match=">= 1"):
+        Study.begin("recipes", {"a": quick, "b": quick}, count, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_a_folder_of_seeds_is_told_apart(tmp_path, quick):
+    with pytest.raises(RunError, match="can't be read"):
+        Seeds.load(tmp_path)
+    (tmp_path / "seeds.json").write_text("{}")
+    with pytest.raises(RunError, match="can't be read"):
+        resume_seeds(tmp_path)
+
+
+def study_of(quick, tmp_path, kind="recipes", count=2):
+    recipes = {"small steps": quick.replace(epochs=1, learning_rate=1e-5), "as usual": quick.replace(epochs=1)}
+    return Study.begin(kind, recipes, count, tmp_path)
+
+
+def test_a_comparison_says_what_stands_and_can_be_taken_up(quick, tmp_path):
+    told = []
+
+    def stop(line):
+        told.append(line)
+        if len(told) == 3:
+            raise StopHere
+
+    study = study_of(quick, tmp_path, count=3)
+    with pytest.raises(StopHere):
+        study.run(lambda record: None, stop)
+    assert [line.split(",")[0] for line in told] == ["small steps", "as usual", "small steps"]  # in turn
+    again = Study.load(study.path, "recipes")
+    rest = []
+    rows = again.run(lambda record: None, rest.append)
+    assert len(rest) == 6
+    base, usual = rows
+    assert base.difference is None
+    assert usual.difference.stands
+    assert usual.difference.mean > 0.3
+    assert usual.difference.n == 3
+    document = json.loads((study.path / "compare.json").read_text())
+    assert document["rows"][1]["difference"]["stands"] is True
+    page = write_page(again, rows).read_text()
+    assert "1 of 1" in page
+    assert "small steps" in page
+    assert "better" in page
+    with pytest.raises(RunError, match="compare recipes --resume"):
+        Study.load(study.path, "models")
+    with pytest.raises(RunError, match="can't be read"):
+        Study.load(tmp_path, "models")
+
+
+def test_the_front_holds_what_nothing_cheaper_beats():
+    def row(label, parameters, accuracy):
+        return Row(label, "mlp", "", parameters, parameters, 4 * parameters, {"test_accuracy": spread([accuracy])},
+                   None, None)  # fmt: skip
+
+    rows = [row("a", 10, 0.9), row("b", 20, 0.95), row("c", 30, 0.93), row("d", 40, 0.97), row("e", 15, 0.9)]
+    assert pareto(rows, "parameters") == {"a", "b", "d"}
+
+
+def test_every_architecture_is_compared_once_and_every_remedy_changes_something(quick):
+    models = choices.models((), {"epochs": 1})
+    assert {recipe.training.epochs for recipe in models.values()} == {1}
+    kinds = [type(recipe.model).__name__ for recipe in models.values()]
+    assert {"MLPConfig", "LeNetConfig", "CNNConfig", "ResNetConfig", "SeparableConfig", "RecurrentConfig"} == set(kinds)
+    remedies = choices.remedies("tutorial", {})
+    assert len(remedies) == len(choices.REMEDIES) + 1
+    assert len({recipe.to_toml() for recipe in remedies.values()}) == len(remedies)
+    assert "batch norm" not in choices.remedies("cnn", {})  # which has it already, and no field for it
+
+
+def test_comparisons_are_made_on_validation_images(quick):
+    assert {r.data.validation for r in choices.recipes(("sprint", "cnn"), {}).values()} == {0.2}
+    with pytest.raises(UsageError, match="two or more"):
+        choices.recipes(("cnn", "cnn"), {})
+
+
+def test_one_seed_of_each_tells_nothing_and_says_so(quick, tmp_path):
+    study = study_of(quick, tmp_path, count=1)
+    rows = study.run(lambda record: None, lambda line: None)
+    assert rows[1].difference.stands is None
+    assert "one seed tells nothing" in write_page(study, rows).read_text()
+    assert not math.isnan(rows[1].difference.mean)
+
+
+def test_a_page_of_models_shows_accuracy_against_cost(quick, tmp_path):
+    study = study_of(quick, tmp_path, "models")
+    page = write_page(study, study.run(lambda record: None, lambda line: None)).read_text()
+    assert "Pareto front" in page
+    assert "109,386" in page
+    assert (study.path / "figures" / "models.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_shipped_recipe_says_in_its_file_how_it_chose(quick):
+    for name in ("sprint", "dash", "accurate", "small", "tiny"):
+        assert Recipe.load(name).data.validation == 0
