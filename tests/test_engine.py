@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -134,13 +135,27 @@ def test_the_average_is_the_mean_and_norms_fit_it(small):
     assert first.momentum == pytest.approx(0.1)
 
 
+def test_a_part_is_read_where_it_lies(mnist):
+    rows = np.arange(0, 60_000, 3)
+    part = Part.of(mnist.train_images, mnist.train_labels, rows, torch.device("cpu"))
+    assert part.images.data_ptr() == mnist.train_images.ctypes.data  # no copy
+    order = torch.randperm(len(part))
+    images, labels = (torch.cat(parts).numpy() for parts in zip(*part.batches(256, order), strict=True))
+    assert np.array_equal(images, mnist.train_images[rows[order]])
+    assert np.array_equal(labels, mnist.train_labels[rows[order]])
+    assert [len(batch) for batch, _ in part.sample(1000).batches(300)] == [300, 300, 300, 100]
+    flat = part.sample(50).deskewed()
+    assert (len(flat), flat.images.dtype) == (50, torch.uint8)
+    assert flat.labels.tolist() == part.labels[part.sample(50).rows].tolist()
+
+
 def test_the_schedule_is_followed_step_by_step(brief, small):
     recipe = brief.replace(threads=1, precision="float32", layout="contiguous", learning_rate=0.01, warmup=0.5)
     trainer = Trainer(build_model(recipe.model), recipe)
     rates = []
     step = trainer.step
     trainer.step = lambda *batch: (rates.append(trainer.optimizer.param_groups[0]["lr"]), step(*batch))[1]
-    part = Part(torch.from_numpy(small.train_images), torch.from_numpy(small.train_labels).long())
+    part = Part.of(small.train_images, small.train_labels, np.arange(2000), torch.device("cpu"))
     for _ in range(2):
         list(trainer.run_epoch(part, part.sample(100)))
     assert len(rates) == 32

@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
@@ -25,53 +26,60 @@ from tenfold.training.schedule import learning_rate_share
 # to cost nothing.
 PROGRESS_SECONDS = 0.1
 EVALUATION_BATCH = 2048
-# Images that are put into an epoch's order at a time: many small gathers are slow, and one of the whole set doubles its
-# memory.
+# Images that are gathered at a time.
 GATHERED = 16_384
 
 
 @dataclass(frozen=True)
 class Part:
-    """Images and labels resident on the training device: images uint8[N,28,28], labels int64[N].
+    """Some of a set's images, for training or for judging: images uint8[M,28,28], labels int64[M], rows int64[N].
 
-    uint8 takes a quarter of float's memory and bandwidth; a batch becomes float32 in [0,1] when it is used.
+    The images stay uint8, a quarter of float's memory and bandwidth; a batch becomes float32 in [0,1] when it is used.
+    On the CPU they stay where they are, in a memory-mapped file even: rows says which of them are this part's.
     """
 
     images: Tensor
     labels: Tensor
+    rows: Tensor
 
     @classmethod
     def of(cls, images: np.ndarray, labels: np.ndarray, indices: np.ndarray, device: torch.device) -> "Part":
-        """Copies the images at `indices` onto `device`."""
-        return cls(
-            torch.from_numpy(images[indices]).to(device), torch.from_numpy(labels[indices].astype(np.int64)).to(device)
-        )
+        """The images at `indices`; a GPU gets a copy of them."""
+        rows = torch.from_numpy(np.ascontiguousarray(indices, np.int64))
+        with warnings.catch_warnings():
+            # Torch warns of arrays that can't be written to; nothing here writes to them.
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+            part = cls(torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64)), rows)
+        if device.type == "cpu":
+            return part
+        there = torch.arange(len(rows), device=device)
+        return cls(part.images[rows].to(device), part.labels[rows].to(device), there)
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.rows)
 
-    def shuffled(self, order: Tensor, chunk: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The images and labels in that order, a chunk at a time."""
+    def batches(self, size: int, order: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images and labels, `size` at a time; in the part's own order, or in that of `order`, int64[N]."""
         # A row of 784 bytes is gathered in one copy; indexing [N,28,28] goes byte by byte, at less than half the speed.
-        rows = self.images.flatten(1)
-        for chosen in torch.split(order, chunk):
-            yield rows.index_select(0, chosen).view(-1, *self.images.shape[1:]), self.labels[chosen]
+        pixels = self.images.flatten(1)
+        # Many small gathers are slow, and one of the whole set would double its memory.
+        rows = self.rows if order is None else self.rows[order]
+        for chunk in torch.split(rows, max(1, GATHERED // size) * size):
+            images = pixels.index_select(0, chunk).view(-1, *self.images.shape[1:])
+            yield from zip(torch.split(images, size), torch.split(self.labels[chunk], size), strict=True)
 
     def sample(self, count: int) -> "Part":
         """`count` of them, evenly spaced; all where there are no more."""
         if len(self) <= count:
             return self
-        chosen = torch.arange(count, device=self.labels.device) * len(self) // count
-        return Part(self.images[chosen], self.labels[chosen])
+        chosen = torch.arange(count, device=self.rows.device) * len(self) // count
+        return Part(self.images, self.labels, self.rows[chosen])
 
     def deskewed(self) -> "Part":
         """The same with every image deskewed."""
-        if len(self) == 0:
-            return self
-        parts = [
-            deskew(to_float(batch)).mul_(255).round_().byte() for batch in torch.split(self.images, EVALUATION_BATCH)
-        ]
-        return Part(torch.cat(parts), self.labels)
+        images = [deskew(to_float(batch)).mul_(255).round_().byte() for batch, _ in self.batches(EVALUATION_BATCH)]
+        together = torch.cat(images) if images else self.images[:0]
+        return Part(together, self.labels[self.rows], torch.arange(len(self), device=self.rows.device))
 
 
 class Trainer:
@@ -163,7 +171,7 @@ class Trainer:
         self.network.train()
         began = shown = time.perf_counter()
         checked = 0
-        for step, (images, labels) in enumerate(self._batches(train, order), start=1):
+        for step, (images, labels) in enumerate(train.batches(config.batch_size, order), start=1):
             progress = (done + (step - 0.5) / steps) / config.epochs
             self._set_learning_rate(progress)
             losses[step - 1], classes = self.step(images, labels)
@@ -184,14 +192,9 @@ class Trainer:
                 shown, checked = now, step
         return losses, int(correct)
 
-    def _batches(self, train: Part, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        size = self.recipe.training.batch_size
-        for images, labels in train.shuffled(order, max(1, GATHERED // size) * size):
-            yield from zip(torch.split(images, size), torch.split(labels, size), strict=True)
-
     def _seen(self, train: Part) -> Iterator[Tensor]:
         """Batches as the network sees them in training."""
-        for images in torch.split(train.sample(GATHERED).images, self.recipe.training.batch_size):
+        for images, _ in train.sample(GATHERED).batches(self.recipe.training.batch_size):
             if len(images) > 1:
                 inputs = to_float(images)
                 yield self.augment(inputs) if self.augment else inputs
@@ -238,9 +241,10 @@ def loss_and_accuracy(model: nn.Module, part: Part, engine: EngineConfig) -> tup
     """Mean cross-entropy in nats and the share read right; None and None for an empty part."""
     if len(part) == 0:
         return None, None
-    logits = predict_logits(model, part.images, engine)
-    loss = functional.cross_entropy(logits, part.labels).item()
-    return loss, (logits.argmax(1) == part.labels).float().mean().item()
+    labels = part.labels[part.rows]
+    logits = torch.cat([predict_logits(model, images, engine) for images, _ in part.batches(EVALUATION_BATCH)])
+    loss = functional.cross_entropy(logits, labels).item()
+    return loss, (logits.argmax(1) == labels).float().mean().item()
 
 
 def _check_finite(losses: Tensor, start: int, stop: int, epoch: int) -> None:
