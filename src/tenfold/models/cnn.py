@@ -10,7 +10,7 @@ from tenfold.errors import RecipeError
 from tenfold.models import CLASSES
 from tenfold.models.activations import activation
 from tenfold.models.config import CNNConfig
-from tenfold.models.layers import MeanAndMaximum, Patches
+from tenfold.models.layers import Flatten, MeanAndMaximum, Patches
 
 
 def build(config: CNNConfig) -> nn.Sequential:
@@ -28,7 +28,7 @@ def build(config: CNNConfig) -> nn.Sequential:
             raise RecipeError(f"convolutions: nothing is left of the image at {text!r}; write same, or pool less")
         layers += _convolution(channels, multiple * config.width, same, pool, config.activation)
         channels = multiple * config.width
-    layers.append(MeanAndMaximum() if config.head == "mean and maximum" else nn.Flatten())
+    layers.append(MeanAndMaximum() if config.head == "mean and maximum" else Flatten())
     features = 2 * channels if config.head == "mean and maximum" else channels * side * side
     for units in config.dense:
         layers += [nn.Linear(features, units, bias=False), nn.BatchNorm1d(units), activation(config.activation)]
