@@ -96,7 +96,7 @@ def diagnose(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN)
     for finding in findings:
         screen.heading(finding.fault)
         screen.say(finding.evidence)
-        screen.table(["try", "because"], [[remedy.flag, remedy.why] for remedy in finding.remedies])
+        screen.table(["try", "because", "measured"], [[r.flag, r.why, r.measured] for r in finding.remedies])
     if not findings:
         screen.say(f"{opened.path}: a healthy run: no overfitting, no poor convergence, no low accuracy")
     screen.result({"run": str(opened.path), "findings": [dataclasses.asdict(finding) for finding in findings]})

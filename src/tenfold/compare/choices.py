@@ -57,6 +57,20 @@ def recipes(names: Sequence[str], flags: Mapping[str, Any]) -> dict[str, Recipe]
     return {name: _validated(Recipe.load(name).replace(**flags)) for name in names}
 
 
+def flags_of(changes: Mapping[str, Any]) -> str:
+    """The changes as one types them: `{"dropout": 0.2}` -> `--dropout 0.2`."""
+    words = []
+    for key, value in changes.items():
+        flag = "--" + key.replace("_", "-")
+        if value is True:
+            words.append(flag)
+        elif isinstance(value, tuple):
+            words.append(f"{flag} {','.join(map(str, value))}")
+        else:
+            words.append(f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}")
+    return " ".join(words)
+
+
 def _validated(recipe: Recipe) -> Recipe:
     return recipe if recipe.data.validation else recipe.replace(validation=VALIDATION)
 

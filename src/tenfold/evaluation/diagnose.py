@@ -3,11 +3,15 @@
 The rules look at the curves and the final figures only, so they hold for any model and any data set.
 """
 
+import dataclasses
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 # Each limit was set on runs made to have one fault, and on healthy ones (tests/test_evaluation.py).
 RISE = 0.15  # validation loss at the end, above its lowest: by this share, overfitting
@@ -29,10 +33,11 @@ class Epoch(Protocol):
 
 @dataclass(frozen=True)
 class Remedy:
-    """A flag of `tenfold train` and why it may help."""
+    """A flag of `tenfold train`, why it may help, and what it was measured to do, where it was."""
 
     flag: str
     why: str
+    measured: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,18 +50,57 @@ class Finding:
 
 
 def diagnose(
-    history: Sequence[Epoch], train_accuracy: float, validation_accuracy: float | None, classes: int = 10
+    history: Sequence[Epoch],
+    train_accuracy: float,
+    validation_accuracy: float | None,
+    classes: int = 10,
+    *,
+    scheduled: bool = False,
+    fields: Collection[str] | None = None,
 ) -> list[Finding]:
     """history: the epochs in order; accuracies: shares of 1 of the final weights, in evaluation mode.
 
-    Returns what is wrong, the gravest first; an empty list for a healthy run.
+    scheduled: whether the learning rate was led to zero, so that a loss still falling at the end is as it should be.
+    fields: of the recipe; a remedy that is none of them is left out. Returns what is wrong, the gravest first; an
+    empty list for a healthy run.
     """
     if convergence := _stuck(history, classes) or _wild(history):
-        return [convergence]
+        return [_fitting(convergence, fields)]
     findings = [_overfitting(history, train_accuracy, validation_accuracy)]
-    findings.append(_too_short(history) if findings == [None] else None)
+    findings.append(_too_short(history) if findings == [None] and not scheduled else None)
     findings.append(_low(train_accuracy, validation_accuracy))
-    return [finding for finding in findings if finding]
+    return [_fitting(finding, fields) for finding in findings if finding]
+
+
+def measured(flag: str) -> str:
+    """What `tenfold compare remedies` found of a flag, in a sentence; empty for one that it did not try."""
+    document = _measured()
+    found = document["remedies"].get(flag)
+    if found is None:
+        return ""
+    low, high = (100 * limit for limit in found["interval"])
+    verdict = "" if found["stands"] else ": may be chance"
+    return (
+        f"{100 * found['mean']:+.2f} points ({low:+.2f} to {high:+.2f}) on {document['network']}, {found['n']} seeds"
+        f"{verdict}"
+    )
+
+
+@cache
+def _measured() -> dict[str, Any]:
+    file = resources.files("tenfold").joinpath("evaluation").joinpath("remedies.json")
+    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return document
+
+
+def _fitting(finding: Finding, fields: Collection[str] | None) -> Finding:
+    """The finding with those of its remedies that the recipe has fields for, each with its measurement."""
+    kept = [
+        dataclasses.replace(remedy, measured=measured(remedy.flag))
+        for remedy in finding.remedies
+        if fields is None or all(word[2:].replace("-", "_") in fields for word in remedy.flag.split() if word[:2] == "--")
+    ]
+    return dataclasses.replace(finding, remedies=tuple(kept))
 
 
 def _stuck(history: Sequence[Epoch], classes: int) -> Finding | None:
@@ -105,6 +149,7 @@ def _overfitting(history: Sequence[Epoch], train_accuracy: float, validation_acc
         f"training accuracy is {100 * gap:.1f} points above validation accuracy",
         (
             Remedy("--dropout 0.2", "no unit can rely on another's having memorised the image"),
+            Remedy("--rotation 6 --shear 0.06 --zoom 0.06 --shift 1", "no image is seen twice, so none can be memorised"),
             Remedy("--l2 0.01", "keeps weights small, and the function smooth"),
             Remedy(f"--epochs {best}", "ends where the validation loss was lowest"),
         ),
@@ -137,6 +182,7 @@ def _low(train_accuracy: float, validation_accuracy: float | None) -> Finding | 
         (
             Remedy("--hidden 256,128", "more units hold more shapes"),
             Remedy("--hidden 128,128,64", "another layer builds shapes of shapes"),
+            Remedy("--width 64", "more channels hold more shapes"),
             Remedy("--epochs 20", "more passes over the images"),
         ),
     )

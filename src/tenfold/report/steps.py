@@ -345,7 +345,7 @@ def diagnose_step(facts: Facts) -> Step:
         )
     for finding in facts.findings:
         step.blocks.append(Text(f"{finding.fault.capitalize()}: {finding.evidence}."))
-        step.blocks.append(Table(["try", "because"], [[remedy.flag, remedy.why] for remedy in finding.remedies]))
+        step.blocks.append(Table(["try", "because", "measured"], [[r.flag, r.why, r.measured] for r in finding.remedies]))
         step.blocks.append(Code(f"tenfold train {facts.run.recipe.name} {finding.remedies[0].flag}"))
     return step
 

@@ -14,6 +14,13 @@ def diagnose(run: Run) -> list[rules.Finding]:
     training, history = run.training, run.history
     if not history:
         raise RunError(f"{run.path / 'events.jsonl'} holds no epoch: it was changed or cut short")
+    recipe = run.recipe
+    sections = (recipe.data, recipe.model, recipe.augment, recipe.training, recipe.engine)
     return rules.diagnose(
-        history, training["train_accuracy"], training["validation_accuracy"], training["classes_present"]
+        history[-recipe.training.epochs :],  # of an ensemble, the last network
+        training["train_accuracy"],
+        training["validation_accuracy"],
+        training["classes_present"],
+        scheduled=recipe.training.schedule != "constant",
+        fields={name for section in sections for name in vars(section)},
     )
