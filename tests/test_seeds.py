@@ -174,7 +174,7 @@ def test_one_seed_of_each_tells_nothing_and_says_so(quick, tmp_path):
     study = study_of(quick, tmp_path, count=1)
     rows = study.run(lambda record: None, lambda line: None)
     assert rows[1].difference.stands is None
-    assert "one seed tells nothing" in write_page(study, rows).read_text()
+    assert "One seed of each tells nothing" in write_page(study, rows).read_text()
     assert not math.isnan(rows[1].difference.mean)
 
 

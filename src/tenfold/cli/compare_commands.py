@@ -114,12 +114,11 @@ def _compare(
             for r in rows
         ]  # fmt: skip
     else:
-        columns = ["", ">validation, %", ">change, points", "", ">gap, points", ">seconds"]
+        columns = ["", ">validation, %", ">change, points", ""]
         table = [
-            [r.label, share(r.figures.get("validation_accuracy")), change(r.difference), verdict(r.difference),
-             "" if r.gap is None else f"{100 * r.gap:.2f}", f"{r.figures['seconds'].mean:.1f}"]
+            [r.label, share(r.figures.get("validation_accuracy")), change(r.difference), verdict(r.difference)]
             for r in rows
-        ]  # fmt: skip
+        ]
     screen.say()
     screen.table(columns, table, f"{study.count} seeds of each")
     screen.say(f"\nThe comparison: {page}")

@@ -60,14 +60,10 @@ def share(spread: Spread | None) -> str:
 
 
 def verdict(difference: Difference | None) -> str:
-    """What can be said of a difference, in words."""
+    """`better`, `worse`, or `open` where chance may have done it, or one seed alone can't tell."""
     if difference is None:
         return ""
-    if difference.stands is None:
-        return "one seed tells nothing"
-    if not difference.stands:
-        return "may be chance"
-    return "better" if difference.mean > 0 else "worse"
+    return ("better" if difference.mean > 0 else "worse") if difference.stands else "open"
 
 
 def change(difference: Difference | None) -> str:
@@ -92,11 +88,13 @@ def _headline(study: Study, rows: Sequence[Row], best: Row) -> tuple[str, str, s
     stand = [row.difference.mean for row in rows if row.difference and row.difference.stands]
     better, worse = sum(mean > 0 for mean in stand), sum(mean < 0 for mean in stand)
     open_ = len(rows) - 1 - len(stand)
-    counts = [f"{worse} read fewer" if worse else "", f"of {open_} nothing can be said" if open_ else ""]
+    counts = [f"{worse} read fewer" if worse else "", f"of {open_} it stays open" if open_ else ""]
     lead = (
         f"Each was trained with the same {study.count} seeds, so the differences are taken seed by seed: Student's "
         "paired t test, p under 0.05."
     )
+    if study.count == 1:
+        lead = "One seed of each tells nothing about chance: take five or more."
     if any(counts):
         lead = f"{'; '.join(filter(None, counts)).capitalize()}. {lead}"
     if len(rows) > 5:
@@ -165,7 +163,7 @@ def _changes(study: Study, rows: Sequence[Row], show: Show) -> Step:
             verdict(row.difference),
             "" if row.difference is None or row.difference.p is None else f"{row.difference.p:.3f}",
             "" if row.gap is None else f"{100 * row.gap:.2f}",
-            share(row.figures["test_accuracy"]),
+            f"{100 * row.figures['test_accuracy'].mean:.2f}",
             f"{row.figures['seconds'].mean:.1f}",
         ]
         for row in [base, *ordered]
@@ -179,7 +177,7 @@ def _changes(study: Study, rows: Sequence[Row], show: Show) -> Step:
             show(
                 study.kind,
                 f"Change of validation accuracy against “{base.label}”, with its 95 % interval over {study.count} "
-                "seeds. Grey: chance alone may have done it.",
+                "seeds. Grey, “open”: chance alone may have done it.",
                 lambda theme: differences(bars, "validation accuracy", theme),
             ),
             Table(

@@ -98,7 +98,8 @@ def _fitting(finding: Finding, fields: Collection[str] | None) -> Finding:
     kept = [
         dataclasses.replace(remedy, measured=measured(remedy.flag))
         for remedy in finding.remedies
-        if fields is None or all(word[2:].replace("-", "_") in fields for word in remedy.flag.split() if word[:2] == "--")
+        if fields is None
+        or all(word[2:].replace("-", "_") in fields for word in remedy.flag.split() if word[:2] == "--")
     ]
     return dataclasses.replace(finding, remedies=tuple(kept))
 
@@ -149,7 +150,9 @@ def _overfitting(history: Sequence[Epoch], train_accuracy: float, validation_acc
         f"training accuracy is {100 * gap:.1f} points above validation accuracy",
         (
             Remedy("--dropout 0.2", "no unit can rely on another's having memorised the image"),
-            Remedy("--rotation 6 --shear 0.06 --zoom 0.06 --shift 1", "no image is seen twice, so none can be memorised"),
+            Remedy(
+                "--rotation 6 --shear 0.06 --zoom 0.06 --shift 1", "no image is seen twice, so none can be memorised"
+            ),
             Remedy("--l2 0.01", "keeps weights small, and the function smooth"),
             Remedy(f"--epochs {best}", "ends where the validation loss was lowest"),
         ),

@@ -41,12 +41,13 @@ def _render(facts: Facts, told: list[Step]) -> str:
     evaluation, training = facts.evaluation, facts.training
     low, high = evaluation.interval
     wrong = len(evaluation.mistakes)
+    description = facts.run.recipe.description or facts.run.recipe.name
     return render(
         title=f"{100 * evaluation.accuracy:.2f} % on {facts.data.name}",
         kicker=facts.run.path.name,
         value=f"{100 * evaluation.accuracy:.2f}\u202f%",
         what=f"of {evaluation.images:,} digits that it had never seen, read right",
-        lead=f"{facts.run.recipe.description or facts.run.recipe.name}. It got {wrong:,} wrong; with other test "
+        lead=f"{description[:1].upper()}{description[1:]}. It got {wrong:,} wrong; with other test "
         f"images of the same kind, expect {100 * low:.1f} to {100 * high:.1f} %.",
         facts={
             "training took": f"{training['seconds']:.1f} s",

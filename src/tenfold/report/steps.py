@@ -168,9 +168,9 @@ def model_step(facts: Facts, layers: list[Layer], show: Show) -> Step:
         "Choose a network",
         [
             Text(
-                f"{facts.run.recipe.description or facts.run.recipe.name}. Each unit adds up its inputs, weighted, and "
-                "passes the sum on through a non-linearity; the softmax at the output turns ten sums into ten "
-                "probabilities. The weights are what training finds."
+                f"{_sentence(facts.run.recipe.description or facts.run.recipe.name)}. Each unit adds up its inputs, "
+                "weighted, and passes the sum on through a non-linearity; the softmax at the output turns ten sums "
+                "into ten probabilities. The weights are what training finds."
             ),
         ],
     )
@@ -206,12 +206,23 @@ def model_step(facts: Facts, layers: list[Layer], show: Show) -> Step:
 def train_step(facts: Facts, show: Show) -> Step:
     history, training, config = facts.history, facts.training, facts.run.recipe.training
     first, last = history[0], history[-1]
+    epochs = f"{training['epochs']} epoch" + ("" if training["epochs"] == 1 else "s")
+    rate = f"a learning rate of {config.learning_rate:g}"
+    if config.schedule != "constant":
+        rate = (
+            f"a learning rate of at most {config.learning_rate:g}, which goes by a {config.schedule} schedule to zero"
+        )
     sentence = (
-        f"{training['epochs']} epochs in {training['seconds']:.1f} seconds: {config.optimizer} at a learning rate of "
-        f"{config.learning_rate:g}, {config.batch_size} images a step. The loss is categorical cross-entropy, which "
-        f"punishes a confident mistake most. It fell from {first.train_loss:.3f} in the first epoch to "
-        f"{last.train_loss:.3f} in the last."
+        f"{epochs} in {training['seconds']:.1f} seconds: {config.optimizer} at {rate}, {config.batch_size} images a "
+        "step. The loss is categorical cross-entropy, which punishes a confident mistake most."
     )
+    if config.label_smoothing:
+        sentence += (
+            f" {100 * config.label_smoothing:g} % of each label is spread over all classes, so that the network is "
+            "not driven to be certain; that keeps the training loss well above zero."
+        )
+    if len(history) > 1:
+        sentence += f" It fell from {first.train_loss:.3f} in the first epoch to {last.train_loss:.3f} in the last."
     if config.keep == "best":
         kept = training["kept_epoch"]
         sentence += f" The weights kept are those of epoch {kept}, which read the most validation images right."
@@ -237,7 +248,7 @@ def train_step(facts: Facts, show: Show) -> Step:
         "Train it",
         [
             Text(sentence),
-            show("curves", caption, lambda theme: curves(history, theme)),
+            *([show("curves", caption, lambda theme: curves(history, theme))] if len(history) > 1 else []),
             Table([">epoch", ">loss", ">accuracy, %", ">validation loss", ">validation accuracy, %", ">seconds"], rows),
         ],
     )
@@ -345,9 +356,16 @@ def diagnose_step(facts: Facts) -> Step:
         )
     for finding in facts.findings:
         step.blocks.append(Text(f"{finding.fault.capitalize()}: {finding.evidence}."))
-        step.blocks.append(Table(["try", "because", "measured"], [[r.flag, r.why, r.measured] for r in finding.remedies]))
+        step.blocks.append(
+            Table(["try", "because", "measured"], [[r.flag, r.why, r.measured] for r in finding.remedies])
+        )
         step.blocks.append(Code(f"tenfold train {facts.run.recipe.name} {finding.remedies[0].flag}"))
     return step
+
+
+def _sentence(text: str) -> str:
+    """The text with a capital at its beginning."""
+    return text[:1].upper() + text[1:]
 
 
 def _count(number: int, thing: str) -> str:
