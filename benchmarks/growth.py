@@ -10,7 +10,6 @@ largest resident set, which counts the pages of the mapped file that are in memo
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -100,7 +99,9 @@ def one(path: Path, recipe_name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = train(Recipe.load(recipe_name).replace(epochs=1), data, folder=Path(folder))
         seconds, engine = run.history[0].seconds, vars(run.recipe.engine)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not ru_maxrss, which begins at what the parent held when it forked.
+    status = Path("/proc/self/status").read_text()
+    peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
     print(json.dumps({"seconds": seconds, "peak_mb": round(peak), "engine": engine}))
 
 

@@ -29,7 +29,11 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     kept = options.out / f"recipe-{options.recipe}.jsonl"
-    lines = kept.read_text().splitlines() if kept.exists() else []
+    text = kept.read_text() if kept.exists() else ""
+    if not text.endswith("\n"):  # Cut short by a kill.
+        text = text[: text.rfind("\n") + 1]
+        kept.write_text(text)
+    lines = text.splitlines()
     if not lines:
         lines = [json.dumps({"recipe": options.recipe, **describe_environment()})]
         kept.write_text(lines[0] + "\n")

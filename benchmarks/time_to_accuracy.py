@@ -74,8 +74,13 @@ def measured(peer: str, seed: int, epochs: int | None, split: bool) -> list[dict
 
 
 def kept_runs() -> list[dict]:
-    lines = RUNS.read_text().splitlines() if RUNS.exists() else []
-    return [json.loads(line) for line in lines[1:]]
+    if not RUNS.exists():
+        return []
+    text = RUNS.read_text()
+    if not text.endswith("\n"):  # Cut short by a kill.
+        text = text[: text.rfind("\n") + 1]
+        RUNS.write_text(text)
+    return [json.loads(line) for line in text.splitlines()[1:]]
 
 
 def chosen_epochs(peer: str, target: float) -> int | None:
@@ -135,7 +140,8 @@ def show(peers: list[str]) -> None:
             found["times_ours"] = found["seconds"] / ours if ours else None  # type: ignore[operator]
             epochs = f"{found['epochs']} epoch" + ("" if found["epochs"] == 1 else "s")
             ratio = "" if peer in OURS or not ours else f", {found['times_ours']:.0f} x"
-            cells.append(f"{found['seconds']:.1f} s{ratio} ({epochs}, {found['accuracy']:.2f} %)")
+            missed = "" if found["accuracy"] >= 100 * target else ", missed on the test images"
+            cells.append(f"{found['seconds']:.1f} s{ratio} ({epochs}, {found['accuracy']:.2f} %{missed})")
         print(f"| {100 * target:g} % | " + " | ".join(cells) + " |")
         table[f"{100 * target:g}"] = row
     environment = json.loads(RUNS.read_text().splitlines()[0])

@@ -90,8 +90,8 @@ def test_seeds_and_comparisons_run_by_their_commands(tenfold, quick, tmp_path, m
     told = json.loads(out)
     assert code == 0
     assert told["summary"]["test_accuracy"]["n"] == 2
-    code, _, err = tenfold("train", "--resume", told["path"])
-    assert (code, "nothing to resume" in err) == (1, True)
+    code, out, _ = tenfold("train", "--resume", "latest")
+    assert (code, "test accuracy, %" in out) == (0, True)
     for words in (
         ["recipes", "slow.toml", "fast.toml"],
         ["models", "slow.toml", "fast.toml"],
@@ -170,6 +170,9 @@ def test_image_files_are_read(tenfold, run, small, tmp_path):
         (["compare", "models", "cnnn"], 2, "did you mean 'cnn'"),
         (["compare", "remedies", "--seeds", "0"], 2, "must be >= 1"),
         (["compare", "models", "cnn", "--resume", "gone"], 2, "leave out recipes"),
+        (["compare", "models", "--seeds", "3", "--resume", "gone"], 2, "leave out recipes"),
+        (["train", "tutorial", "--members", "2"], 2, "add --keep last"),
+        (["augment", "mlp", "--batch-size", "1"], 2, "a batch of one image"),
         (["compare", "models", "--resume", "gone"], 1, "gone"),
     ],
 )

@@ -9,9 +9,10 @@ from tenfold.errors import RecipeError
 from tenfold.models import build_model
 from tenfold.models.composite import deskew, networks
 from tenfold.models.config import ACTIVATIONS
-from tenfold.models.describe import describe_model
+from tenfold.models.describe import describe_model, totals
 from tenfold.models.layers import set_memory_format
-from tenfold.models.lenet import TABLE, TableConvolution
+from tenfold.models.lenet import TABLE, Subsampling, TableConvolution
+from tenfold.training.optimizers import decayed
 from tenfold.training.recipe import Recipe, recipe_names
 
 
@@ -70,6 +71,7 @@ def test_width_scales_every_convolution():
         ({"convolutions": ("0 pool",)}, "such as '2 same pool'"),
         ({"crop": 26, "patch": 4}, "must divide"),
         ({"convolutions": ()}, "at least one"),
+        ({"convolutions": ("99999999999999",)}, "from 1 to 99"),
         ({"architecture": "resnet", "patch": 3}, "must divide"),
         ({"architecture": "recurrent", "plan": "AA-bb"}, "capital letters"),
         ({"architecture": "recurrent", "plan": "A-A-A-A-A"}, "up to three"),
@@ -112,7 +114,8 @@ def test_an_ensemble_answers_with_its_members_mean_probability():
     with torch.inference_mode():
         mean = torch.stack([member(images).softmax(1) for member in networks(model)]).mean(0)
         assert torch.allclose(model(images).softmax(1), mean, atol=1e-6)
-    assert sum(layer.parameters for layer in describe_model(model)) == 3 * 109_386
+    assert (totals(model).parameters, totals(model).multiply_adds) == (3 * 109_386, 3 * 109_184)
+    assert len(describe_model(model)) == 6  # of one network
 
 
 def test_shifted_copies_are_shifted_by_a_pixel_and_counted_in_the_cost():
@@ -124,7 +127,7 @@ def test_shifted_copies_are_shifted_by_a_pixel_and_counted_in_the_cost():
     with torch.inference_mode():
         mean = torch.stack([networks(model)[0](copy).softmax(1) for copy in copies]).mean(0)
         assert torch.allclose(model(images).softmax(1), mean, atol=1e-6)
-    assert sum(layer.multiply_adds for layer in describe_model(model)) == 5 * 109_184
+    assert (totals(model).parameters, totals(model).multiply_adds) == (109_386, 5 * 109_184)
 
 
 def test_deskewing_undoes_a_slant_and_centres(mnist):
@@ -149,3 +152,12 @@ def test_the_layout_in_memory_changes_nothing_but_speed(name):
         before = model(images)
         set_memory_format(model, torch.channels_last)
         assert torch.allclose(model(images), before, atol=1e-4)
+
+
+def test_penalties_spare_biases_and_scales():
+    for name in ("lenet", "cnn", "resnet", "separable", "recurrent"):
+        model = build_model(Recipe.load(name).model)
+        spared = {id(p) for p in model.parameters()} - {id(p) for p in decayed(model)}
+        scales = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d | Subsampling)]
+        assert all(id(p) in spared for m in scales for p in m.parameters())
+        assert all(id(m.bias) in spared for m in model.modules() if getattr(m, "bias", None) is not None)

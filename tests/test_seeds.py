@@ -5,13 +5,14 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from tenfold.compare import choices
 from tenfold.compare.page import pareto, write_page
 from tenfold.compare.study import Row, Study
-from tenfold.errors import RunError, UsageError
-from tenfold.evaluation.statistics import paired, spread
+from tenfold.errors import RunError, TenfoldError, TrainingError, UsageError
+from tenfold.evaluation.statistics import holm, paired, spread
 from tenfold.runs.run import Run
 from tenfold.runs.seeds import Seeds, resume_seeds, train_seeds
 from tenfold.training.recipe import Recipe
@@ -60,6 +61,18 @@ def test_the_paired_test_is_scipys_and_sees_what_means_alone_do_not():
     assert paired([0.91, 0.81, 0.92], [0.9, 0.83, 0.91]).stands is False
 
 
+def test_equal_differences_are_judged_by_their_signs():
+    ties = paired([0.975, 0.97, 0.9725], [0.9725, 0.9675, 0.97])  # the same but for rounding
+    assert (ties.p, ties.stands, ties.interval) == (0.25, False, None)
+    assert paired([0.2] * 6, [0.1] * 6).stands
+
+
+def test_holm_raises_the_smallest_most():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
 def test_seeds_are_runs_of_their_own_and_tell_their_spread(quick, tmp_path):
     told = []
     done = train_seeds(quick, 3, folder=tmp_path, tell=told.append)
@@ -71,8 +84,7 @@ def test_seeds_are_runs_of_their_own_and_tell_their_spread(quick, tmp_path):
     assert document["summary"]["seconds"]["n"] == 3
     assert len(told) == 3
     assert [Run.load(done.folder(seed)).recipe.training.seed for seed in range(3)] == [0, 1, 2]
-    with pytest.raises(RunError, match="nothing to resume"):
-        resume_seeds(done.path)
+    assert resume_seeds(done.path).summary() == done.summary()  # told again, nothing trained
     with pytest.raises(RunError, match="seed-0"):
         Run.load(done.path)
 
@@ -96,6 +108,88 @@ def test_fewer_seeds_than_one_are_refused_and_leave_nothing(quick, tmp_path, cou
     with pytest.raises(UsageError, match=">= 1"):
         Study.begin("recipes", {"a": quick, "b": quick}, count, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"batch_size": 5000}, "larger than the 1600"),
+        ({"seed": 2**63 - 1}, "seed is 9223372036854775808"),
+        ({"device": "mps"}, "mps is not there"),
+        ({"dataset": "gone.npz"}, "gone.npz"),
+    ],
+)
+def test_what_can_not_be_trained_leaves_no_folder_behind(quick, tmp_path, changes, words):
+    if changes.get("device") == "mps" and torch.backends.mps.is_available():
+        pytest.skip("this machine has an MPS device")
+    recipe = quick.replace(**changes)
+    with pytest.raises(TenfoldError, match=words):
+        train_seeds(recipe, 2, folder=tmp_path)
+    with pytest.raises(TenfoldError, match=words):
+        Study.begin("recipes", {"a": recipe, "b": recipe}, 2, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_seed_that_diverges_is_told_and_the_others_go_on(quick, tmp_path, monkeypatch):
+    from tenfold.training import loop
+
+    run_epoch = loop.Trainer.run_epoch
+
+    def poisoned(self, *parts):
+        if self.recipe.training.seed == 1:
+            raise TrainingError("the loss is nan")
+        yield from run_epoch(self, *parts)
+
+    monkeypatch.setattr(loop.Trainer, "run_epoch", poisoned)
+    told = []
+    done = train_seeds(quick.replace(epochs=1), 3, folder=tmp_path, tell=told.append)
+    assert "the loss is nan" in told[1]
+    assert list(done.finished) == [0, 2]
+    assert list(Seeds.load(done.path).failed) == [1]
+    study = Study.begin("recipes", {"a": quick.replace(epochs=1), "b": quick.replace(epochs=2)}, 3, tmp_path / "study")
+    rows = study.run(lambda record: None, lambda line: None)
+    assert [row.failed for row in rows] == [1, 1]
+    assert rows[1].difference.n == 2
+    assert "diverged" in write_page(study, rows).read_text()
+
+
+def test_one_engine_serves_all_seeds_and_its_probe_counts_in_each(quick, tmp_path, monkeypatch):
+    from tenfold.training import probe
+
+    probes = []
+    fastest = probe._fastest
+    monkeypatch.setattr(probe, "_fastest", lambda *words: (probes.append(words), fastest(*words))[1])
+    done = train_seeds(quick.replace(epochs=1, precision="auto"), 2, folder=tmp_path)
+    assert len(probes) == 1
+    assert len({Run.load(done.folder(seed)).recipe.engine for seed in (0, 1)}) == 1
+    seconds = Run.load(done.folder(1)).training["seconds"]
+    assert done.figures("training", "seconds")[1] == pytest.approx(seconds + done.probe_seconds)
+
+
+def test_recipes_that_can_not_be_paired_are_refused(quick, tmp_path):
+    with pytest.raises(UsageError, match="different images"):
+        Study.begin("recipes", {"a": quick, "b": quick.replace(split_seed=9)}, 2, tmp_path)
+    with pytest.raises(UsageError, match="above 0"):
+        choices.recipes(("cnn", "mlp"), {"validation": 0.0})
+    study = Study.begin("recipes", {"a b": quick.replace(seed=5), "a-b": quick.replace(epochs=1)}, 1, tmp_path)
+    rows = study.run(lambda record: None, lambda line: None)
+    folders = {path.parent.name for path in study.path.glob("*/seed-5")}  # the first's seeds, and a folder each
+    assert folders == {"00-a-b", "01-a-b"}
+    assert rows[0].figures["test_accuracy"] != rows[1].figures["test_accuracy"]
+    ends = [choices.recipes(("tutorial", "cnn"), {})[name].training.keep for name in ("tutorial", "cnn")]
+    assert ends == ["last", "last"]
+
+
+def test_remedies_that_do_not_fit_are_left_out():
+    assert "average of the last fifth" in choices.remedies("ensemble", {})
+    assert "epochs 20" not in choices.remedies("tutorial", {"epochs": 20})
+
+
+def test_a_relative_path_to_data_holds_from_every_folder(quick, small_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(small_file.parent)
+    done = train_seeds(quick.replace(dataset=small_file.name, epochs=1), 1, folder=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert resume_seeds(done.path).summary() == done.summary()
 
 
 def test_what_is_not_a_folder_of_seeds_is_told_apart(tmp_path, quick):
@@ -146,8 +240,7 @@ def test_a_comparison_says_what_stands_and_can_be_taken_up(quick, tmp_path):
 
 def test_the_front_holds_what_nothing_cheaper_beats():
     def row(label, parameters, accuracy):
-        return Row(label, "mlp", "", parameters, parameters, 4 * parameters, {"test_accuracy": spread([accuracy])},
-                   None, None)  # fmt: skip
+        return Row(label, "", parameters, parameters, 4 * parameters, {"test_accuracy": spread([accuracy])})
 
     rows = [row("a", 10, 0.9), row("b", 20, 0.95), row("c", 30, 0.93), row("d", 40, 0.97), row("e", 15, 0.9)]
     assert pareto(rows, "parameters") == {"a", "b", "d"}
@@ -186,6 +279,6 @@ def test_a_page_of_models_shows_accuracy_against_cost(quick, tmp_path):
     assert (study.path / "figures" / "models.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_every_shipped_recipe_says_in_its_file_how_it_chose(quick):
-    for name in ("sprint", "dash", "accurate", "small", "tiny"):
+def test_recipes_that_claim_a_test_figure_train_on_everything():
+    for name in ("sprint", "dash", "accurate", "ensemble", "small", "tiny"):
         assert Recipe.load(name).data.validation == 0

@@ -88,5 +88,9 @@ def _check_limits(value: float, limits: Mapping[str, float | None], name: str) -
         or (below is not None and value >= below)
     ):
         words = {"at_least": ">=", "at_most": "<=", "above": ">", "below": "<"}
-        bounds = " and ".join(f"{words[key]} {limit:g}" for key, limit in limits.items() if limit is not None)
-        raise RecipeError(f"{name} is {value:g}; it must be {bounds or 'finite'}")
+        bounds = " and ".join(f"{words[key]} {_number(limit)}" for key, limit in limits.items() if limit is not None)
+        raise RecipeError(f"{name} is {_number(value)}; it must be {bounds or 'finite'}")
+
+
+def _number(value: float) -> str:
+    return f"{value}" if isinstance(value, int) else f"{value:g}"

@@ -21,7 +21,7 @@ from tenfold.errors import UsageError
 if TYPE_CHECKING:
     from tenfold.training.recipe import Recipe
 
-SeedCount = Annotated[int, Parameter(help="How many seeds of each.")]
+SeedCount = Annotated[int | None, Parameter(show_default=False, help="How many seeds of each; none: 5.")]
 Out = Annotated[Path, Parameter(help="The folder to make the comparison in.")]
 Resume = Annotated[
     Path | None, Parameter(show_default=False, help="Take up a comparison that was stopped: its folder.")
@@ -33,7 +33,7 @@ def models(
     recipes: Annotated[tuple[str, ...], Parameter(show_default=False, help="Recipes; none: every architecture.")] = (),
     /,
     *,
-    seeds: SeedCount = 5,
+    seeds: SeedCount = None,
     out: Out = Path("runs"),
     resume: Resume = None,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
@@ -42,7 +42,7 @@ def models(
     """Train every architecture by its recipe: accuracy against complexity."""
     from tenfold.compare import choices
 
-    changes = _changes(resume, flags, bool(recipes))
+    changes = _changes(resume, flags, bool(recipes) or seeds is not None)
     _compare("models", lambda: choices.models(recipes, changes), seeds, out, resume, everywhere)
 
 
@@ -51,7 +51,7 @@ def remedies(
     recipe: RecipeName = "tutorial",
     /,
     *,
-    seeds: SeedCount = 5,
+    seeds: SeedCount = None,
     out: Out = Path("runs"),
     resume: Resume = None,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
@@ -60,7 +60,7 @@ def remedies(
     """Measure what each remedy of the tutorials does to a recipe."""
     from tenfold.compare import choices
 
-    changes = _changes(resume, flags, recipe != "tutorial")
+    changes = _changes(resume, flags, recipe != "tutorial" or seeds is not None)
     _compare("remedies", lambda: choices.remedies(recipe, changes), seeds, out, resume, everywhere)
 
 
@@ -71,7 +71,7 @@ def recipes(
     ] = (),
     /,
     *,
-    seeds: SeedCount = 5,
+    seeds: SeedCount = None,
     out: Out = Path("runs"),
     resume: Resume = None,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
@@ -80,20 +80,20 @@ def recipes(
     """Say whether recipes differ by more than chance."""
     from tenfold.compare import choices
 
-    changes = _changes(resume, flags, bool(names))
+    changes = _changes(resume, flags, bool(names) or seeds is not None)
     _compare("recipes", lambda: choices.recipes(names, changes), seeds, out, resume, everywhere)
 
 
 def _changes(resume: Path | None, flags: Any, named: bool) -> dict[str, Any]:
     if resume is not None and (named or flags != NO_RECIPE_FLAGS):
-        raise UsageError("--resume goes on with the comparison's own recipes; leave out recipes and flags")
+        raise UsageError("--resume goes on with the comparison's own recipes; leave out recipes, --seeds and flags")
     return recipe_changes(flags)
 
 
 def _compare(
     kind: str,
     recipes: Callable[[], "dict[str, Recipe]"],
-    seeds: int,
+    seeds: int | None,
     out: Path,
     resume: Path | None,
     everywhere: Everywhere,
@@ -102,7 +102,11 @@ def _compare(
     from tenfold.compare.page import change, share, verdict, write_page
     from tenfold.compare.study import Study, as_document
 
-    study = Study.load(resume, kind) if resume is not None else Study.begin(kind, recipes(), seeds, out)
+    study = (
+        Study.load(resume, kind)
+        if resume is not None
+        else Study.begin(kind, recipes(), 5 if seeds is None else seeds, out)
+    )
     with screen.training(quiet=True) as watch:
         rows = study.run(watch, screen.say)
     page = write_page(study, rows)
@@ -110,8 +114,9 @@ def _compare(
         columns = ["recipe", ">parameters", ">multiply-adds", ">validation, %", ">test, %", ">seconds"]
         table = [
             [r.label, f"{r.parameters:,}", f"{r.multiply_adds:,}", share(r.figures.get("validation_accuracy")),
-             share(r.figures["test_accuracy"]), f"{r.figures['seconds'].mean:.1f}"]
+             share(r.figures["test_accuracy"]), f"{r.figures['seconds'].mean:.3g}"]
             for r in rows
+            if r.figures
         ]  # fmt: skip
     else:
         columns = ["", ">validation, %", ">change, points", ""]

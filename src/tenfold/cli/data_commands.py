@@ -103,8 +103,10 @@ def augment(
     ] = None,
     /,
     *,
-    show: Annotated[bool, Parameter(negative="", show_default=False, help="Draw what each does.")] = False,
-    out: Annotated[Path, Parameter(help="The .png to draw in.")] = Path("augment.png"),
+    show: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Draw what each does, in augment.png.")
+    ] = False,
+    out: Annotated[Path | None, Parameter(show_default=False, help="Draw it in this .png.")] = None,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
@@ -124,12 +126,14 @@ def augment(
         [[c.name, c.strength, f"{1000 * c.seconds:.2f}", f"{100 * c.share:.1f}"] for c in cost],
         f"batches of {resolved.training.batch_size}, steps of {resolved.name}",
     )
-    if show:
+    if show and out is None:
+        out = Path("augment.png")
+    if out is not None:
         from tenfold.report.pictures import draw_augmentation
 
         draw_augmentation(data, resolved.augment, out)
         screen.say(f"\ndrawn in {out}")
-    screen.result({"recipe": resolved.name, "cost": [vars(c) for c in cost], "out": str(out) if show else None})
+    screen.result({"recipe": resolved.name, "cost": [vars(c) for c in cost], "out": out and str(out)})
 
 
 @data_app.command(name="list")

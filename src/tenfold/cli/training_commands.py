@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from tenfold.cli.app import app
 from tenfold.cli.flags import NO_RECIPE_FLAGS, PLAIN, EverywhereFlags, RecipeFlags, RecipeName, resolve_recipe
-from tenfold.errors import UsageError
+from tenfold.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
     from tenfold.console import Screen
@@ -57,10 +57,10 @@ def model(
     resolved = resolve_recipe(recipe, flags)
     from tenfold.console import size
     from tenfold.models import build_model
-    from tenfold.models.describe import describe_model
+    from tenfold.models.describe import describe_model, totals
 
-    layers = describe_model(build_model(resolved.model))
-    parameters, cost = sum(layer.parameters for layer in layers), sum(layer.multiply_adds for layer in layers)
+    built = build_model(resolved.model)
+    layers, total = describe_model(built), totals(built)
     rows = [
         [
             layer.name,
@@ -71,15 +71,20 @@ def model(
         ]
         for layer in layers
     ]
-    rows.append(["", "total", "", f"{parameters:,}", f"{cost:,}"])
+    rows.append(["", "total", "", f"{total.parameters:,}", f"{total.multiply_adds:,}"])
     screen.table(["layer", "kind", ">output", ">parameters", ">multiply-adds"], rows, resolved.description)
-    screen.say(f"\n{size(4 * parameters)} as float32")
+    notes = [f"{size(total.bytes)} as float32"]
+    if resolved.model.members > 1:
+        notes.append(f"the layers are those of one network; the total is of all {resolved.model.members}")
+    if resolved.model.shifted_copies:
+        notes.append("each reads five views of an image")
+    screen.say("\n" + "; ".join(notes))
     screen.result(
         {
             "recipe": resolved.name,
-            "parameters": parameters,
-            "multiply_adds": cost,
-            "bytes": 4 * parameters,
+            "parameters": total.parameters,
+            "multiply_adds": total.multiply_adds,
+            "bytes": total.bytes,
             "layers": [dataclasses.asdict(layer) for layer in layers],
         }
     )
@@ -107,6 +112,10 @@ def train(
     screen = everywhere.screen()
     if resume is not None and (flags != NO_RECIPE_FLAGS or recipe != "tutorial" or seeds is not None):
         raise UsageError("--resume goes on with the run's own recipe; leave out the recipe and its flags")
+    if resume == "latest":
+        from tenfold.runs.run import latest_run
+
+        resume = str(latest_run(files=("recipe.toml", "seeds.json")))
     several = seeds is not None or (resume is not None and Path(resume, "seeds.json").exists())
     resolved = None if resume is not None else resolve_recipe(recipe, flags)
     from tenfold.training.monitors import tensorboard as tensorboard_monitor
@@ -147,9 +156,10 @@ def _train_seeds(
             done = resume_seeds(str(resume), watch=watch, tell=screen.say, monitors=monitors)
         else:
             done = train_seeds(recipe, count or 0, folder=out, watch=watch, tell=screen.say, monitors=monitors)
-    spreads = done.summary()
+    if not done.finished:
+        raise TrainingError(f"{done.path}: every seed diverged; try a lower --learning-rate")
     rows = []
-    for name, found in spreads.items():
+    for name, found in done.summary().items():
         scale, form = (1, "{:.2f}") if name == "seconds" else (100, "{:.3f}")
         values = [found.mean, found.sd, found.least, found.most, *(found.interval or (None, None))]
         words = ["" if value is None else form.format(scale * value) for value in values]

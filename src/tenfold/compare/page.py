@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tenfold import atomic
 from tenfold.compare.study import Row, Study
+from tenfold.errors import RunError
 from tenfold.evaluation.statistics import Difference, Spread
 from tenfold.figures.comparison import Bar, Point, accuracy_against, differences
 from tenfold.report.blocks import Code, Step, Table, Text
@@ -15,10 +16,14 @@ from tenfold.report.steps import Show, figure_maker
 def write_page(study: Study, rows: Sequence[Row]) -> Path:
     """Writes `compare.html` and its figures into the study's folder, and returns the page's path."""
     show = figure_maker(study.path / "figures")
-    steps = [_models(rows, show)] if study.kind == "models" else [_changes(study, rows, show)]
-    steps.append(_again(study))
-    best = max(rows, key=_test)
-    value, what, lead = _headline(study, rows, best)
+    measured = [row for row in rows if row.figures]
+    if not measured:
+        raise RunError(f"{study.path}: every training diverged: there is nothing to compare")
+    told = _models(measured, show) if study.kind == "models" else _changes(study, measured, show)
+    if failed := [f"{row.label} ({row.failed} of {study.count})" for row in rows if row.failed]:
+        told.blocks.append(Text(f"Trainings that diverged, and are not counted above: {', '.join(failed)}."))
+    value, what, lead = _headline(study, measured)
+    trained = sum(row.figures["test_accuracy"].n for row in measured)
     return atomic.write_text(
         study.path / "compare.html",
         render(
@@ -30,10 +35,10 @@ def write_page(study: Study, rows: Sequence[Row]) -> Path:
             facts={
                 "compared": f"{len(rows)} recipes",
                 "seeds of each": f"{study.count}",
-                "trainings": f"{len(rows) * study.count}",
-                "time in training": _duration(sum(row.figures["seconds"].mean * study.count for row in rows)),
+                "trainings": f"{trained}",
+                "time in training": _duration(sum(row.figures["seconds"].mean * study.count for row in measured)),
             },
-            steps=steps,
+            steps=[told, _again(study)],
             footer="Every figure above was measured in this study. Recipes took turns, so that a slow hour slowed all.",
         ),
     )
@@ -77,33 +82,38 @@ def change(difference: Difference | None) -> str:
     return f"{mean} ({100 * low:+.2f} to {100 * high:+.2f})"
 
 
-def _headline(study: Study, rows: Sequence[Row], best: Row) -> tuple[str, str, str]:
+def _headline(study: Study, rows: Sequence[Row]) -> tuple[str, str, str]:
     if study.kind == "models":
-        return (
-            f"{100 * _test(best):.2f}\u202f%",
-            f"of the test images read right by {best.label}, the best of {len(rows)}",
-            "Each network was trained by its own recipe, which was chosen on validation images, and met the test "
-            "images once a seed. To choose among these networks, go by the validation column.",
-        )
-    stand = [row.difference.mean for row in rows if row.difference and row.difference.stands]
-    better, worse = sum(mean > 0 for mean in stand), sum(mean < 0 for mean in stand)
-    open_ = len(rows) - 1 - len(stand)
+        return _models_headline(rows)
+    found = [row for row in rows if row.difference]
+    stand = [row for row in found if row.difference and row.difference.stands]
+    better = sum(row.difference.mean > 0 for row in stand if row.difference)
+    worse, open_ = len(stand) - better, len(found) - len(stand)
     counts = [f"{worse} read fewer" if worse else "", f"of {open_} it stays open" if open_ else ""]
     lead = (
         f"Each was trained with the same {study.count} seeds, so the differences are taken seed by seed: Student's "
-        "paired t test, p under 0.05."
+        "paired t test, p under 0.05, on one set of validation images."
     )
     if study.count == 1:
         lead = "One seed of each tells nothing about chance: take five or more."
     if any(counts):
         lead = f"{'; '.join(filter(None, counts)).capitalize()}. {lead}"
-    if len(rows) > 5:
-        lead += " Of so many, one in twenty would seem to stand by luck alone."
-    return (
-        f"{better} of {len(rows) - 1}",
-        f"read more validation images right than “{rows[0].label}”, by more than chance",
-        lead,
-    )
+    if len(found) > 1:
+        firm = sum(row.p_family is not None and row.p_family < 0.05 for row in found)
+        lead += f" With p raised for having looked at {len(found)} (Holm), {firm} stand."
+    what = f"read more validation images right than “{rows[0].label}”, by more than chance"
+    return f"{better} of {len(found)}", what, lead
+
+
+def _models_headline(rows: Sequence[Row]) -> tuple[str, str, str]:
+    lead = "Each network was trained by its own recipe, and met the test images once a seed."
+    validation = [row.figures["validation_accuracy"].mean for row in rows if "validation_accuracy" in row.figures]
+    if len(validation) < len(rows):
+        lead += " Some recipes keep no validation images back, so nothing here can choose among them."
+        return f"{len(rows)}", "networks, and what each reads right for what it costs", lead
+    best = rows[validation.index(max(validation))]
+    lead += " To choose among them, go by the validation column: that is how the one above was picked."
+    return f"{100 * _test(best):.2f}\u202f%", f"of the test images read right by {best.label}, one of {len(rows)}", lead
 
 
 def _models(rows: Sequence[Row], show: Show) -> Step:
@@ -124,7 +134,7 @@ def _models(rows: Sequence[Row], show: Show) -> Step:
             share(row.figures.get("validation_accuracy")),
             share(row.figures["test_accuracy"]),
             f"{100 * row.figures['test_accuracy'].least:.2f}",
-            f"{row.figures['seconds'].mean:.1f}",
+            f"{row.figures['seconds'].mean:.3g}",
         ]
         for row in sorted(rows, key=_test)
     ]
@@ -162,9 +172,10 @@ def _changes(study: Study, rows: Sequence[Row], show: Show) -> Step:
             change(row.difference),
             verdict(row.difference),
             "" if row.difference is None or row.difference.p is None else f"{row.difference.p:.3f}",
+            "" if row.p_family is None else f"{row.p_family:.3f}",
             "" if row.gap is None else f"{100 * row.gap:.2f}",
             f"{100 * row.figures['test_accuracy'].mean:.2f}",
-            f"{row.figures['seconds'].mean:.1f}",
+            f"{row.figures['seconds'].mean:.3g}",
         ]
         for row in [base, *ordered]
     ]
@@ -181,11 +192,12 @@ def _changes(study: Study, rows: Sequence[Row], show: Show) -> Step:
                 lambda theme: differences(bars, "validation accuracy", theme),
             ),
             Table(
-                ["", ">validation, %", ">change, points", "", ">p", ">gap, points", ">test, %", ">seconds"], table
+                ["", ">validation, %", ">change, points", "", ">p", ">Holm's", ">gap", ">test, %", ">seconds"], table
             ),
             Text(
-                "The gap is training accuracy minus validation accuracy at the end: what overfitting opens. The test "
-                "column is for the record; choose by the validation images."
+                "Holm's is p raised for the number of differences looked at. The gap is training accuracy minus "
+                "validation accuracy at the end, in points: what overfitting opens. The test column is for the record; "
+                "choose by the validation images."
             ),
         ],
     )  # fmt: skip
@@ -208,7 +220,7 @@ def _again(study: Study) -> Step:
                 ],
             ),
             Text("Every run is kept in a folder of its own, with its recipe spelled out; tenfold report reads any."),
-            Code(f"tenfold report {study.path}/{next(iter(study.path.glob('*/seed-*'))).relative_to(study.path)}"),
+            Code(f"tenfold report {study.path}/{min(study.path.glob('*/seed-*')).relative_to(study.path)}"),
         ],
     )
 

@@ -11,36 +11,36 @@ from typing import Any
 from tenfold import atomic
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import RecipeError, RunError, UsageError
-from tenfold.evaluation.statistics import Difference, Spread, paired
-from tenfold.models import architecture_of, build_model
-from tenfold.models.describe import describe_model
+from tenfold.evaluation.statistics import Difference, Spread, holm, paired
+from tenfold.models import build_model
+from tenfold.models.describe import totals
 from tenfold.runs.environment import describe_environment
-from tenfold.runs.seeds import Seeds
-from tenfold.runs.train import Watch, new_folder
+from tenfold.runs.seeds import Seeds, check_seeds
+from tenfold.runs.train import Watch, anchored, new_folder
 from tenfold.training.recipe import Recipe
 
 FILE = "compare.json"
-# Of recipes that train on everything, this share is kept back here: differences are measured on validation images, so
-# that choosing by them leaves the test images untouched.
-VALIDATION = 0.2
 
 
 @dataclass(frozen=True)
 class Row:
-    """One recipe of a study and what came of it. difference: of validation accuracy, to the first recipe of the study.
+    """One recipe of a study and what came of it; without figures where every seed diverged.
 
-    gap: training accuracy minus validation accuracy at the end, which is what overfitting opens.
+    difference: of validation accuracy, to the first recipe of the study; p_family: its p value, raised for all the
+    differences that the study looks at. gap: training accuracy minus validation accuracy at the end, which is what
+    overfitting opens. failed: how many seeds diverged.
     """
 
     label: str
-    architecture: str
     description: str
     parameters: int
     multiply_adds: int
     bytes: int
     figures: dict[str, Spread]
-    gap: float | None
-    difference: Difference | None
+    gap: float | None = None
+    difference: Difference | None = None
+    p_family: float | None = None
+    failed: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,20 @@ class Study:
 
     @classmethod
     def begin(cls, kind: str, recipes: Mapping[str, Recipe], count: int, folder: Path) -> "Study":
-        """A new study in a new folder of `folder`. Raises `UsageError` for fewer seeds than one, or no recipe."""
-        if count < 1:
-            raise UsageError(f"--seeds is {count}; it must be >= 1")
-        for recipe in recipes.values():
-            build_model(recipe.model)  # What can't be built is told before hours of training, not after.
-        study = cls(new_folder(folder, f"compare-{kind}"), kind, dict(recipes), count, describe_environment())
+        """A new study in a new folder of `folder`.
+
+        Raises `UsageError` or `RecipeError`, leaving nothing behind, for fewer seeds than one, recipes that can't be
+        trained, or recipes on different images where differences are taken between them.
+        """
+        seed = next(iter(recipes.values())).training.seed
+        ready = {label: anchored(recipe.replace(seed=seed)) for label, recipe in recipes.items()}
+        if kind != "models" and len({recipe.data for recipe in ready.values()}) > 1:
+            raise UsageError(
+                "these recipes train on different images; give --dataset, --validation and --split-seed for all"
+            )
+        for recipe in ready.values():
+            check_seeds(recipe, count, load_dataset(recipe.data.dataset))
+        study = cls(new_folder(folder, f"compare-{kind}"), kind, ready, count, describe_environment())
         study._write([])
         return study
 
@@ -88,51 +96,42 @@ class Study:
 
         Taking turns spreads whatever slows the machine down over all recipes alike.
         """
-        seeds = {label: self._seeds(label) for label in self.recipes}
         sets: dict[str, Dataset] = {}
         try:
+            seeds = {label: self._seeds(label, sets) for label in self.recipes}
             for turn in range(self.count):
                 for label, ours in seeds.items():
-                    name = ours.recipe.data.dataset
-                    sets[name] = sets.get(name) or load_dataset(name)
-                    done = ours.train_one(ours.seeds[turn], sets[name], watch)
-                    figures = done.metrics
-                    tell(
-                        f"{label}, seed {ours.seeds[turn]}: test {100 * figures['test']['accuracy']:.2f} %, "
-                        f"{figures['training']['seconds']:.1f} s"
-                    )
+                    tell(f"{label}, {ours.train_one(ours.seeds[turn], self._data(ours.recipe, sets), watch)}")
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"it goes on with: tenfold compare {self.kind} --resume {self.path}") from None
-        rows = self._rows(seeds)
+        rows = self.rows(seeds)
         self._write(rows)
         return rows
 
-    def _seeds(self, label: str) -> Seeds:
-        path = self.path / re.sub(r"[^\w.]+", "-", label).strip("-")
-        return Seeds.load(path) if path.exists() else Seeds.begin(self.recipes[label], self.count, path)
-
-    def _rows(self, seeds: Mapping[str, Seeds]) -> list[Row]:
+    def rows(self, seeds: Mapping[str, Seeds]) -> list[Row]:
+        """What the trained seeds of each recipe come to, and how the others differ from the first."""
         base = next(iter(seeds.values())).figures("training", "validation_accuracy")
-        rows = []
-        for place, (label, ours) in enumerate(seeds.items()):
-            layers = describe_model(build_model(ours.recipe.model))
-            validation = ours.figures("training", "validation_accuracy")
-            training = ours.figures("training", "train_accuracy")
-            comparable = place and len(validation) == len(base) > 0
-            rows.append(
-                Row(
-                    label=label,
-                    architecture=architecture_of(ours.recipe.model),
-                    description=ours.recipe.description,
-                    parameters=sum(layer.parameters for layer in layers),
-                    multiply_adds=sum(layer.multiply_adds for layer in layers),
-                    bytes=max(int(value) for value in ours.figures("training", "model_bytes")),
-                    figures=ours.summary(),
-                    gap=sum(training) / len(training) - sum(validation) / len(validation) if validation else None,
-                    difference=paired(validation, base) if comparable else None,
-                )
-            )
-        return rows
+        rows = [_row(label, ours, base if place else {}) for place, (label, ours) in enumerate(seeds.items())]
+        tested = [row.difference.p for row in rows if row.difference and row.difference.p is not None]
+        raised = iter(holm(tested))
+        return [
+            dataclasses.replace(row, p_family=next(raised)) if row.difference and row.difference.p is not None else row
+            for row in rows
+        ]
+
+    def _seeds(self, label: str, sets: dict[str, Dataset]) -> Seeds:
+        # Numbered, because two labels may be alike but for what a folder's name can't hold.
+        name = re.sub(r"[^\w.]+", "-", label).strip("-")
+        path = self.path / f"{list(self.recipes).index(label):02}-{name}"
+        if (path / "seeds.json").exists():
+            return Seeds.load(path)
+        recipe = self.recipes[label]
+        return Seeds.begin(recipe, self.count, path, self._data(recipe, sets))
+
+    def _data(self, recipe: Recipe, sets: dict[str, Dataset]) -> Dataset:
+        name = recipe.data.dataset
+        sets[name] = sets.get(name) or load_dataset(name)
+        return sets[name]
 
     def _write(self, rows: list[Row]) -> None:
         atomic.write_json(self.path / FILE, as_document(self, rows))
@@ -147,3 +146,21 @@ def as_document(study: Study, rows: list[Row]) -> dict[str, Any]:
         "environment": study.environment,
         "rows": [dataclasses.asdict(row) for row in rows],
     }
+
+
+def _row(label: str, ours: Seeds, base: Mapping[int, float]) -> Row:
+    counted = totals(build_model(ours.recipe.model))
+    validation = ours.figures("training", "validation_accuracy")
+    training = ours.figures("training", "train_accuracy")
+    both = [seed for seed in base if seed in validation]
+    return Row(
+        label=label,
+        description=ours.recipe.description,
+        parameters=counted.parameters,
+        multiply_adds=counted.multiply_adds,
+        bytes=counted.bytes,
+        figures=ours.summary(),
+        gap=sum(training[seed] - validation[seed] for seed in validation) / len(validation) if validation else None,
+        difference=paired([validation[seed] for seed in both], [base[seed] for seed in both]) if both else None,
+        failed=len(ours.failed),
+    )

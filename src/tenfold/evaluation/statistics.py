@@ -8,6 +8,8 @@ from scipy import stats
 
 # A difference stands when chance alone would bring one as large less often than this.
 LEVEL = 0.05
+# Differences of shares that are nearer than this to one another are the same, but for rounding.
+NO_SPREAD = 1e-9
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Spread:
 class Difference:
     """Of n pairs: the mean difference, its 95 % interval, and the p value of Student's paired t test, two-sided.
 
-    stands: whether p is under 0.05; None where one pair alone can't tell.
+    stands: whether p is under 0.05; None where one pair alone can't tell. interval: None where there is no spread.
     """
 
     n: int
@@ -52,16 +54,31 @@ def paired(after: Sequence[float], before: Sequence[float]) -> Difference:
     """after minus before, value by value: both must be of the same seeds, in the same order.
 
     Pairs share split, order of images and first weights where the network is the same, so what these do to both
-    drops out, and fewer seeds are enough: Student (1908), "The probable error of a mean".
+    drops out, and fewer seeds are enough: Student (1908), "The probable error of a mean". Where all differences are the
+    same, their spread says nothing, and p is the sign test's.
     """
     array = np.asarray(after, np.float64) - np.asarray(before, np.float64)
-    mean = float(array.mean())
-    if len(array) == 1:
+    n, mean = len(array), float(array.mean())
+    if n == 1:
         return Difference(1, mean, None, None, None)
-    if not array.std():
-        return Difference(len(array), mean, (mean, mean), float(mean == 0), mean != 0)
+    if array.std() < NO_SPREAD:
+        p = 1.0 if abs(mean) < NO_SPREAD else 2.0 ** (1 - n)
+        return Difference(n, mean, None, p, p < LEVEL)
     p = float(stats.ttest_1samp(array, 0).pvalue)
-    return Difference(len(array), mean, _interval(array), p, p < LEVEL)
+    return Difference(n, mean, _interval(array), p, p < LEVEL)
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """p values of several tests, each raised so that under 0.05 means: one such by luck in twenty *families* of tests.
+
+    Holm (1979), "A simple sequentially rejective multiple test procedure".
+    """
+    adjusted = [0.0] * len(values)
+    highest = 0.0
+    for rank, index in enumerate(sorted(range(len(values)), key=lambda i: values[i])):
+        highest = max(highest, min(1.0, (len(values) - rank) * values[index]))
+        adjusted[index] = highest
+    return adjusted
 
 
 def _interval(array: np.ndarray) -> tuple[float, float]:

@@ -4,6 +4,8 @@ Convolution and subsampling in turn, then dense layers, is LeNet's plan (LeCun e
 convolution is Ioffe and Szegedy (2015), and 3x3 kernels throughout are Simonyan and Zisserman (2015).
 """
 
+import re
+
 from torch import nn
 
 from tenfold.errors import RecipeError
@@ -41,8 +43,10 @@ def build(config: CNNConfig) -> nn.Sequential:
 
 def _parse(text: str) -> tuple[int, bool, bool]:
     first, *words = text.split() or [""]
-    if not first.isdecimal() or int(first) == 0 or not set(words) <= {"same", "pool"}:
-        raise RecipeError(f"convolutions: {text!r}; each is a whole number, then same or pool, such as '2 same pool'")
+    if not re.fullmatch(r"[1-9][0-9]?", first) or not set(words) <= {"same", "pool"}:
+        raise RecipeError(
+            f"convolutions: {text!r}; each is a whole number from 1 to 99, then same or pool, such as '2 same pool'"
+        )
     return int(first), "same" in words, "pool" in words
 
 

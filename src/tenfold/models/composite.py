@@ -23,6 +23,11 @@ class Composite(nn.Module):
         self.deskew = config.deskew
         self.shifts = SHIFTS if config.shifted_copies else SHIFTS[:1]
 
+    @property
+    def times(self) -> int:
+        """How many times a network runs to read one image."""
+        return len(self.members) * len(self.shifts)
+
     def forward(self, images: Tensor) -> Tensor:
         if self.deskew:
             images = deskew(images)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tenfold.models import SIDE
+from tenfold.models.composite import Composite, networks
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,32 @@ class Layer:
     multiply_adds: int
 
 
+@dataclass(frozen=True)
+class Totals:
+    """Of a whole model: numbers that it learns, multiply-adds for one image, and bytes of its numbers as float32."""
+
+    parameters: int
+    multiply_adds: int
+
+    @property
+    def bytes(self) -> int:
+        return 4 * self.parameters
+
+
+def totals(model: nn.Module) -> Totals:
+    """Counts all members of an ensemble, and each of the copies of an image that it looks at."""
+    layers = describe_model(model)
+    times = model.times if isinstance(model, Composite) else 1
+    members = len(networks(model))
+    return Totals(members * sum(layer.parameters for layer in layers), times * sum(x.multiply_adds for x in layers))
+
+
 def describe_model(model: nn.Module) -> list[Layer]:
-    """The layers of `model` in the order that an image passes them, measured by passing one through."""
+    """The layers of `model` in the order that an image passes them, measured by passing one through.
+
+    Of a composite, those of one network: the others are like it.
+    """
+    model = networks(model)[0]
     layers: list[Layer] = []
     seen: set[nn.Module] = set()
 

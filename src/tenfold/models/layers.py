@@ -13,22 +13,27 @@ PIXEL_MEAN, PIXEL_SPREAD = 0.1307, 0.3081
 class Patches(nn.Module):
     """float32[N,28,28], 0 to 1 -> the middle, standardised, patches stacked into channels: [N,patch^2,side,side].
 
-    Stacking patches (space to depth; Shi et al. 2016, run backwards) lets the first convolution, which sees most
-    positions, run at a quarter of them.
+    border: pixels of paper all round, for a convolution that reaches over the edge; zeros put there after standardising
+    would be grey. Stacking patches (space to depth; Shi et al. 2016, run backwards) lets the first convolution, which
+    sees most positions, run at a quarter of them.
     """
 
     # The order in memory that the convolutions after it work in: `set_memory_format`.
     memory_format = torch.contiguous_format
 
-    def __init__(self, patch: int = 1, crop: int = SIDE) -> None:
+    def __init__(self, patch: int = 1, crop: int = SIDE, border: int = 0) -> None:
         super().__init__()
         self.margin = (SIDE - crop) // 2
         self.crop = crop
         self.patch = patch
+        self.border = border
 
     def forward(self, images: Tensor) -> Tensor:
         middle = slice(self.margin, self.margin + self.crop)
-        pixels = (images[:, None, middle, middle] - PIXEL_MEAN) * (1 / PIXEL_SPREAD)
+        pixels = images[:, None, middle, middle]
+        if self.border:
+            pixels = functional.pad(pixels, (self.border,) * 4)
+        pixels = (pixels - PIXEL_MEAN) * (1 / PIXEL_SPREAD)
         if self.patch > 1:
             pixels = functional.pixel_unshuffle(pixels, self.patch)
         return pixels.contiguous(memory_format=self.memory_format)

@@ -27,11 +27,12 @@ class Subsampling(nn.Module):
 
     def __init__(self, maps: int) -> None:
         super().__init__()
-        self.coefficient = nn.Parameter(torch.ones(maps, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(maps, 1, 1))
+        self.coefficient = nn.Parameter(torch.ones(maps))
+        self.bias = nn.Parameter(torch.zeros(maps))
 
     def forward(self, features: Tensor) -> Tensor:
-        return functional.avg_pool2d(features, 2) * self.coefficient + self.bias
+        coefficient, bias = self.coefficient[:, None, None], self.bias[:, None, None]
+        return functional.avg_pool2d(features, 2) * coefficient + bias
 
     def multiply_adds(self, inputs: Tensor, output: Tensor) -> int:
         """For one image."""
@@ -62,8 +63,8 @@ class TableConvolution(nn.Module):
 def build(config: LeNetConfig) -> nn.Sequential:
     """C1, S2, C3, S4, C5, F6 of the paper, and ten logits."""
     layers: list[nn.Module] = [
-        Patches(),
-        nn.Conv2d(1, 6, 5, padding=2),  # 6 x 28 x 28: the padding makes the paper's 32x32 of the image
+        Patches(border=2),  # 1 x 32 x 32
+        nn.Conv2d(1, 6, 5),  # 6 x 28 x 28
         activation(config.activation),
         Subsampling(6),  # 6 x 14 x 14
         activation(config.activation),

@@ -51,8 +51,8 @@ def build(config: RecurrentConfig) -> nn.Sequential:
         raise RecipeError(f"stem is {config.stem}; it must be odd, so that a kernel has a middle")
     width, side = config.width, SIDE // 2 ** (1 + config.plan.count("-"))
     layers: list[nn.Module] = [
-        Patches(),
-        nn.Conv2d(1, width, config.stem, stride=2, padding=config.stem // 2, bias=False),
+        Patches(border=config.stem // 2),
+        nn.Conv2d(1, width, config.stem, stride=2, bias=False),
         nn.BatchNorm2d(width),
         activation(config.activation),
         Recurrent(width, config.plan, config.activation),

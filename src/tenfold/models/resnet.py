@@ -41,8 +41,8 @@ def build(config: ResNetConfig) -> nn.Sequential:
         raise RecipeError(f"patch is {config.patch}; it must divide {SIDE}")
     channels = config.width
     layers: list[nn.Module] = [
-        Patches(config.patch),
-        nn.Conv2d(config.patch**2, channels, 3, padding=1, bias=False),
+        Patches(config.patch, border=config.patch),
+        nn.Conv2d(config.patch**2, channels, 3, bias=False),
     ]
     for stage in range(3):
         for block in range(config.depth):

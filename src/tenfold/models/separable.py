@@ -34,8 +34,8 @@ class Separable(nn.Module):
 def build(config: SeparableConfig) -> nn.Sequential:
     """A strided 5x5 convolution, then `3 * config.depth` blocks at 14x14, 7x7 and 3x3."""
     layers: list[nn.Module] = [
-        Patches(),
-        nn.Conv2d(1, config.width, 5, stride=2, padding=2, bias=False),
+        Patches(border=2),
+        nn.Conv2d(1, config.width, 5, stride=2, bias=False),
         nn.BatchNorm2d(config.width),
         activation(config.activation),
     ]

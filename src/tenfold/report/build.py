@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tenfold import atomic
 from tenfold.evaluation.metrics import Evaluation
-from tenfold.models.describe import describe_model
+from tenfold.models.describe import describe_model, totals
 from tenfold.profile import Profile
 from tenfold.report import steps
 from tenfold.report.blocks import Code, Step, Table, Text
@@ -20,12 +20,12 @@ def write_report(run: Run, profile: Profile | None = None, evaluation: Evaluatio
     """
     facts = gather(run, profile, evaluation)
     show = steps.figure_maker(run.path / "figures")
-    layers = describe_model(run.model())
+    model = run.model()
     told = [
         steps.profile_step(facts, show),
         steps.preprocess_step(facts, show),
         *([steps.augment_step(facts, show)] if any(vars(run.recipe.augment).values()) else []),
-        steps.model_step(facts, layers, show),
+        steps.model_step(facts, describe_model(model), totals(model), show),
         steps.train_step(facts, show),
         steps.evaluate_step(facts, show),
         steps.predict_step(facts, show),

@@ -15,7 +15,7 @@ from tenfold.figures.theme import Draw, to_png, to_svg
 from tenfold.figures.training import curves
 from tenfold.models import CLASSES, PIXELS
 from tenfold.models.config import MLPConfig
-from tenfold.models.describe import Layer
+from tenfold.models.describe import Layer, Totals
 from tenfold.report.blocks import Code, Figure, Step, Table, Text
 from tenfold.report.facts import Facts
 from tenfold.report.pictures import first_of_each_class
@@ -160,9 +160,8 @@ def augment_step(facts: Facts, show: Show) -> Step:
     )
 
 
-def model_step(facts: Facts, layers: list[Layer], show: Show) -> Step:
+def model_step(facts: Facts, layers: list[Layer], total: Totals, show: Show) -> Step:
     model = facts.run.recipe.model
-    total = sum(layer.parameters for layer in layers)
     step = Step(
         "model",
         "Choose a network",
@@ -198,13 +197,25 @@ def model_step(facts: Facts, layers: list[Layer], show: Show) -> Step:
         ]
         for layer in layers
     ]
-    rows.append(["", "total", "", f"{total:,}", f"{sum(layer.multiply_adds for layer in layers):,}"])
+    rows.append(["", "total", "", f"{total.parameters:,}", f"{total.multiply_adds:,}"])
+    if model.members > 1:
+        step.blocks.append(
+            Text(
+                f"{model.members} such networks, each trained from weights of its own, answer with the mean of their "
+                "probabilities. The layers below are those of one; the total is of all."
+            )
+        )
+    if model.shifted_copies:
+        step.blocks.append(
+            Text("Each image is read five times, as it is and moved by a pixel each way; the total counts all five.")
+        )
     step.blocks.append(Table(["layer", "kind", ">output", ">parameters", ">multiply-adds"], rows))
     return step
 
 
 def train_step(facts: Facts, show: Show) -> Step:
-    history, training, config = facts.history, facts.training, facts.run.recipe.training
+    training, config = facts.training, facts.run.recipe.training
+    history = facts.history[: config.epochs]  # of an ensemble, the first network
     first, last = history[0], history[-1]
     epochs = f"{training['epochs']} epoch" + ("" if training["epochs"] == 1 else "s")
     rate = f"a learning rate of {config.learning_rate:g}"
@@ -237,6 +248,8 @@ def train_step(facts: Facts, show: Show) -> Step:
         ]
         for r in history
     ]
+    if facts.run.recipe.model.members > 1:
+        sentence += f" Below, the first of the {facts.run.recipe.model.members} networks."
     caption = "Accuracy and loss after each epoch. "
     if last.validation_loss is not None:
         caption += (

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tenfold.data import Dataset
 from tenfold.errors import UsageError
 from tenfold.models import build_model
+from tenfold.runs.train import check
 from tenfold.training.augment import make_augmentation
 from tenfold.training.engine import settings
 from tenfold.training.loop import Trainer, to_float
@@ -48,6 +49,8 @@ def measure_cost(recipe: Recipe, data: Dataset) -> list[Cost]:
     """Times each augmentation of `recipe`, and its training step. Raises `UsageError` when it augments nothing."""
     if not kinds(recipe.augment):
         raise UsageError(f"recipe {recipe.name} changes no image; give a strength, such as --rotation 10")
+    recipe = recipe.replace(device="cpu")
+    check(recipe, data)
     size = recipe.training.batch_size
     images = torch.from_numpy(np.array(data.train_images[:size]))
     labels = torch.from_numpy(data.train_labels[:size].astype(np.int64))

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -23,7 +24,7 @@ def describe_environment() -> dict[str, Any]:
 
 def _command() -> str:
     program = Path(sys.argv[0]).name
-    return " ".join(["tenfold", *sys.argv[1:]] if program in ("tenfold", "__main__.py") else [program])
+    return shlex.join(["tenfold", *sys.argv[1:]] if program in ("tenfold", "__main__.py") else [program])
 
 
 def _processor() -> str:

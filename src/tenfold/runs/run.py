@@ -142,10 +142,10 @@ class Run:
         return predict(self.path / "model.onnx", images)
 
 
-def latest_run(folder: Path = Path("runs")) -> Path:
-    """The run in `folder` that was begun last. Raises `RunError` when there is none."""
-    runs = [file.parent for file in folder.glob("*/recipe.toml")]
-    if not runs:
+def latest_run(folder: Path = Path("runs"), files: tuple[str, ...] = ("recipe.toml",)) -> Path:
+    """What was begun last in `folder`, of what holds one of `files`. Raises `RunError` when there is nothing."""
+    found = [path for name in files for path in folder.glob(f"*/{name}")]
+    if not found:
         raise RunError(f"there is no run in {folder.absolute()} yet: tenfold train tutorial makes one")
-    # Written when the run began and never since: right for renamed folders too.
-    return max(runs, key=lambda path: (path / "recipe.toml").stat().st_mtime_ns)
+    # A recipe.toml is written when the run begins and never since: right for renamed folders too.
+    return max(found, key=lambda file: file.stat().st_mtime_ns).parent

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,11 @@ from typing import Any
 
 from tenfold import atomic
 from tenfold.data import Dataset, load_dataset
-from tenfold.errors import RecipeError, RunError, UsageError
+from tenfold.errors import RecipeError, RunError, TrainingError, UsageError
 from tenfold.evaluation.statistics import Spread, spread
 from tenfold.runs.evaluate import evaluate
 from tenfold.runs.run import Run
-from tenfold.runs.train import Watch, new_folder, resume, train
+from tenfold.runs.train import Watch, anchored, check, new_folder, resolved, resume, train
 from tenfold.training.monitors import Monitor
 from tenfold.training.recipe import Recipe
 
@@ -24,21 +25,24 @@ FILE = "seeds.json"
 class Seeds:
     """A folder of runs that differ in nothing but their seed: `seed-0`, `seed-1` and so on, and `seeds.json`.
 
-    path: the folder. recipe: as asked for; each run's own has what a probe decided. seeds: all that were asked for.
+    path: the folder. recipe: with the engine that a probe decided on, once for all. seeds: all that were asked for.
+    probe_seconds: what the probe took, which counts in each run's seconds. failed: seeds whose training diverged.
     """
 
     path: Path
     recipe: Recipe
     seeds: tuple[int, ...]
+    probe_seconds: float
+    failed: dict[int, str]
 
     @classmethod
-    def begin(cls, recipe: Recipe, count: int, path: Path) -> "Seeds":
-        """Opens `path` for `count` seeds, from the recipe's own on. Raises `UsageError` for fewer than one."""
-        if count < 1:
-            raise UsageError(f"--seeds is {count}; it must be >= 1")
+    def begin(cls, recipe: Recipe, count: int, path: Path, data: Dataset) -> "Seeds":
+        """Opens `path` for `count` seeds, from the recipe's own on; `check_seeds` before says whether that can be."""
+        started = time.perf_counter()
+        recipe = resolved(anchored(recipe), data)
         first = recipe.training.seed
-        seeds = cls(path, recipe, tuple(range(first, first + count)))
-        atomic.write_json(path / FILE, seeds.document())
+        seeds = cls(path, recipe, tuple(range(first, first + count)), time.perf_counter() - started, {})
+        seeds.write()
         return seeds
 
     @classmethod
@@ -47,9 +51,14 @@ class Seeds:
         file = Path(path) / FILE
         try:
             document = json.loads(file.read_text(encoding="utf-8"))
-            recipe = Recipe.from_toml(document["recipe"], name=Path(path).name)
-            return cls(Path(path), recipe, tuple(int(seed) for seed in document["seeds"]))
-        except (OSError, ValueError, KeyError, TypeError, RecipeError) as error:
+            return cls(
+                Path(path),
+                Recipe.from_toml(document["recipe"], name=Path(path).name),
+                tuple(int(seed) for seed in document["seeds"]),
+                float(document["probe_seconds"]),
+                {int(seed): str(text) for seed, text in document["failed"].items()},
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecipeError) as error:
             raise RunError(f"{file} can't be read: {error}") from error
 
     def folder(self, seed: int) -> Path:
@@ -57,15 +66,18 @@ class Seeds:
         return self.path / f"seed-{seed}"
 
     @property
-    def finished(self) -> list[Run]:
-        """The runs that are trained and tested, in the order of their seeds."""
-        runs = [Run(self.folder(seed), self.recipe.replace(seed=seed)) for seed in self.seeds]
-        return [run for run in runs if run.finished and "test" in run.metrics]
+    def finished(self) -> dict[int, Run]:
+        """The runs that are trained and tested, by their seeds."""
+        runs = {seed: Run(self.folder(seed), self.recipe.replace(seed=seed)) for seed in self.seeds}
+        return {seed: run for seed, run in runs.items() if run.finished and "test" in run.metrics}
 
-    def figures(self, part: str, key: str) -> list[float]:
-        """A figure of each finished run, such as `("test", "accuracy")`; empty where they have none."""
-        values = [run.metrics[part].get(key) for run in self.finished]
-        return [] if None in values else [float(value) for value in values]
+    def figures(self, part: str, key: str) -> dict[int, float]:
+        """A figure of each finished run, such as `("test", "accuracy")`, by its seed; empty where they have none."""
+        values = {seed: run.metrics[part].get(key) for seed, run in self.finished.items()}
+        if None in values.values():
+            return {}
+        extra = self.probe_seconds if key == "seconds" else 0.0
+        return {seed: float(value) + extra for seed, value in values.items()}
 
     def summary(self) -> dict[str, Spread]:
         """Spreads over the finished runs; accuracies as shares of 1."""
@@ -74,7 +86,7 @@ class Seeds:
             "validation_accuracy": self.figures("training", "validation_accuracy"),
             "seconds": self.figures("training", "seconds"),
         }
-        return {name: spread(values) for name, values in named.items() if values}
+        return {name: spread(list(values.values())) for name, values in named.items() if values}
 
     def train_one(
         self,
@@ -82,27 +94,55 @@ class Seeds:
         data: Dataset,
         watch: Watch = lambda record: None,
         monitors: Iterable[Monitor] = (),
-    ) -> Run:
-        """The run of one seed: as it is where it is finished, taken up where it was stopped, trained where it is new.
+    ) -> str:
+        """Trains and tests one seed: goes on where it was stopped, and leaves what is finished as it is.
 
-        Then measures it on the test images, and brings `seeds.json` up to date.
+        Returns a line on what came of it. A training that diverges would do so again: it is kept as failed, and the
+        others go on.
         """
+        if seed not in self.failed:
+            try:
+                self._train(seed, data, watch, monitors)
+            except TrainingError as error:
+                self.failed[seed] = str(error)
+        self.write()
+        if seed in self.failed:
+            return f"seed {seed}: {self.failed[seed]}"
+        return (
+            f"seed {seed}: test {100 * self.figures('test', 'accuracy')[seed]:.2f} %, "
+            f"{self.figures('training', 'seconds')[seed]:.2f} s"
+        )
+
+    def _train(self, seed: int, data: Dataset, watch: Watch, monitors: Iterable[Monitor]) -> None:
         path = self.folder(seed)
         if not (path / "recipe.toml").exists():
             train(self.recipe.replace(seed=seed), data, path=path, watch=watch, monitors=monitors)
         elif not Run.load(path).finished:
             resume(path, data, watch=watch, monitors=monitors)
-        opened = Run.load(path)
-        run = Run(path, opened.recipe, data)
-        run.check_data(data)
+        run = Run(path, Run.load(path).recipe, data)
         if "test" not in run.metrics:
             evaluate(run)
-            atomic.write_json(self.path / FILE, self.document())
-        return run
+
+    def write(self) -> None:
+        """Brings `seeds.json` up to date."""
+        atomic.write_json(self.path / FILE, self.document())
 
     def document(self) -> dict[str, Any]:
-        spreads = {name: dataclasses.asdict(found) for name, found in self.summary().items()}
-        return {"recipe": self.recipe.to_toml(), "seeds": list(self.seeds), "summary": spreads}
+        """What `seeds.json` holds."""
+        return {
+            "recipe": self.recipe.to_toml(),
+            "seeds": list(self.seeds),
+            "probe_seconds": self.probe_seconds,
+            "failed": {str(seed): text for seed, text in self.failed.items()},
+            "summary": {name: dataclasses.asdict(found) for name, found in self.summary().items()},
+        }
+
+
+def check_seeds(recipe: Recipe, count: int, data: Dataset) -> None:
+    """Raises `UsageError` or `RecipeError` for what can't be trained, before anything is written."""
+    if count < 1:
+        raise UsageError(f"--seeds is {count}; it must be >= 1")
+    check(recipe.replace(seed=recipe.training.seed + count - 1), data)
 
 
 def train_seeds(
@@ -118,14 +158,13 @@ def train_seeds(
     """Trains `recipe` with `count` seeds, one after another, in a new folder of `folder`, and tests each run once.
 
     tell: is called with a line for each seed that is done. A training that is stopped leaves a folder that
-    `resume_seeds` takes up. Raises what `train` raises, and `UsageError` for a count under 1.
+    `resume_seeds` takes up. Raises what `train` raises, but for a seed that diverges, which is kept as failed; and
+    `UsageError` for a count under 1.
     """
-    if count < 1:
-        raise UsageError(f"--seeds is {count}; it must be >= 1")
     data = data or load_dataset(recipe.data.dataset)
-    return _go_on(
-        Seeds.begin(recipe, count, new_folder(Path(folder), f"{recipe.name}-seeds")), data, watch, tell, monitors
-    )
+    check_seeds(recipe, count, data)
+    path = new_folder(Path(folder), f"{recipe.name}-seeds")
+    return _go_on(Seeds.begin(recipe, count, path, data), data, watch, tell, monitors)
 
 
 def resume_seeds(
@@ -136,10 +175,8 @@ def resume_seeds(
     tell: Callable[[str], None] = lambda line: None,
     monitors: Iterable[Monitor] = (),
 ) -> Seeds:
-    """Takes up seeds that were stopped, in the epoch of the seed that they were in."""
+    """Takes up seeds that were stopped, in the epoch of the seed that they were in; finished ones are told again."""
     seeds = Seeds.load(path)
-    if len(seeds.finished) == len(seeds.seeds):
-        raise RunError(f"{seeds.path} is finished: there is nothing to resume")
     return _go_on(seeds, data or load_dataset(seeds.recipe.data.dataset), watch, tell, monitors)
 
 
@@ -148,8 +185,7 @@ def _go_on(
 ) -> Seeds:
     try:
         for seed in seeds.seeds:
-            run = seeds.train_one(seed, data, watch, monitors)
-            tell(f"seed {seed:>3}  test {100 * run.metrics['test']['accuracy']:.2f} %  {run.training['seconds']:.2f} s")
+            tell(seeds.train_one(seed, data, watch, monitors))
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"the seeds go on with: tenfold train --resume {seeds.path}") from None
     return seeds

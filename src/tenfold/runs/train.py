@@ -55,9 +55,9 @@ def train(
     larger than the data or a device that is not there; `StorageError` when a file can't be written.
     """
     data = data or load_dataset(recipe.data.dataset)
-    _check(recipe, data)
+    check(recipe, data)
     started = time.perf_counter()
-    recipe = _resolved(_anchored(recipe), data)
+    recipe = resolved(anchored(recipe), data)
     probed = time.perf_counter() - started
     run = _new_run(recipe, data, path or new_folder(Path(folder), recipe.name))
     return _train(run, data, watch, monitors, probed)
@@ -117,13 +117,14 @@ def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float) -> None:
     torch.manual_seed(recipe.training.seed)
     trainer = Trainer(build_model(recipe.model).to(device), recipe)
     best_weights = _take_up(run, trainer)
+    earlier = trainer.preparing_seconds
     history = run.history
     train_part, validation_part = (
         Part.of(data.train_images, data.train_labels, indices, device) for indices in split_indices(recipe, data)
     )
     # What the networks see; the model as a whole deskews by itself.
     seen = [part.deskewed() if recipe.model.deskew else part for part in (train_part, validation_part)]
-    preparing = probed + time.perf_counter() - started
+    trainer.preparing_seconds = earlier + probed + time.perf_counter() - started
     while trainer.epoch < trainer.epochs and not stopped_early(history, recipe):
         for record in _epoch(run, trainer, *seen):
             if isinstance(record, EpochRecord):
@@ -137,7 +138,7 @@ def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float) -> None:
                 watcher(record)
     if best_weights is not None:
         trainer.model.load_state_dict(best_weights)
-    _finish(run, trainer, history, train_part, validation_part, data, preparing)
+    _finish(run, trainer, history, train_part, validation_part, data)
 
 
 def _epoch(run: Run, trainer: Trainer, train_part: Part, validation_part: Part) -> Iterable[Progress | EpochRecord]:
@@ -155,7 +156,6 @@ def _finish(
     train_part: Part,
     validation_part: Part,
     data: Dataset,
-    preparing: float,
 ) -> None:
     model, engine = trainer.model, run.recipe.engine
     train_loss, train_accuracy = loss_and_accuracy(model, train_part.sample(TRAIN_SAMPLE), engine)
@@ -173,8 +173,8 @@ def _finish(
             "validation_accuracy": validation_accuracy,
             "epochs": len(history),
             "kept_epoch": best_epoch(history) if run.recipe.training.keep == "best" else len(history),
-            "seconds": preparing + sum(record.seconds for record in history),
-            "preparing_seconds": preparing,
+            "seconds": trainer.preparing_seconds + sum(record.seconds for record in history),
+            "preparing_seconds": trainer.preparing_seconds,
             "parameters": sum(p.numel() for p in model.parameters()),
             "model_bytes": model_bytes,
             "onnx_difference": parity,
@@ -225,7 +225,7 @@ def stopped_early(history: list[EpochRecord], recipe: Recipe) -> bool:
     return bool(patience and history) and len(history) - best_epoch(history) >= patience
 
 
-def _anchored(recipe: Recipe) -> Recipe:
+def anchored(recipe: Recipe) -> Recipe:
     """The recipe with a path to data that holds from every folder."""
     config = recipe.data
     if not is_known(config.dataset) and Path(config.dataset).exists():
@@ -251,7 +251,8 @@ def _alone(run: Run) -> Iterator[None]:
         yield
 
 
-def _check(recipe: Recipe, data: Dataset) -> None:
+def check(recipe: Recipe, data: Dataset) -> None:
+    """Raises `UsageError` or `RecipeError` for what can't be trained, before anything is written."""
     torch_device(recipe.engine.device)
     count = len(split_indices(recipe, data)[0])
     size = recipe.training.batch_size
@@ -265,7 +266,7 @@ def _check(recipe: Recipe, data: Dataset) -> None:
         )
 
 
-def _resolved(recipe: Recipe, data: Dataset) -> Recipe:
+def resolved(recipe: Recipe, data: Dataset) -> Recipe:
     """The recipe with an engine that leaves nothing open."""
     few = slice(recipe.training.batch_size)
     images = torch.from_numpy(np.array(data.train_images[few]))

@@ -34,16 +34,16 @@ def save_checkpoint(path: Path, trainer: Trainer, best: dict[str, Tensor] | None
     if trainer.average:
         tensors |= {f"average.{key}": value for key, value in trainer.average.mean.items()}
     averaged = trainer.average.count if trainer.average else 0
-    _write(path, tensors, {"epoch": trainer.epoch, "averaged": averaged})
+    numbers = {"epoch": trainer.epoch, "averaged": averaged, "preparing_seconds": trainer.preparing_seconds}
+    _write(path, tensors, numbers)
 
 
 def load_checkpoint(path: Path, trainer: Trainer) -> dict[str, Tensor] | None:
     """Puts `trainer` where `save_checkpoint` left it, and gives back its `best`."""
     tensors, metadata = _read(path)
-    numbers = [metadata.get(key) for key in ("epoch", "averaged")] if isinstance(metadata, dict) else [None]
-    if not all(isinstance(number, int) and number >= 0 for number in numbers):
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("epoch"), int):
         raise CheckpointError(f"{path} is not a training checkpoint: its header names no epoch")
-    epoch, averaged = metadata["epoch"], metadata["averaged"]
+    epoch, averaged = metadata["epoch"], int(metadata.get("averaged", 0))
     epochs = trainer.recipe.training.epochs
     if not 1 <= epoch <= trainer.epochs:
         raise CheckpointError(f"{path} is after epoch {epoch}, and the recipe has {trainer.epochs}")
@@ -63,16 +63,28 @@ def load_checkpoint(path: Path, trainer: Trainer) -> dict[str, Tensor] | None:
         value.ndim and value.shape != shapes[index] for index, entry in state.items() for value in entry.values()
     ):
         raise CheckpointError(f"{path}: the optimiser's state does not fit the recipe's model")
+    # Torch's fused kernels go through memory and not by index: a moment must lie as its weights do.
+    laid_out = {
+        index: {key: _like(parameters[index], value) for key, value in entry.items()} for index, entry in state.items()
+    }
     groups = trainer.optimizer.state_dict()["param_groups"]
-    trainer.optimizer.load_state_dict({"state": state, "param_groups": groups})
+    trainer.optimizer.load_state_dict({"state": laid_out, "param_groups": groups})
     if trainer.average:
         mean = _under("average.", tensors)
         if {key: value.shape for key, value in mean.items()} != {k: v.shape for k, v in trainer.average.mean.items()}:
             raise CheckpointError(f"{path}: the mean weights do not fit the recipe's model")
-        trainer.average.mean = {key: mean[key] for key in trainer.average.mean}  # In the parameters' order.
+        trainer.average.mean = {key: _like(value, mean[key]) for key, value in trainer.average.mean.items()}
         trainer.average.count = averaged
     trainer.epoch = epoch
+    trainer.preparing_seconds = float(metadata.get("preparing_seconds", 0.0))
     return best or None
+
+
+def _like(parameter: Tensor, value: Tensor) -> Tensor:
+    """`value` on the parameter's device, and in its order in memory where it has its shape."""
+    if value.shape != parameter.shape:
+        return value.to(parameter.device) if value.ndim else value
+    return torch.empty_like(parameter, requires_grad=False).copy_(value)
 
 
 def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:

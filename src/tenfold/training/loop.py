@@ -77,9 +77,12 @@ class Part:
 
     def deskewed(self) -> "Part":
         """The same with every image deskewed."""
-        images = [deskew(to_float(batch)).mul_(255).round_().byte() for batch, _ in self.batches(EVALUATION_BATCH)]
-        together = torch.cat(images) if images else self.images[:0]
-        return Part(together, self.labels[self.rows], torch.arange(len(self), device=self.rows.device))
+        upright = self.images.new_empty(len(self), *self.images.shape[1:])
+        for start, (batch, _) in zip(
+            range(0, len(self), EVALUATION_BATCH), self.batches(EVALUATION_BATCH), strict=True
+        ):
+            upright[start : start + len(batch)] = deskew(to_float(batch)).mul_(255).round_()
+        return Part(upright, self.labels[self.rows], torch.arange(len(self), device=self.rows.device))
 
 
 class Trainer:
@@ -98,6 +101,7 @@ class Trainer:
         self.networks = networks(model)
         set_memory_format(model, FORMATS[recipe.engine.layout])
         self.epoch = 0
+        self.preparing_seconds = 0.0
         self.begin(0)
 
     def begin(self, member: int) -> None:
@@ -193,9 +197,11 @@ class Trainer:
         return losses, int(correct)
 
     def _seen(self, train: Part) -> Iterator[Tensor]:
-        """Batches as the network sees them in training."""
-        for images, _ in train.sample(GATHERED).batches(self.recipe.training.batch_size):
-            if len(images) > 1:
+        """Whole batches in random order, as the network sees them in training."""
+        size = self.recipe.training.batch_size
+        few = torch.randperm(len(train))[: max(size, GATHERED)].to(self.device)
+        for images, _ in train.batches(size, few):
+            if len(images) == size:
                 inputs = to_float(images)
                 yield self.augment(inputs) if self.augment else inputs
 
@@ -244,7 +250,7 @@ def loss_and_accuracy(model: nn.Module, part: Part, engine: EngineConfig) -> tup
     labels = part.labels[part.rows]
     logits = torch.cat([predict_logits(model, images, engine) for images, _ in part.batches(EVALUATION_BATCH)])
     loss = functional.cross_entropy(logits, labels).item()
-    return loss, (logits.argmax(1) == labels).float().mean().item()
+    return loss, int((logits.argmax(1) == labels).sum()) / len(labels)
 
 
 def _check_finite(losses: Tensor, start: int, stop: int, epoch: int) -> None:

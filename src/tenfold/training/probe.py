@@ -57,13 +57,18 @@ def _fastest(recipe: Recipe, engine: EngineConfig, images: Tensor, labels: Tenso
             seconds = _step_seconds(recipe, way, images, labels, least)
             if seconds < least:
                 best, least = way, seconds
-    while not engine.threads and 2 * best.threads <= (os.cpu_count() or 1):
+    while not engine.threads and 2 * best.threads <= _cores():
         way = dataclasses.replace(best, threads=2 * best.threads)
         seconds = _step_seconds(recipe, way, images, labels, least)
         if seconds * WORTH > least:
             break
         best, least = way, seconds
     return best
+
+
+def _cores() -> int:
+    """The cores that this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _step_seconds(recipe: Recipe, way: EngineConfig, images: Tensor, labels: Tensor, limit: float) -> float:

@@ -128,7 +128,10 @@ class Recipe:
             self.training.averaging or self.model.members > 1
         ):
             whole = "averaging" if self.training.averaging else "members"
-            raise RecipeError(f"recipe {self.name}: {whole} wants the whole schedule; it does not go with {chosen}")
+            mend = "--early-stopping 0" if self.training.early_stopping else "--keep last"
+            raise RecipeError(
+                f"recipe {self.name}: {whole} wants the whole schedule and does not go with {chosen}; add {mend}"
+            )
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> "Recipe":
@@ -193,9 +196,8 @@ class Recipe:
             if key not in homes:
                 raise RecipeError(f"recipe {self.name} has no field {key!r}{nearest(key, homes)}")
             if key not in ("seed", "dataset") and document[homes[key]].get(key) != value:
-                document["description"] += (
-                    f"{',' if _CHANGED in document['description'] else _CHANGED} {key} = {_toml(value)}"
-                )
+                text = document["description"] or self.name
+                document["description"] = f"{text}{',' if _CHANGED in text else _CHANGED} {key} = {_toml(value)}"
             document[homes[key]][key] = value
         return self._from_document(document, self.name)
 
