@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 from cyclopts import Group, Parameter
 
 from tenfold.errors import UsageError
-from tenfold.training.recipe import Recipe, recipe_fields
+from tenfold.models.config import ARCHITECTURES
+from tenfold.training.recipe import Recipe, recipe_fields, recipe_names
 
 if TYPE_CHECKING:
     from tenfold.console import Screen
@@ -36,6 +37,9 @@ def _recipe_flags() -> type:
     fields: list[tuple[str, Any, Any]] = []
     for field in recipe_fields().values():
         text = ": ".join(filter(None, [field.metadata["help"], ", ".join(field.metadata["choices"])]))
+        owners = [name for name, config in ARCHITECTURES.items() if field.name in config.__dataclass_fields__]
+        if 0 < len(owners) < len(ARCHITECTURES):
+            text += f" ({', '.join(owners)})"
         # A list is written with commas, as in --hidden 256,128.
         kind: Any = str if get_origin(field.type) is tuple else field.type
         fields.append((field.name, Annotated[kind | None, Parameter(help=text, show_default=False)], None))
@@ -52,7 +56,8 @@ if TYPE_CHECKING:
 else:
     RecipeFlags = Annotated[_RECIPE_FLAGS, Parameter(name="*", group=Group("Recipe", sort_key=50))]
 
-RecipeName = Annotated[str, Parameter(help="A shipped recipe, or the path of a .toml file.")]
+_SHIPPED = f"A shipped recipe ({', '.join(recipe_names())}), or the path of a .toml file."
+RecipeName = Annotated[str, Parameter(help=_SHIPPED)]
 RunPath = Annotated[str, Parameter(help="The folder of a run, or latest.")]
 DatasetName = Annotated[str, Parameter(help="A known data set, or the path of your own.")]
 EverywhereFlags = Annotated[Everywhere, Parameter()]
