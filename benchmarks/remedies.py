@@ -3,7 +3,8 @@
     tenfold compare remedies --seeds 5
     python benchmarks/remedies.py runs/...-compare-remedies
 
-Writes src/tenfold/evaluation/remedies.json, and keeps the whole comparison as results/remedies.json.
+Keeps the whole comparison as results/remedies.json, and makes of it src/tenfold/evaluation/remedies.json and
+docs/pictures/remedies.png. Without a folder it makes them of what was kept.
 """
 
 import json
@@ -11,19 +12,31 @@ import sys
 from pathlib import Path
 
 from tenfold.compare.choices import REMEDIES, flags_of
+from tenfold.figures.comparison import Bar, differences
+from tenfold.figures.theme import to_png
 
 ROOT = Path(__file__).parent.parent
+KEPT = ROOT / "benchmarks" / "results" / "remedies.json"
 
 
 def main() -> None:
-    document = json.loads(Path(sys.argv[1], "compare.json").read_text())
+    if len(sys.argv) > 1:
+        KEPT.write_text(Path(sys.argv[1], "compare.json").read_text())
+    rows = [row for row in json.loads(KEPT.read_text())["rows"] if row["difference"]]
+    rows.sort(key=lambda row: -row["difference"]["mean"])
     measured = {
         flags_of(REMEDIES[row["label"]]): {key: row["difference"][key] for key in ("n", "mean", "interval", "stands")}
-        for row in document["rows"][1:]
+        for row in rows
     }
     shipped = {"network": "the tutorial's network", "remedies": measured}
     (ROOT / "src/tenfold/evaluation/remedies.json").write_text(json.dumps(shipped, indent=2) + "\n")
-    (ROOT / "benchmarks/results/remedies.json").write_text(json.dumps(document, indent=2) + "\n")
+    bars = [bar(row["label"], **row["difference"]) for row in rows]
+    picture = to_png(lambda theme: differences(bars, "validation accuracy", theme))
+    (ROOT / "docs/pictures/remedies.png").write_bytes(picture)
+
+
+def bar(label: str, mean: float, interval: list[float], stands: bool, **_: object) -> Bar:
+    return Bar(label, 100 * mean, (100 * interval[0], 100 * interval[1]), stands)
 
 
 if __name__ == "__main__":

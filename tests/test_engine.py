@@ -162,6 +162,14 @@ def test_a_part_is_read_where_it_lies(mnist):
     flat = part.sample(50).deskewed()
     assert (len(flat), flat.images.dtype) == (50, torch.uint8)
     assert flat.labels.tolist() == part.labels[part.sample(50).rows].tolist()
+    assert len(part.sample(0).deskewed()) == 0
+    assert list(part.sample(0).batches(10)) == []
+
+
+def test_a_deskewed_recipe_trains_on_everything(brief, tmp_path):
+    run = train(brief.replace(deskew=True, validation=0.0, epochs=1), folder=tmp_path)
+    assert run.training["train_images"] == 2000
+    assert run.training["validation_accuracy"] is None
 
 
 def test_the_schedule_is_followed_step_by_step(brief, small):

@@ -64,6 +64,8 @@ class Part:
         pixels = self.images.flatten(1)
         # Many small gathers are slow, and one of the whole set would double its memory.
         rows = self.rows if order is None else self.rows[order]
+        if len(rows) == 0:
+            return  # Torch would split nothing into one part of nothing.
         for chunk in torch.split(rows, max(1, GATHERED // size) * size):
             images = pixels.index_select(0, chunk).view(-1, *self.images.shape[1:])
             yield from zip(torch.split(images, size), torch.split(self.labels[chunk], size), strict=True)
