@@ -97,7 +97,7 @@ def one(path: Path, recipe_name: str) -> None:
         origin="copies of MNIST, moved a little",
     )
     with tempfile.TemporaryDirectory() as folder:
-        run = train(Recipe.load(recipe_name).replace(epochs=1), data, folder=Path(folder))
+        run = train(Recipe.load(recipe_name).replace(epochs=1, threads=1), data, folder=Path(folder))
         seconds, engine = run.history[0].seconds, vars(run.recipe.engine)
     # Not ru_maxrss, which begins at what the parent held when it forked.
     status = Path("/proc/self/status").read_text()
