@@ -78,12 +78,12 @@ def measured(flag: str) -> str:
     found = document["remedies"].get(flag)
     if found is None:
         return ""
-    low, high = (100 * limit for limit in found["interval"])
+    interval = ""
+    if found["interval"]:
+        low, high = (100 * limit for limit in found["interval"])
+        interval = f" ({low:+.2f} to {high:+.2f})"
     verdict = "" if found["stands"] else ": may be chance"
-    return (
-        f"{100 * found['mean']:+.2f} points ({low:+.2f} to {high:+.2f}) on {document['network']}, {found['n']} seeds"
-        f"{verdict}"
-    )
+    return f"{100 * found['mean']:+.2f} points{interval} on {document['network']}, {found['n']} seeds{verdict}"
 
 
 @cache
