@@ -57,22 +57,11 @@ def model(
     resolved = resolve_recipe(recipe, flags)
     from tenfold.console import size
     from tenfold.models import build_model
-    from tenfold.models.describe import describe_model, totals
+    from tenfold.models.describe import LAYER_COLUMNS, describe_model, layer_rows, totals
 
     built = build_model(resolved.model)
     layers, total = describe_model(built), totals(built)
-    rows = [
-        [
-            layer.name,
-            layer.kind,
-            " x ".join(map(str, layer.output_shape)),
-            f"{layer.parameters:,}",
-            f"{layer.multiply_adds:,}",
-        ]
-        for layer in layers
-    ]
-    rows.append(["", "total", "", f"{total.parameters:,}", f"{total.multiply_adds:,}"])
-    screen.table(["layer", "kind", ">output", ">parameters", ">multiply-adds"], rows, resolved.description)
+    screen.table(LAYER_COLUMNS, layer_rows(layers, total), resolved.description)
     notes = [f"{size(total.bytes)} as float32"]
     if resolved.model.members > 1:
         notes.append(f"the layers are those of one network; the total is of all {resolved.model.members}")

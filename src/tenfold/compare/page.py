@@ -10,7 +10,7 @@ from tenfold.evaluation.statistics import Difference, Spread
 from tenfold.figures.comparison import Bar, Point, accuracy_against, differences
 from tenfold.report.blocks import Code, Step, Table, Text
 from tenfold.report.page import render
-from tenfold.report.steps import Show, figure_maker
+from tenfold.report.pictures import Show, figure_maker
 
 
 def write_page(study: Study, rows: Sequence[Row]) -> Path:

@@ -41,6 +41,18 @@ def totals(model: nn.Module) -> Totals:
     return Totals(members * sum(layer.parameters for layer in layers), times * sum(x.multiply_adds for x in layers))
 
 
+LAYER_COLUMNS = ["layer", "kind", ">output", ">parameters", ">multiply-adds"]
+
+
+def layer_rows(layers: list[Layer], total: Totals) -> list[list[str]]:
+    """A table's rows under `LAYER_COLUMNS`: a row a layer, and the total."""
+    rows = [
+        [x.name, x.kind, " x ".join(map(str, x.output_shape)), f"{x.parameters:,}", f"{x.multiply_adds:,}"]
+        for x in layers
+    ]
+    return [*rows, ["", "total", "", f"{total.parameters:,}", f"{total.multiply_adds:,}"]]
+
+
 def describe_model(model: nn.Module) -> list[Layer]:
     """The layers of `model` in the order that an image passes them, measured by passing one through.
 

@@ -6,10 +6,11 @@ from tenfold import atomic
 from tenfold.evaluation.metrics import Evaluation
 from tenfold.models.describe import describe_model, totals
 from tenfold.profile import Profile
-from tenfold.report import steps
+from tenfold.report import data_steps, steps
 from tenfold.report.blocks import Code, Step, Table, Text
 from tenfold.report.facts import Facts, gather
 from tenfold.report.page import render
+from tenfold.report.pictures import figure_maker
 from tenfold.runs.run import Run
 
 
@@ -19,12 +20,12 @@ def write_report(run: Run, profile: Profile | None = None, evaluation: Evaluatio
     profile, evaluation: handed over by who has them already. Raises `RunError` for a run that is not finished.
     """
     facts = gather(run, profile, evaluation)
-    show = steps.figure_maker(run.path / "figures")
+    show = figure_maker(run.path / "figures")
     model = run.model()
     told = [
-        steps.profile_step(facts, show),
-        steps.preprocess_step(facts, show),
-        *([steps.augment_step(facts, show)] if any(vars(run.recipe.augment).values()) else []),
+        data_steps.profile_step(facts, show),
+        data_steps.preprocess_step(facts, show),
+        *([data_steps.augment_step(facts, show)] if any(vars(run.recipe.augment).values()) else []),
         steps.model_step(facts, describe_model(model), totals(model), show),
         steps.train_step(facts, show),
         steps.evaluate_step(facts, show),

@@ -1,7 +1,8 @@
-"""Single figures as PNG files, for the commands that draw one."""
+"""Figures as files: for a page, which has them inline too, and for the commands that draw one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,24 @@ from tenfold import atomic
 from tenfold.data import Dataset
 from tenfold.figures import data as data_figures
 from tenfold.figures import evaluation as evaluation_figures
-from tenfold.figures.theme import Draw, to_png
+from tenfold.figures.theme import Draw, to_png, to_svg
 from tenfold.profile import Profile
+from tenfold.report.blocks import Figure
 from tenfold.runs.augment import examples
 from tenfold.runs.predict import Prediction
 from tenfold.training.recipe import AugmentConfig
+
+Show = Callable[..., Figure]
+
+
+def figure_maker(folder: Path) -> Show:
+    """Gives a function that draws a figure twice: into the page, and as `folder/<name>.png`."""
+
+    def show(name: str, caption: str, draw: Draw, shape: Any = "wide") -> Figure:
+        atomic.write_bytes(folder / f"{name}.png", to_png(draw))
+        return Figure(to_svg(draw, name), caption, shape)
+
+    return show
 
 
 def draw_profile(data: Dataset, profile: Profile, folder: Path) -> list[Path]:
