@@ -4,7 +4,7 @@
     python benchmarks/growth.py --recipe tutorial
 
 Makes sets of MNIST's digits, each copy moved a little, in files of their own; trains one epoch of
-the recipe on each, in a process of its own; and writes results/growth.json and growth.png. Peak memory is the process's
+the recipe on each, in a process of its own; and writes results/growth.json and docs/pictures/growth.png. Peak memory is the process's
 largest resident set, which counts the pages of the mapped file that are in memory.
 """
 
@@ -50,7 +50,7 @@ def main() -> None:
             print(rows[-1], file=sys.stderr)
     document = {"recipe": options.recipe, "repeats": REPEATS, "environment": describe_environment(), "rows": rows}
     (HERE / "results" / "growth.json").write_text(json.dumps(document, indent=2) + "\n")
-    draw(rows, HERE / "results" / "growth.png")
+    draw(rows, HERE.parent / "docs" / "pictures" / "growth.png")
 
 
 def make(path: Path, size: int) -> Path:
