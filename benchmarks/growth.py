@@ -3,8 +3,8 @@
     python benchmarks/growth.py                   recipe dash
     python benchmarks/growth.py --recipe tutorial
 
-Makes sets of MNIST's digits, each copy moved a little, in files of their own; trains one epoch of
-the recipe on each, in a process of its own; and writes results/growth.json and docs/pictures/growth.png. Peak memory is the process's
+Makes sets of MNIST's digits, each copy moved a little, in files of their own; trains one epoch of the recipe on each,
+in a process of its own; and writes results/growth.json and docs/pictures/growth.png. Peak memory is the process's
 largest resident set, which counts the pages of the mapped file that are in memory.
 """
 
