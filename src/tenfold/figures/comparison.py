@@ -1,11 +1,12 @@
 """Figures that set several models side by side."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from tenfold.figures.theme import Theme, figure
 
@@ -45,22 +46,49 @@ def accuracy_against(panels: Sequence[tuple[str, Sequence[Point]]], theme: Theme
 
 
 def _scatter(axes: Axes, points: Sequence[Point], theme: Theme) -> None:
-    front = sorted((point for point in points if point.front), key=lambda point: point.cost)
+    """What is read wrong goes down on a log axis: half as many mistakes are as far apart near 99.5 % as near 97."""
+    ordered = sorted(points, key=lambda point: point.cost)
+    front = [point for point in ordered if point.front]
     axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.invert_yaxis()
     axes.step(
-        [point.cost for point in front], [point.accuracy for point in front], where="post", color=theme.accent,
-        linewidth=1, alpha=0.5, zorder=1,
+        [point.cost for point in front], [_wrong(point.accuracy) for point in front], where="post",
+        color=theme.accent, linewidth=1, alpha=0.5, zorder=1,
     )  # fmt: skip
-    for point in points:
+    for point in ordered:
         colour = theme.accent if point.front else theme.muted
-        axes.errorbar(point.cost, point.accuracy, yerr=point.sd, color=colour, marker="o", markersize=5, elinewidth=1.2)
-        place = (point.cost, point.accuracy)
-        axes.annotate(point.label, place, xytext=(7, -9), textcoords="offset points", color=colour, fontsize=8.5)
+        wrong = _wrong(point.accuracy)
+        spread = [[wrong - _wrong(point.accuracy + point.sd)], [_wrong(point.accuracy - point.sd) - wrong]]
+        axes.errorbar(point.cost, wrong, yerr=spread, color=colour, marker="o", markersize=5, elinewidth=1.2)
+        left = _neighbour_at_right(point, ordered)
+        axes.annotate(
+            point.label, (point.cost, wrong), xytext=(-7, 5) if left else (7, -9), textcoords="offset points",
+            color=colour, fontsize=8.5, ha="right" if left else "left",
+        )  # fmt: skip
     axes.grid(axis="both")
+    axes.yaxis.set_major_locator(FixedLocator([20, 10, 5, 3, 2, 1, 0.5, 0.3, 0.2, 0.1]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda wrong, _: f"{100 - wrong:g}"))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
     axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
     low, high = axes.get_xlim()
-    axes.set_xlim(low, high * (high / low) ** 0.12)  # Room for the last name.
+    axes.set_xlim(low / (high / low) ** 0.06, high * (high / low) ** 0.12)  # Room for the names.
+
+
+def _neighbour_at_right(point: Point, ordered: Sequence[Point]) -> bool:
+    """Whether another point lies where the name would be written."""
+    reach = math.log(ordered[-1].cost / ordered[0].cost)
+    return any(
+        0 < math.log(other.cost / point.cost) < 0.12 * reach
+        and abs(math.log(_wrong(other.accuracy) / _wrong(point.accuracy))) < 0.4
+        for other in ordered
+    )
+
+
+def _wrong(accuracy: float) -> float:
+    """Percent read wrong; a log axis has no place for none."""
+    return max(0.01, 100 - accuracy)
 
 
 def differences(bars: Sequence[Bar], what: str, theme: Theme) -> Figure:
