@@ -33,8 +33,7 @@ def normalize_file(path):
 def test_mnist_images_pass_through_almost_unchanged(mnist):
     images = mnist.test_images[:300]
     changes = np.array([np.abs(normalize(image).astype(int) - image).mean() for image in images])
-    assert np.median(changes) < 0.5  # grey levels
-    assert (changes < 1).mean() > 0.97
+    assert (changes == 0).mean() > 0.97
 
 
 def test_the_result_has_mnists_form():
@@ -67,7 +66,7 @@ def test_the_same_ink_gives_the_same_pixels_whatever_carries_it(picture):
 
 def test_size_does_not_matter():
     small, large = normalize(seven()), normalize(seven().resize((1600, 1600), Image.Resampling.BICUBIC))
-    assert difference(small, large) < 4
+    assert difference(small, large) < 8  # A bar's edge falls on another part of a pixel.
 
 
 def test_specks_and_grain_are_dropped():

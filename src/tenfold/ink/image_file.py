@@ -1,5 +1,6 @@
 """Image files, opened with care."""
 
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from tenfold import atomic
 from tenfold.errors import FormatError
 
 MAX_PIXELS = 64_000_000
@@ -14,15 +16,19 @@ _TOO_LARGE = f"is larger than {MAX_PIXELS // 1_000_000} megapixels: make it smal
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[Image.Image]:
-    """The image in a file, with nothing decoded yet but its header.
+def opened(source: str | Path | bytes) -> Iterator[Image.Image]:
+    """The image in a file, or in a file's bytes, with nothing decoded yet but its header.
 
     Raises `FormatError` naming the file when there is none, it is not an image, it is larger than 64 megapixels, or
     the block fails to decode it.
     """
+    path = "the image" if isinstance(source, bytes) else source
     try:
         # Opened here, so that it is closed whatever Pillow makes of it.
-        with warnings.catch_warnings(), Path(path).open("rb") as file:
+        with (
+            warnings.catch_warnings(),
+            io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as file,
+        ):
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # The limit here is lower.
             with Image.open(file) as image:
                 if image.width * image.height > MAX_PIXELS:
@@ -39,3 +45,8 @@ def opened(path: str | Path) -> Iterator[Image.Image]:
     except Exception as error:
         # Pillow's decoders raise whatever they stumble on: OSError, SyntaxError, IndexError, struct.error, ...
         raise FormatError(f"{path} can't be decoded: {error}; save it again as PNG or JPEG") from error
+
+
+def write_png(image: Image.Image, path: Path) -> Path:
+    """Writes a picture, whole or not at all. Raises `StorageError` where that can't be done."""
+    return atomic.write_with(path, lambda temporary: image.save(temporary, "PNG"))

@@ -1,0 +1,136 @@
+"""Draws the pictures of docs/ink.md: python docs/draw_ink.py
+
+Everything in them is drawn here: nobody's handwriting, and MNIST's test images for the page of numbers.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from tenfold.data import load_dataset
+from tenfold.ink.allographs import DIGITS
+from tenfold.ink.drawing import Hand, draw, pen_path
+from tenfold.ink.fit import centre, fit
+from tenfold.ink.grey import reduced, to_grey
+from tenfold.ink.ground import find_ink, shaded_paper, stretch, take_off_grain
+from tenfold.ink.normalize import LONGEST, extent
+from tenfold.ink.page import find_page_ink
+from tenfold.ink.segment import find_lines
+from tenfold.ink.strangers import STRANGERS
+
+PICTURES = Path(__file__).parent / "pictures"
+SIDE = 168
+TEXT, MUTED = "#1c1c1e", "#6b6b70"
+
+
+def main() -> None:
+    steps().save(PICTURES / "ink-steps.png")
+    allographs().save(PICTURES / "allographs.png")
+    page().save(PICTURES / "ink-page.png")
+
+
+def steps() -> Image.Image:
+    """A photo of one digit on squared paper in a shadow, step by step."""
+    generator = np.random.default_rng(3)
+    photo = photographed(generator)
+    grey = reduced(to_grey(photo), LONGEST)
+    paper = shaded_paper(grey)
+    depth = np.clip(1 - grey / np.maximum(paper, 0.02), 0, None)
+    ink = stretch(take_off_grain(depth))
+    clean = find_ink(grey)
+    rows, columns = extent(clean)
+    box = fit(clean[rows, columns])
+    pictures = [
+        ("the photo", grey),
+        ("its paper", paper),
+        ("what departs from it", 1 - depth / depth.max()),
+        ("without grain", 1 - ink),
+        ("without lines and specks", 1 - clean),
+        ("in the 20x20 box", 1 - box),
+        ("centred: 28x28", 1 - centre(box) / 255),
+    ]
+    return row(pictures)
+
+
+def photographed(generator: np.random.Generator) -> Image.Image:
+    side = 480
+    canvas = Image.new("L", (side, side), 0)
+    way = next(way for way in DIGITS if way.name == "crossed, serif")
+    for stroke in pen_path(way.path, generator, Hand()):
+        line = [tuple(place) for place in (stroke * 2.6 + [120, 110]).tolist()]
+        ImageDraw.Draw(canvas).line(line, fill=255, width=15, joint="curve")
+    ink = np.asarray(canvas, np.float32) / 255
+    down, across = np.mgrid[0 : 1 : side * 1j, 0 : 1 : side * 1j]
+    light = 0.92 - 0.37 * np.clip(8 * (across + 0.4 * down - 0.9), 0, 1) - 0.1 * down
+    grey = light * (1 - 0.7 * ink)
+    for place in range(30, side, 60):
+        grey[place : place + 4] *= 0.7
+        grey[:, place : place + 4] *= 0.7
+    return Image.fromarray((np.clip(grey + generator.normal(0, 0.012, grey.shape), 0, 1) * 255).astype(np.uint8))
+
+
+def allographs() -> Image.Image:
+    """Every way of writing each digit, once; a row a digit."""
+    generator = np.random.Generator(np.random.PCG64(1))
+    rows = [[draw(w, generator, Hand()) for w in DIGITS if w.character == str(d)] for d in range(10)]
+    rows += [
+        [draw(w, generator, Hand()) for w in STRANGERS[:22]],
+        [draw(w, generator, Hand()) for w in STRANGERS[22:44]],
+    ]
+    across = max(len(line) for line in rows)
+    sheet = np.zeros((len(rows) * 34, across * 34), np.uint8)
+    for number, line in enumerate(rows):
+        for place, image in enumerate(line):
+            sheet[number * 34 + 3 : number * 34 + 31, place * 34 + 3 : place * 34 + 31] = image
+    picture = Image.fromarray(255 - sheet)
+    return picture.resize((picture.width * 3 // 2, picture.height * 3 // 2), Image.Resampling.LANCZOS)
+
+
+def page() -> Image.Image:
+    """A page of numbers, its ink, and the pieces that digits are looked for in."""
+    data = load_dataset("mnist")
+    generator = np.random.default_rng(5)
+    ink = np.zeros((360, 620), np.float32)
+    for line, text in enumerate(("27182", "31415", "60221")):
+        x = 40
+        for letter in text:
+            index = generator.choice(np.flatnonzero(data.test_labels[:3000] == int(letter)))
+            digit = (
+                np.asarray(Image.fromarray(data.test_images[index]).resize((100, 100), Image.Resampling.BICUBIC)) / 255
+            )
+            y = 10 + 105 * line + x // 14
+            ink[y : y + 100, x : x + 100] = np.maximum(ink[y : y + 100, x : x + 100], digit[: 360 - y])
+            x += int(generator.uniform(72, 96))
+    down, across = np.mgrid[0:1:360j, 0:1:620j]
+    light = 0.9 - 0.4 * np.clip(8 * (across - 0.3 * down - 0.5), 0, 1)  # A hand's shadow has a soft edge.
+    grey = light * (1 - 0.7 * ink)
+    grey[25::35] *= 0.85
+    grey = np.clip(grey + generator.normal(0, 0.012, grey.shape), 0, 1).astype(np.float32)
+    found = find_page_ink(grey)
+    boxes = Image.fromarray(((1 - found) * 255).astype(np.uint8)).convert("RGB")
+    for number, line in enumerate(find_lines(found)):
+        for piece in line:
+            ImageDraw.Draw(boxes).rectangle(piece.place, outline=("#2563c9", "#d4550f", "#2f855a")[number % 3], width=2)
+    picture = Image.new("RGB", (1260, 360), "white")
+    picture.paste(Image.fromarray((grey * 255).astype(np.uint8)).convert("RGB"), (0, 0))
+    picture.paste(boxes, (640, 0))
+    return picture
+
+
+def row(pictures: list[tuple[str, np.ndarray]]) -> Image.Image:
+    sheet = Image.new("RGB", (len(pictures) * (SIDE + 14), SIDE + 28), "white")
+    for number, (name, values) in enumerate(pictures):
+        image = Image.fromarray((np.clip(values, 0, 1) * 255).astype(np.uint8)).convert("RGB")
+        factor = SIDE / max(image.size)
+        size = (round(image.width * factor), round(image.height * factor))
+        image = image.resize(size, Image.Resampling.NEAREST if factor > 2 else Image.Resampling.LANCZOS)
+        x = number * (SIDE + 14)
+        sheet.paste(image, (x + (SIDE - size[0]) // 2, 0))
+        ImageDraw.Draw(sheet).rectangle((x, 0, x + SIDE - 1, SIDE - 1), outline="#dededf")
+        ImageDraw.Draw(sheet).text((x + 2, SIDE + 6), name, fill=TEXT, font_size=14)
+    return sheet
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""A photo or scan of handwriting -> its ink: what is written, without shade, shadow, ruled lines, edges and specks."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from tenfold.ink.grey import Grey, reduced
+from tenfold.ink.ground import FAINTEST
+from tenfold.ink.ruled import drop_ruled_lines
+
+Ink = NDArray[np.float32]
+
+# The paper is looked for at this many pixels a side: strokes vanish there, shadows do not.
+_PAPER = 200
+# A shadow's edge is blurred; a stroke stands out from what lies around it within this share of the longer side.
+_AROUND = 0.06
+# What a ruled line inks of the page's width or height at least.
+RULED = 0.6
+
+
+def find_page_ink(grey: Grey) -> Ink:
+    """Luminance float32[H,W] of a page -> ink float32[H,W], 0 paper; 1 as dark as the typical stroke."""
+    if ink_is_bright(grey):
+        grey = 1 - grey
+    paper = local_paper(grey)
+    depth: Ink = np.clip(1 - grey / np.maximum(paper, np.float32(0.02)), 0, None)
+    # The table beside the paper is no paper.
+    depth[paper < 0.4 * np.median(paper)] = 0
+    depth = np.clip(depth - local_grain(depth), 0, None)
+    level = ink_level(depth)
+    if level < FAINTEST:
+        return np.zeros_like(depth)
+    return drop_ruled_lines(np.clip(depth / level, 0, 1), RULED)
+
+
+def ink_is_bright(grey: Grey) -> bool:
+    """Whether what stands out from its surroundings is brighter than they are: the skewness of the detail."""
+    small = reduced(grey, _PAPER)
+    detail = small - ndimage.median_filter(small, max(3, int(_AROUND * max(small.shape)) | 1))
+    return bool((detail**3).sum() > 0)
+
+
+def local_paper(grey: Grey) -> Grey:
+    """How bright the paper is at each place: the brightest of the neighbourhood, but for what is smaller than it."""
+    block = max(1, max(grey.shape) // _PAPER)
+    small = np.asarray(Image.fromarray(grey).reduce(block), np.float32) if block > 1 else grey
+    # Closing fills what is narrower than the window and darker than its surroundings: strokes.
+    window = max(3, int(_AROUND * max(small.shape)) | 1)
+    closed = ndimage.grey_closing(ndimage.median_filter(small, 3), (window, window))
+    paper = ndimage.uniform_filter(closed, max(3, window // 2))
+    if block == 1:
+        return np.asarray(paper, np.float32)
+    height, width = grey.shape
+    return np.asarray(Image.fromarray(paper).resize((width, height), Image.Resampling.BILINEAR), np.float32)
+
+
+def local_grain(depth: Ink) -> float:
+    """What the paper varies by: most of a page is paper, so twice its median departure is what grain stays under."""
+    return 2.5 * float(np.median(depth[depth.shape[0] // 50 :: 7, ::7]))
+
+
+def ink_level(depth: Ink) -> float:
+    """How far a typical stroke departs from the paper: the mean of what Otsu's threshold keeps.
+
+    Otsu (1979), "A threshold selection method from gray-level histograms": the level that parts two classes best.
+    """
+    counts, edges = np.histogram(depth, 128, (0, max(float(depth.max()), 1e-6)))
+    middles = (edges[:-1] + edges[1:]) / 2
+    # Plain paper would outweigh all ink.
+    counts[0] = min(counts[0], counts[1:].sum() * 4)
+    below, total = np.cumsum(counts), counts.sum()
+    mass = np.cumsum(counts * middles)
+    above = total - below
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = below * above * (mass / below - (mass[-1] - mass) / above) ** 2
+    cut = int(np.nan_to_num(between[:-1]).argmax())
+    kept = counts[cut + 1 :]
+    return float((kept * middles[cut + 1 :]).sum() / kept.sum()) if kept.sum() else 0.0

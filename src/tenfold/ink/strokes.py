@@ -1,0 +1,77 @@
+"""Pen strokes -> 28x28, as MNIST was made, the pen's width chosen after scaling: a tablet's own says nothing.
+
+The centre line is marked on a grid of 4x4 cells a pixel; every cell within half a pen's width of it is inked; and
+each pixel is the mean of its cells. `tenfold.ink.normalize` brings strokes of an image to MNIST's thickness the same
+way, so what is drawn and what is photographed look alike to a model.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tenfold.errors import FormatError
+from tenfold.ink.fit import BOX, CELLS, centre, distance_to, lay_ink
+
+# Pixels: the median thickness of MNIST's strokes, as `tenfold.ink.fit.thickness` measures it.
+PEN_WIDTH = 2.4
+# Segments that are marked at a time, so that a hundred thousand points take little memory.
+_CHUNK = 4096
+
+Line = NDArray[np.float64]
+
+
+def draw_strokes(strokes: Sequence[ArrayLike], width: float = PEN_WIDTH) -> NDArray[np.uint8]:
+    """Pen strokes of one digit -> uint8[28,28], 0 paper to 255 ink.
+
+    strokes: each float[n,2], x to the right and y down, in any unit; a stroke of one point is a dot, one of none is
+    left out. No ink gives 28x28 zeros. width: of the pen, in pixels of the 28x28. Raises `FormatError` for another
+    shape, NaN or infinity.
+    """
+    lines = check_strokes(strokes)
+    if not lines:
+        return centre(np.zeros((0, 0), np.float32))
+    points = np.concatenate(lines)
+    low = points.min(0)
+    extent = points.max(0) - low
+    scale = (BOX - width) / extent.max() if extent.max() > 0 else 0.0
+    pixels = np.clip(np.floor(extent * scale + width + 0.5), 1, BOX).astype(int)
+    margin = (pixels - extent * scale) / 2
+    across, down = pixels * CELLS
+    cells = np.zeros((down, across), np.bool_)
+    for line in lines:
+        _mark(cells, ((line - low) * scale + margin) * CELLS)
+    return centre(lay_ink(distance_to(cells), width * CELLS / 2))
+
+
+def check_strokes(strokes: Iterable[ArrayLike]) -> list[Line]:
+    """The strokes as float64[n,2], n >= 1. Raises `FormatError` for what is none."""
+    lines = []
+    for number, stroke in enumerate(strokes):
+        try:
+            line = np.asarray(stroke, np.float64)
+        except (TypeError, ValueError) as error:
+            raise FormatError(f"stroke {number} is not an array of numbers: {error}") from error
+        if line.size == 0:
+            continue
+        if line.ndim != 2 or line.shape[1] != 2:
+            raise FormatError(f"stroke {number} has the shape {line.shape}; a stroke is float[n,2], x and y")
+        # A coordinate of 1e308 is a number, but the distance between two such is none.
+        if not (np.abs(line) <= 1e30).all():
+            raise FormatError(f"stroke {number} holds NaN, infinity or a coordinate beyond 1e30")
+        lines.append(line)
+    return lines
+
+
+def _mark(cells: NDArray[np.bool_], line: Line) -> None:
+    """Sets each cell that the line through the points (in cells) passes, at steps of a cell at most."""
+    height, width = cells.shape
+    starts, ends = (line[:-1], line[1:]) if len(line) > 1 else (line, line)
+    for at in range(0, len(starts), _CHUNK):
+        first, last = starts[at : at + _CHUNK], ends[at : at + _CHUNK]
+        steps = np.ceil(np.abs(last - first).max(1)).astype(int) + 1
+        segment = np.repeat(np.arange(len(steps)), steps)
+        step = np.arange(len(segment)) - np.repeat(np.cumsum(steps) - steps, steps)
+        share = (step / np.maximum(1, steps[segment] - 1))[:, None]
+        place = np.floor(first[segment] * (1 - share) + last[segment] * share).astype(int)
+        cells[np.clip(place[:, 1], 0, height - 1), np.clip(place[:, 0], 0, width - 1)] = True

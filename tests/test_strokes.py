@@ -1,0 +1,120 @@
+"""Pen strokes must become what a photo of the same ink becomes; or a drawing pad is read worse than a camera."""
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from tenfold.errors import FormatError
+from tenfold.ink.allographs import DIGITS
+from tenfold.ink.drawing import draw_digits, parse
+from tenfold.ink.fit import THICKEST, THINNEST, thickness
+from tenfold.ink.normalize import extent
+from tenfold.ink.strangers import STRANGERS, draw_strangers
+from tenfold.ink.strokes import PEN_WIDTH, draw_strokes
+
+SEVEN = [[(0, 0), (10, 0), (4, 16)]]
+
+
+def box_of(pixels):
+    rows, columns = np.flatnonzero(pixels.any(1)), np.flatnonzero(pixels.any(0))
+    return np.ptp(rows) + 1, np.ptp(columns) + 1
+
+
+def test_strokes_take_mnists_form():
+    pixels = draw_strokes(SEVEN)
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == (28, 28)
+    assert max(box_of(pixels)) == 20
+    weights = pixels / pixels.sum()
+    assert weights.sum(1) @ np.arange(28) == pytest.approx(14, abs=0.51)
+    assert weights.sum(0) @ np.arange(28) == pytest.approx(14, abs=0.51)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1, 300, 1e9])
+@pytest.mark.parametrize("away", [0, -50])
+def test_unit_and_place_do_not_matter(unit, away):
+    moved = [(np.array(stroke) + away) * unit for stroke in SEVEN]
+    assert np.abs(draw_strokes(moved).astype(int) - draw_strokes(SEVEN)).mean() < 3
+
+
+def test_more_points_on_the_same_line_change_nothing():
+    dense = [np.concatenate([np.linspace(a, b, 200) for a, b in itertools.pairwise(s)]) for s in SEVEN]
+    assert np.abs(draw_strokes(dense).astype(int) - draw_strokes(SEVEN)).mean() < 1
+
+
+@pytest.mark.parametrize("width", [THINNEST, PEN_WIDTH, THICKEST])
+def test_the_pen_is_as_wide_as_it_was_asked_to_be(width):
+    ink = draw_strokes(SEVEN, width) / np.float32(255)
+    assert thickness(ink[extent(ink)]) == pytest.approx(width, rel=0.15)
+
+
+def test_a_dot_and_a_single_point_count():
+    assert draw_strokes([[(5, 5)]]).any()
+    assert draw_strokes([*SEVEN, [(20, 0)]]).any(0).sum() > draw_strokes(SEVEN).any(0).sum()
+
+
+def test_no_ink_gives_a_blank_image():
+    assert not draw_strokes([]).any()
+    assert not draw_strokes([[], np.empty((0, 2))]).any()
+
+
+@pytest.mark.parametrize(
+    "strokes",
+    [
+        [[(0, np.nan), (1, 1)]],
+        [[(0, np.inf)]],
+        [[(0, 1e300), (1, 1)]],
+        [[(0, 0, 0)]],
+        [[1, 2, 3]],
+        [["a", "b"]],
+        [[(0, 0), (1,)]],
+    ],
+    ids=["NaN", "infinity", "beyond reach", "three numbers", "flat", "letters", "ragged"],
+)
+def test_what_is_no_stroke_is_refused(strokes):
+    with pytest.raises(FormatError, match="stroke 0"):
+        draw_strokes(strokes)
+
+
+def test_a_hundred_thousand_points_are_no_trouble():
+    scribble = np.random.default_rng(0).random((100_000, 2))
+    started = time.perf_counter()
+    assert draw_strokes([scribble]).any()
+    assert time.perf_counter() - started < 10
+
+
+@given(st.lists(arrays(np.float64, st.tuples(st.integers(0, 6), st.just(2)), elements=st.floats(width=32)), max_size=4))
+@settings(deadline=None, max_examples=200)
+def test_any_numbers_are_drawn_or_refused(strokes):
+    try:
+        pixels = draw_strokes(strokes)
+    except FormatError:
+        return
+    assert pixels.shape == (28, 28)
+    assert pixels.any() == any(len(stroke) for stroke in strokes)
+
+
+def test_every_skeleton_can_be_drawn():
+    for way in (*DIGITS, *STRANGERS):
+        assert all(len(curve) >= 1 for stroke in parse(way.path) for curve in stroke), way.name
+
+
+def test_drawn_digits_are_the_same_for_the_same_seed_and_all_classes_alike():
+    images, labels = draw_digits(200, 3)
+    again, _ = draw_digits(200, 3)
+    other, _ = draw_digits(200, 4)
+    assert np.array_equal(images, again)
+    assert not np.array_equal(images, other)
+    assert np.bincount(labels).tolist() == [20] * 10
+    assert all(max(box_of(image)) <= 20 for image in images)
+
+
+def test_strangers_are_made_and_are_no_copies(mnist):
+    images = draw_strangers(140, 0, mnist.train_images[:500], mnist.train_labels[:500])
+    assert images.shape == (140, 28, 28)
+    assert len({image.tobytes() for image in images}) > 130
