@@ -1,0 +1,66 @@
+"""Makes the golden files that bind Python and the browser: python tests/golden/make.py
+
+golden.json holds cases: an image (grey, uint8, base64, row by row) or pen strokes; the 28x28 that they become; the ten
+probabilities; and whether the reading is unsure. Nothing here is anybody's handwriting: all of it is drawn.
+"""
+
+import base64
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from tenfold.ink.allographs import DIGITS
+from tenfold.ink.drawing import Hand, pen_path
+from tenfold.ink.strangers import STRANGERS
+from tenfold.reader import Reader
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    reader = Reader()
+    generator = np.random.Generator(np.random.PCG64(7))
+    cases = []
+    for way in [*DIGITS[::2], *STRANGERS[::6]]:
+        strokes = [np.round(stroke, 2) for stroke in pen_path(way.path, generator, Hand())]
+        reading = reader.read_strokes(strokes)
+        cases.append(
+            {"name": f"{way.character}, {way.name}", "strokes": [s.tolist() for s in strokes], **told(reading)}
+        )
+    for number, way in enumerate(DIGITS[::4]):
+        grey = picture(pen_path(way.path, generator, Hand()), number, generator)
+        case = {"width": grey.shape[1], "height": grey.shape[0], "grey": base64.b64encode(grey.tobytes()).decode()}
+        cases.append({"name": f"{way.character}, {way.name}", **case, **told(reader.read(grey))})
+    text = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
+    (HERE / "golden.json").write_text(f"[\n{text}\n]\n")
+
+
+def told(reading) -> dict:  # type: ignore[no-untyped-def]
+    return {
+        "pixels": base64.b64encode(reading.pixels.tobytes()).decode(),
+        "probabilities": [round(float(p), 6) for p in reading.probabilities],
+        "unsure": reading.unsure,
+    }
+
+
+def picture(strokes, number: int, generator: np.random.Generator) -> np.ndarray:  # type: ignore[no-untyped-def]
+    """A small photo: dark or bright ink, even or uneven light, squares, grain, any size."""
+    side = (32, 48, 90, 140, 220)[number % 5]
+    canvas = Image.new("L", (side * 2, side * 2), 0)
+    points = np.concatenate(strokes)
+    low, size = points.min(0), np.ptp(points, 0).max()
+    for stroke in strokes:
+        line = [tuple(place) for place in ((stroke - low) / size * side * 1.3 + side * 0.3).tolist()]
+        ImageDraw.Draw(canvas).line(line, fill=255, width=max(2, side // 8), joint="curve")
+    ink = np.asarray(canvas.resize((side, side), Image.Resampling.BOX), np.float32) / 255
+    light = 0.95 - 0.4 * np.linspace(0, 1, side)[None, :] * (number % 3 == 1) * np.ones((side, 1))
+    grey = light * (1 - 0.75 * ink) + generator.normal(0, 0.01 * (number % 2), ink.shape)
+    if number % 4 == 3:
+        grey[:: side // 6] -= 0.15
+    return np.rint(np.clip(1 - grey if number % 5 == 2 else grey, 0, 1) * 255).astype(np.uint8)
+
+
+if __name__ == "__main__":
+    main()

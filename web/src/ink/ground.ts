@@ -1,0 +1,95 @@
+// What is paper, what is written on it, and what is neither: tenfold/ink/ground.py, step for step.
+
+import { closing, medianFilter } from "./filters.js";
+import { label } from "./label.js";
+import { border, cut, extent, mapped, maximum, median, minimum, plane, quantile, total, where, type Plane } from "./plane.js";
+import { BILINEAR, reduce, resize } from "./resize.js";
+import { dropRuledLines } from "./ruled.js";
+
+const FAINTEST = 0.06;
+const SPECK = 0.02;
+const SHADE = 0.35;
+const HAZE = 0.12;
+const SMALL = 40;
+const STROKE = 0.3;
+const RULED = 0.75;
+
+export const findInk = (given: Plane): Plane => {
+  const grey = paperIsDark(given) ? mapped(given, (value) => 1 - value) : given;
+  if (Math.max(grey.width, grey.height) <= SMALL) {
+    const paper = levelPaper(grey);
+    return dropSpecks(stretch(takeOffGrain(mapped(grey, (value) => Math.max(0, paper - value)))));
+  }
+  const paper = shadedPaper(grey);
+  const depth = mapped(grey, (value, i) => Math.max(0, 1 - value / Math.max(paper.data[i], 0.02)));
+  const ink = mapped(stretch(takeOffGrain(depth)), (value) => (value < HAZE ? 0 : value));
+  return dropSpecks(withoutLines(ink));
+};
+
+export const paperIsDark = (grey: Plane): boolean => {
+  const edge = border(grey);
+  const mean = total(edge) / edge.length + total(grey.data) / grey.data.length;
+  return mean < minimum(grey.data) + maximum(grey.data);
+};
+
+export const levelPaper = (grey: Plane): number => {
+  const edge = border(grey);
+  const middle = (maximum(edge) + minimum(grey.data)) / 2;
+  return median(edge.filter((value) => value >= middle));
+};
+
+export const shadedPaper = (grey: Plane): Plane => {
+  const small = reduce(grey, Math.max(1, Math.floor(Math.max(grey.width, grey.height) / 60)));
+  const window = Math.trunc(STROKE * Math.max(small.width, small.height)) | 1;
+  const edge = Math.floor(window / 2);
+  const closed = closing(repeated(medianFilter(small, 3), edge), window);
+  return resize(cut(closed, edge, edge, small.width, small.height), grey.width, grey.height, BILINEAR);
+};
+
+const repeated = ({ width, height, data }: Plane, edge: number): Plane => {
+  const wide = plane(width + 2 * edge, height + 2 * edge);
+  const held = (place: number, length: number) => Math.min(Math.max(place - edge, 0), length - 1);
+  for (let y = 0; y < wide.height; y++)
+    for (let x = 0; x < wide.width; x++) wide.data[y * wide.width + x] = data[held(y, height) * width + held(x, width)];
+  return wide;
+};
+
+export const takeOffGrain = (depth: Plane): Plane => {
+  const most = maximum(depth.data);
+  if (most < FAINTEST) return plane(depth.width, depth.height);
+  const grain = Math.min(2 * quantile(border(depth), 0.9), 0.25 * most);
+  return mapped(depth, (value) => Math.max(0, value - grain));
+};
+
+export const stretch = (depth: Plane): Plane => {
+  const peak = maximum(depth.data);
+  return peak === 0 ? depth : mapped(depth, (value) => value / peak);
+};
+
+export const withoutLines = (ink: Plane): Plane => {
+  const rest = dropRuledLines(ink, RULED);
+  if (rest === ink) return ink;
+  const left = where(rest, (value) => value > 0.25).data.reduce((a, b) => a + b, 0);
+  const whole = where(ink, (value) => value > 0.25).data.reduce((a, b) => a + b, 0);
+  if (left < 0.1 * whole) return ink;
+  const box = extent(mapped(rest, (value) => (value > 0.25 ? 1 : 0)));
+  if (!box) return ink;
+  const keepsOff = box.bottom - 1 - box.top < 0.95 * ink.height && box.right - 1 - box.left < 0.95 * ink.width;
+  return keepsOff ? rest : ink;
+};
+
+export const dropSpecks = (ink: Plane): Plane => {
+  const { labels, count } = label(where(ink, (value) => value > 0));
+  if (count < 2) return ink;
+  const masses = new Float64Array(count + 1);
+  const peaks = new Float32Array(count + 1);
+  ink.data.forEach((value, i) => {
+    if (!labels[i]) return;
+    masses[labels[i]] += value;
+    peaks[labels[i]] = Math.max(peaks[labels[i]], value);
+  });
+  const largest = masses.reduce((a, b) => Math.max(a, b), 0);
+  return mapped(ink, (value, i) =>
+    labels[i] && masses[labels[i]] >= SPECK * largest && peaks[labels[i]] >= SHADE ? value : 0,
+  );
+};

@@ -1,0 +1,93 @@
+// One value a pixel, row by row: luminance or ink, 0 to 1.
+
+export interface Plane {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Float32Array;
+}
+
+export interface Mask {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+export const plane = (width: number, height: number, data = new Float32Array(width * height)): Plane => ({
+  width,
+  height,
+  data,
+});
+
+export const mask = (width: number, height: number, data = new Uint8Array(width * height)): Mask => ({
+  width,
+  height,
+  data,
+});
+
+export const mapped = (source: Plane, change: (value: number, index: number) => number): Plane =>
+  plane(source.width, source.height, source.data.map(change));
+
+export const where = (source: Plane, holds: (value: number, index: number) => boolean): Mask => {
+  const found = mask(source.width, source.height);
+  for (let i = 0; i < found.data.length; i++) found.data[i] = holds(source.data[i], i) ? 1 : 0;
+  return found;
+};
+
+export const maximum = (values: Float32Array): number => values.reduce((a, b) => Math.max(a, b), -Infinity);
+export const minimum = (values: Float32Array): number => values.reduce((a, b) => Math.min(a, b), Infinity);
+export const total = (values: Float32Array): number => {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
+};
+
+// The outermost pixels: the first row, the last, the first column, the last.
+export const border = ({ width, height, data }: Plane): Float32Array => {
+  const edge = new Float32Array(2 * (width + height));
+  for (let x = 0; x < width; x++) {
+    edge[x] = data[x];
+    edge[width + x] = data[(height - 1) * width + x];
+  }
+  for (let y = 0; y < height; y++) {
+    edge[2 * width + y] = data[y * width];
+    edge[2 * width + height + y] = data[y * width + width - 1];
+  }
+  return edge;
+};
+
+// A rectangle of it; what lies outside is `fill`.
+export const cut = (source: Plane, left: number, top: number, width: number, height: number, fill = 0): Plane => {
+  const part = plane(width, height);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const [sx, sy] = [x + left, y + top];
+      const inside = sx >= 0 && sy >= 0 && sx < source.width && sy < source.height;
+      part.data[y * width + x] = inside ? source.data[sy * source.width + sx] : fill;
+    }
+  return part;
+};
+
+// The smallest box that holds all that is above 0; null where nothing is.
+export const extent = ({ width, height, data }: Plane): { left: number; top: number; right: number; bottom: number } | null => {
+  let [left, top, right, bottom] = [width, height, 0, 0];
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++)
+      if (data[y * width + x] > 0) {
+        left = Math.min(left, x);
+        top = Math.min(top, y);
+        right = Math.max(right, x + 1);
+        bottom = Math.max(bottom, y + 1);
+      }
+  return right ? { left, top, right, bottom } : null;
+};
+
+// As NumPy's default: linear between the two nearest of the sorted values.
+export const quantile = (values: Float32Array, share: number): number => {
+  const sorted = Float32Array.from(values).sort();
+  const place = (sorted.length - 1) * share;
+  const low = Math.floor(place);
+  const high = Math.min(low + 1, sorted.length - 1);
+  return sorted[low] + (sorted[high] - sorted[low]) * (place - low);
+};
+
+export const median = (values: Float32Array): number => quantile(values, 0.5);
