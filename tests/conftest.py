@@ -61,3 +61,20 @@ def chromium() -> str:
         reason = "Chromium is not installed (apt-get install chromium)"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     return str(path)
+
+
+@pytest.fixture
+def tenfold_json(capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    """Runs a command under --json in this process, which must succeed, and returns its document."""
+    import json
+
+    from tenfold import cli
+
+    def call(*words: object) -> object:
+        with pytest.raises(SystemExit) as stopped:
+            cli.main([*(str(word) for word in words), "--json"])
+        told = capsys.readouterr()
+        assert stopped.value.code == 0, told.err
+        return json.loads(told.out)
+
+    return call

@@ -277,7 +277,7 @@ def in_a_fresh_process(code: str) -> str:
         "import tenfold; tenfold.load_dataset('mnist')",
         "import tenfold; tenfold.Recipe.load('tutorial')",
         "from tenfold.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
-        "import tenfold.runs.predict, tenfold.runs.inference",
+        "import tenfold.runs.predict, tenfold.reader",
     ],
 )
 def test_light_paths_stay_light(code):

@@ -1,5 +1,9 @@
 """Tenfold reads handwritten digits, end to end: it profiles the data, trains in seconds and measures honestly.
 
+    from tenfold import Reader
+
+    print(Reader().read("seven.png").digit)
+
     from tenfold import Recipe, evaluate, load_dataset, train
 
     run = train(Recipe.load("tutorial"), load_dataset("mnist"))
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from tenfold.evaluation.metrics import Evaluation
     from tenfold.preprocessing import preprocess
     from tenfold.profile import Profile
+    from tenfold.reader import Number, Reader, Reading
     from tenfold.runs.diagnose import diagnose
     from tenfold.runs.evaluate import evaluate
     from tenfold.runs.run import Run
@@ -26,7 +31,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Dataset",
     "Evaluation",
+    "Number",
     "Profile",
+    "Reader",
+    "Reading",
     "Recipe",
     "Run",
     "TenfoldError",
@@ -41,7 +49,10 @@ __all__ = [
 _HOMES = {
     "Dataset": "data",
     "Evaluation": "evaluation.metrics",
+    "Number": "reader",
     "Profile": "profile",
+    "Reader": "reader",
+    "Reading": "reader",
     "Recipe": "training.recipe",
     "Run": "runs.run",
     "TenfoldError": "errors",

@@ -39,6 +39,10 @@ class CheckpointError(RunError):
     """Weights that are cut short, or of another shape than the recipe's model."""
 
 
+class ModelError(TenfoldError):
+    """A model file that is missing, damaged, or no model of Tenfold's."""
+
+
 class TrainingError(TenfoldError):
     """Training can't go on, such as after a loss that is not a finite number."""
 

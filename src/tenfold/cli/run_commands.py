@@ -112,3 +112,47 @@ def report(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -
     path = write_report(Run.load(run))
     screen.say(f"The report: {path}")
     screen.result({"report": str(path)})
+
+
+@app.command(sort_key=11)
+def calibrate(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
+    """Make a run's confidence mean what it says, and choose when it is unsure."""
+    screen = everywhere.screen()
+    from tenfold.runs.calibrate import calibrate as choose
+    from tenfold.runs.run import Run
+
+    made = choose(Run.load(run))
+    screen.say(
+        f"temperature {made.temperature:.3f}: calibration error {100 * made.error_before:.2f} % before, "
+        f"{100 * made.error_after:.2f} % after, on {made.images:,} validation images"
+    )
+    screen.say(
+        f"unsure below {made.unsure_below:.3f}: {100 * made.answered:.2f} % of them answered, "
+        f"{100 * made.strangers_unsure:.1f} % of made-up strangers unsure"
+    )
+    screen.result(dataclasses.asdict(made))
+
+
+@app.command(sort_key=12)
+def export(
+    run: RunPath = "latest",
+    /,
+    *,
+    to: Annotated[
+        str, Parameter(help="onnx, onnx-int8 (a quarter of the size) or web (for a page, no library).")
+    ] = "onnx",
+    out: Annotated[Path | None, Parameter(help="The file to write; else one in the run's folder.")] = None,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Write a run's model as a file for other programs, proven to agree with it."""
+    screen = everywhere.screen()
+    from tenfold.console import size
+    from tenfold.runs.export import export as write
+    from tenfold.runs.run import Run
+
+    made = write(Run.load(run), to, out)
+    screen.say(
+        f"{made.path}: {size(made.size_bytes)}; of {made.images} digits {made.changed} read otherwise, probabilities "
+        f"within {made.difference:.2g}"
+    )
+    screen.result({**vars(made), "path": str(made.path)})

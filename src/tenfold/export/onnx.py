@@ -1,12 +1,16 @@
 """A model as one ONNX file: raw pixels in, logits and probabilities out; nothing is left to get wrong outside."""
 
 import io
+import json
 import logging
 import warnings
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
@@ -14,6 +18,7 @@ from torch import Tensor, nn
 
 from tenfold import atomic
 from tenfold.errors import ExportError
+from tenfold.model_file import METADATA
 from tenfold.models.layers import set_memory_format
 from tenfold.training.loop import predict_logits
 
@@ -27,29 +32,41 @@ PARITY_IMAGES = 512
 class _Deployed(nn.Module):
     """images uint8[N,28,28] -> logits float32[N,10], probabilities float32[N,10]."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, temperature: float) -> None:
         super().__init__()
         self.model = model
+        self.temperature = temperature
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         logits = self.model(images.float() * (1 / 255))
+        if self.temperature != 1:
+            logits = logits / self.temperature
         return logits, logits.softmax(1)
 
 
-def export_onnx(model: nn.Module, path: Path, images: NDArray[np.uint8]) -> float:
+def export_onnx(
+    model: nn.Module,
+    path: Path,
+    images: NDArray[np.uint8],
+    temperature: float = 1.0,
+    settings: Mapping[str, Any] | None = None,
+) -> float:
     """Writes `model` to `path`, proven on `images` (uint8[N,28,28], real digits) to agree with torch.
 
     The file's input is `images` uint8[N,28,28], 0 paper to 255 ink, for any N; its outputs are `logits` and
-    `probabilities`, float32[N,10]. Returns the largest difference found; raises `ExportError`, leaving no file, when
-    that is over 1e-4.
+    `probabilities`, float32[N,10]. temperature: what logits are divided by. settings: what the file says of itself:
+    `tenfold.model_file.ModelFile.settings`. Returns the largest difference found; raises `ExportError`, leaving no
+    file, when that is over 1e-4.
     """
     model = model.cpu().eval()
     set_memory_format(model, torch.contiguous_format)
     differences: list[float] = []
 
     def write(temporary: Path) -> None:
-        _export(_Deployed(model), temporary)
-        differences.append(_difference(model, temporary, images[:PARITY_IMAGES]))
+        _export(_Deployed(model, temperature), temporary)
+        if settings:
+            describe(temporary, settings)
+        differences.append(_difference(model, temporary, images[:PARITY_IMAGES], temperature))
         if not differences[0] <= TOLERANCE:
             raise ExportError(f"{path.name} differs from the model by {differences[0]:.2g}; {TOLERANCE:g} is allowed")
 
@@ -83,10 +100,17 @@ def _export(module: nn.Module, path: Path) -> None:
             logger.setLevel(level)
 
 
-def _difference(model: nn.Module, path: Path, images: NDArray[np.uint8]) -> float:
+def describe(path: Path, settings: Mapping[str, Any]) -> None:
+    """Writes what an ONNX file says of itself into it."""
+    document = onnx.load(path)
+    onnx.helper.set_model_props(document, {METADATA: json.dumps(settings, sort_keys=True)})
+    onnx.save(document, path)
+
+
+def _difference(model: nn.Module, path: Path, images: NDArray[np.uint8], temperature: float) -> float:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     logits, probabilities = session.run(["logits", "probabilities"], {"images": np.ascontiguousarray(images)})
-    expected = predict_logits(model, torch.from_numpy(np.array(images)))
+    expected = predict_logits(model, torch.from_numpy(np.array(images))) / temperature
     pairs = [(logits, expected.numpy()), (probabilities, expected.softmax(1).numpy())]
     # A NaN on either side must not pass for agreement: max() of it is NaN, and no comparison with NaN holds.
     return float(np.max([(np.abs(ours - theirs) / np.maximum(1, np.abs(theirs))).max() for ours, theirs in pairs]))

@@ -6,6 +6,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import CLASSES
+from tenfold.evaluation.calibration import risk_coverage
 from tenfold.evaluation.metrics import Evaluation, reliability
 from tenfold.figures.data import labelled_grid
 from tenfold.figures.theme import Theme, bare, figure, show_ink
@@ -92,6 +93,21 @@ def reliability_diagram(evaluation: Evaluation, theme: Theme) -> Figure:
     axes.set_aspect("equal")
     axes.set_xlabel("confidence")
     axes.set_ylabel("share read right")
+    axes.grid()
+    return drawing
+
+
+def risk_coverage_curve(evaluation: Evaluation, theme: Theme) -> Figure:
+    """The share of mistakes among what is answered, when only the most confident readings are."""
+    coverage, risk = risk_coverage(evaluation.confidences, evaluation.predictions == evaluation.labels)
+    drawing = figure(2.7)
+    axes = drawing.add_subplot()
+    axes.plot(100 * coverage, 100 * risk, color=theme.accent, linewidth=1.6)
+    axes.fill_between(100 * coverage, 100 * risk, color=theme.accent, alpha=0.12, linewidth=0)
+    axes.set_xlim(0, 100)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("answered, %")
+    axes.set_ylabel("of these wrong, %")
     axes.grid()
     return drawing
 

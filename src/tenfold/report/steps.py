@@ -158,6 +158,12 @@ def evaluate_step(facts: Facts, show: Show) -> Step:
                 lambda theme: evaluation_figures.reliability_diagram(evaluation, theme),
                 "fluid",
             ),
+            show(
+                "risk-coverage",
+                "What it would gain to answer only when sure: of the most confident share of the readings, the share "
+                "that is wrong.",
+                lambda theme: evaluation_figures.risk_coverage_curve(evaluation, theme),
+            ),
         ],
     )
     if len(evaluation.mistakes):

@@ -135,11 +135,14 @@ class Run:
         """images: uint8[N,28,28], 0 paper to 255 ink -> probabilities float32[N,10].
 
         Runs the exported `model.onnx`, which agrees with the weights within 1e-4, so it needs no PyTorch.
-        Raises `RunError` when that file is missing or damaged.
+        Raises `RunError` when that file is missing, `ModelError` when it is damaged.
         """
-        from tenfold.runs.inference import predict
+        from tenfold.model_file import ModelFile
 
-        return predict(self.path / "model.onnx", images)
+        path = self.path / "model.onnx"
+        if not path.is_file():
+            raise RunError(f"{path} is missing: the run was not finished (tenfold train --resume {self.path})")
+        return ModelFile(path).probabilities(images)
 
 
 def latest_run(folder: Path = Path("runs"), files: tuple[str, ...] = ("recipe.toml",)) -> Path:

@@ -25,6 +25,7 @@ from tenfold.runs.run import Run
 from tenfold.training.checkpoint import clone_weights, load_checkpoint, save_checkpoint, save_weights
 from tenfold.training.engine import settings, torch_device
 from tenfold.training.loop import Part, Trainer, loss_and_accuracy
+from tenfold.training.mixture import mixed
 from tenfold.training.monitors import Monitor
 from tenfold.training.probe import resolve
 from tenfold.training.recipe import Recipe
@@ -122,8 +123,9 @@ def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float) -> None:
     train_part, validation_part = (
         Part.of(data.train_images, data.train_labels, indices, device) for indices in split_indices(recipe, data)
     )
-    # What the networks see; the model as a whole deskews by itself.
-    seen = [part.deskewed() if recipe.model.deskew else part for part in (train_part, validation_part)]
+    seen = [mixed(train_part, recipe.data, recipe.training.seed), validation_part]
+    if recipe.model.deskew:  # That is what the networks see; the model as a whole deskews by itself.
+        seen = [part.deskewed() for part in seen]
     trainer.preparing_seconds = earlier + probed + time.perf_counter() - started
     while trainer.epoch < trainer.epochs and not stopped_early(history, recipe):
         for record in _epoch(run, trainer, *seen):

@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from tenfold.models.layers import set_memory_format
 from tenfold.training.augment import make_augmentation
 from tenfold.training.averaging import Average
 from tenfold.training.engine import FORMATS, autocast
+from tenfold.training.loss import STRANGER, cross_entropy
 from tenfold.training.optimizers import decay_weights, decayed, make_optimizer
 from tenfold.training.recipe import EngineConfig, Recipe
 from tenfold.training.records import EpochRecord, Progress
@@ -57,6 +59,11 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @cached_property
+    def digits(self) -> int:
+        """How many of them show a digit; the others are strangers."""
+        return int((self.labels[self.rows] != STRANGER).sum())
 
     def batches(self, size: int, order: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Images and labels, `size` at a time; in the part's own order, or in that of `order`, int64[N]."""
@@ -145,7 +152,7 @@ class Trainer:
         yield EpochRecord(
             epoch=epoch,
             train_loss=(losses * images_of_step).sum().item() / len(train),
-            train_accuracy=correct / len(train),
+            train_accuracy=correct / train.digits,
             validation_loss=validation_loss,
             validation_accuracy=validation_accuracy,
             learning_rate=self.optimizer.param_groups[0]["lr"],
@@ -157,7 +164,7 @@ class Trainer:
         config = self.recipe.training
         self.optimizer.zero_grad(set_to_none=True)
         logits = self._logits(images)
-        loss = functional.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
+        loss = cross_entropy(logits, labels, config.label_smoothing)
         self._penalised(loss).backward()  # type: ignore[no-untyped-call]
         decay_weights(self.network, config, self.optimizer.param_groups[0]["lr"])
         self.optimizer.step()

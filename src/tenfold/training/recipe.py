@@ -33,6 +33,12 @@ class DataConfig:
         "", "split by writer: a .npy or .npz of each training image's, or: known, where the set has them"
     )
     split_seed: int = option(0, "seed of the stratified split", at_least=0, at_most=2**63 - 1)
+    drawn: int = option(
+        0, "digits that are drawn, in ways that the set may lack, and trained on too", at_least=0, at_most=10_000_000
+    )
+    strangers: int = option(
+        0, "images of no digit that are made up, for the model to be unsure of", at_least=0, at_most=10_000_000
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""How well real ink is read, and how fast."""

@@ -1,0 +1,129 @@
+"""A trained network as a list of plain layers: what is left when everything that only training needs is folded away.
+
+Batch norm goes into the weights before it, dropout goes, and each weight may be kept as int8 with a scale for each
+output. The int8 ONNX file and the web file are both written from this list, so they hold the same numbers.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tenfold.errors import ExportError
+from tenfold.models.layers import PIXEL_MEAN, PIXEL_SPREAD, Flatten, MeanAndMaximum, Patches
+
+Array = NDArray[np.float32]
+
+_ACTIVATIONS: dict[type[nn.Module], str] = {
+    nn.ReLU: "relu",
+    nn.LeakyReLU: "leaky_relu",
+    nn.ELU: "elu",
+    nn.GELU: "gelu",
+    nn.SiLU: "silu",
+    nn.Tanh: "tanh",
+    nn.Sigmoid: "sigmoid",
+}
+
+
+@dataclass(frozen=True)
+class PlainLayer:
+    """One operation. kind: `pixels`, `convolution`, `dense`, `scale`, `pool`, `flatten`, `mean_and_maximum`, or an
+    activation's name. options: its numbers. weight: float32, outputs first, or None; bias: float32[outputs] or None."""
+
+    kind: str
+    options: dict[str, Any] = field(default_factory=dict)
+    weight: Array | None = None
+    bias: Array | None = None
+
+
+def plain_layers(model: nn.Module, temperature: float = 1.0) -> list[PlainLayer]:
+    """The layers of a model in evaluation mode; logits are divided by `temperature`.
+
+    Raises `ExportError` naming the first module that has no plain form.
+    """
+    if not isinstance(model, nn.Sequential):
+        raise ExportError(
+            f"{type(model).__name__} has no plain form: export it with --to onnx, or train without members, deskew and "
+            "shifted copies"
+        )
+    layers: list[PlainLayer] = []
+    # An mlp takes pixels as they are.
+    if not isinstance(model[0], Patches):
+        layers.append(PlainLayer("pixels", {"crop": 28, "patch": 1, "border": 0, "mean": 0.0, "spread": 1.0}))
+    for module in model:
+        _add(layers, module)
+    last = layers[-1]
+    if last.kind != "dense" or last.weight is None or last.bias is None:
+        raise ExportError(f"the last layer is {last.kind}; a model ends in a dense layer")
+    layers[-1] = PlainLayer("dense", last.options, last.weight / temperature, last.bias / temperature)
+    return layers
+
+
+def _add(layers: list[PlainLayer], module: nn.Module) -> None:
+    if isinstance(module, Patches):
+        options = {"crop": module.crop, "patch": module.patch, "border": module.border}
+        layers.append(PlainLayer("pixels", {**options, "mean": PIXEL_MEAN, "spread": PIXEL_SPREAD}))
+    elif isinstance(module, nn.Conv2d):
+        if (module.kernel_size[0] != module.kernel_size[1]) or module.groups != 1 or module.stride != (1, 1):
+            raise ExportError(f"{module} has no plain form: it takes square kernels, one group and a stride of 1")
+        layers.append(PlainLayer("convolution", {"padding": int(module.padding[0])}, *_numbers(module)))
+    elif isinstance(module, nn.Linear):
+        layers.append(PlainLayer("dense", {}, *_numbers(module)))
+    elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        _fold(layers, module)
+    elif isinstance(module, nn.MaxPool2d):
+        size = module.kernel_size if isinstance(module.kernel_size, int) else module.kernel_size[0]
+        layers.append(PlainLayer("pool", {"size": size}))
+    elif isinstance(module, Flatten):
+        layers.append(PlainLayer("flatten"))
+    elif isinstance(module, nn.Flatten):
+        # Of one channel it is the same order, and no architecture flattens more with it.
+        layers.append(PlainLayer("flatten"))
+    elif isinstance(module, MeanAndMaximum):
+        layers.append(PlainLayer("mean_and_maximum"))
+    elif type(module) in _ACTIVATIONS:
+        layers.append(PlainLayer(_ACTIVATIONS[type(module)]))
+    elif not isinstance(module, nn.Dropout):
+        raise ExportError(f"{type(module).__name__} has no plain form; --to onnx takes every model")
+
+
+def _numbers(module: nn.Conv2d | nn.Linear) -> tuple[Array, Array]:
+    weight = module.weight.detach().cpu().contiguous().numpy().astype(np.float32)
+    bias = np.zeros(len(weight), np.float32) if module.bias is None else module.bias.detach().cpu().numpy()
+    return weight, bias.astype(np.float32)
+
+
+def _fold(layers: list[PlainLayer], norm: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
+    """x -> x scale + shift, into the weights right before it, or as a layer of its own."""
+    if norm.running_mean is None or norm.running_var is None:
+        raise ExportError("batch norm without running statistics can't be folded")
+    with torch.no_grad():
+        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+        shift = norm.bias - norm.running_mean * scale
+    factors, offsets = scale.cpu().numpy(), shift.cpu().numpy()
+    before = layers[-1]
+    if before.weight is None or before.bias is None or before.kind == "scale":
+        layers.append(PlainLayer("scale", {}, factors.astype(np.float32), offsets.astype(np.float32)))
+        return
+    weight = before.weight * factors.reshape(-1, *[1] * (before.weight.ndim - 1))
+    layers[-1] = PlainLayer(before.kind, before.options, weight, before.bias * factors + offsets)
+
+
+def quantize(weight: Array) -> tuple[NDArray[np.int8], Array]:
+    """A weight as int8 with a scale for each output: weight is about int8 times scale, within half a scale."""
+    flat = np.abs(weight).reshape(len(weight), -1).max(1)
+    scales = np.maximum(flat, 1e-12).astype(np.float32) / np.float32(127)
+    shape = (-1, *[1] * (weight.ndim - 1))
+    return np.rint(weight / scales.reshape(shape)).astype(np.int8), scales
+
+
+def dequantized(layer: PlainLayer) -> PlainLayer:
+    """The layer with the weights that its int8 form stands for; a `scale` stays as it is."""
+    if layer.weight is None or layer.kind == "scale":
+        return layer
+    whole, scales = quantize(layer.weight)
+    weight = whole * scales.reshape(-1, *[1] * (layer.weight.ndim - 1))
+    return PlainLayer(layer.kind, layer.options, weight.astype(np.float32), layer.bias)

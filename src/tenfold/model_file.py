@@ -1,0 +1,73 @@
+"""A model as an ONNX file: pixels in, probabilities out. NumPy and ONNX Runtime alone."""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from tenfold.errors import ModelError
+
+# Images a call: small enough for what layers hand on to stay in a core's cache.
+BATCH = 256
+# Where a model file says what its probabilities are worth: JSON, among the ONNX metadata.
+METADATA = "tenfold"
+
+
+class ModelFile:
+    """An opened model. Safe to share between threads.
+
+    settings: what the file says of itself, such as `unsure_below`; empty for a file that says nothing.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Raises `ModelError` when `path` is missing, cut short, or takes and gives other than a Tenfold model."""
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise ModelError(f"{path}: no such file; a model is an .onnx file that tenfold export has written")
+        options = onnxruntime.SessionOptions()
+        # One thread a call: a pool that spins costs more than it gains on nets this small. Many images are spread
+        # over calls instead.
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime has a class of its own for each fault, and no common one below it.
+            raise ModelError(f"{path} can't be opened: {str(error).splitlines()[0]}") from error
+        inputs = [(i.name, i.type) for i in self._session.get_inputs()]
+        if inputs != [("images", "tensor(uint8)")] or "probabilities" not in [
+            o.name for o in self._session.get_outputs()
+        ]:
+            raise ModelError(f"{path} is ONNX, but not a Tenfold model: it takes {inputs}")
+        self.settings = self._read_settings()
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """images: uint8[N,28,28], 0 paper to 255 ink -> float32[N,10], rows that sum to 1. Uses all cores for many."""
+        if len(images) <= BATCH:
+            return self._run(images) if len(images) else np.zeros((0, 10), np.float32)
+        parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return np.concatenate(list(pool.map(self._run, parts)))
+
+    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        try:
+            rows: NDArray[np.float32] = self._session.run(["probabilities"], {"images": np.ascontiguousarray(images)})[
+                0
+            ]
+        except Exception as error:
+            raise ModelError(f"{self.path} can't be run: {str(error).splitlines()[0]}") from error
+        return rows
+
+    def _read_settings(self) -> dict[str, Any]:
+        text = self._session.get_modelmeta().custom_metadata_map.get(METADATA, "{}")
+        try:
+            settings = json.loads(text)
+        except ValueError as error:
+            raise ModelError(f"{self.path}: its metadata is not JSON: {error}") from error
+        if not isinstance(settings, dict):
+            raise ModelError(f"{self.path}: its metadata is no JSON object")
+        return settings

@@ -1,0 +1,95 @@
+"""A run's model as a file that others run: ONNX, ONNX with int8 weights, or a web file."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tenfold.errors import ExportError, UsageError, nearest
+from tenfold.export.evaluate_plain import evaluate_plain, softmax
+from tenfold.export.onnx import PARITY_IMAGES, TOLERANCE, export_onnx
+from tenfold.export.plain import PlainLayer, dequantized, plain_layers
+from tenfold.export.plain_onnx import write_int8_onnx
+from tenfold.export.web import read_web, write_web
+from tenfold.model_file import ModelFile
+from tenfold.runs.run import Run
+from tenfold.training.loop import predict_logits
+
+FORMATS = {"onnx": ".onnx", "onnx-int8": ".onnx", "web": ".10fd"}
+# Of the images that parity is proven on, the share that int8 weights may read otherwise.
+CHANGED = 0.005
+
+
+@dataclass(frozen=True)
+class Exported:
+    """path: the file. size_bytes: of it. difference: the largest difference of a probability from the run's model;
+    changed: how many of `images` real digits it reads otherwise."""
+
+    path: Path
+    size_bytes: int
+    difference: float
+    changed: int
+    images: int
+
+
+def export(run: Run, to: str = "onnx", out: Path | None = None) -> Exported:
+    """Writes a run's model as `to` says: onnx, onnx-int8 or web; into the run's folder unless `out` says otherwise.
+
+    Where the run was calibrated, probabilities are, and the file says below which confidence it is unsure. Raises
+    `UsageError` for another format, and `ExportError` for a model that has no such form, or a file that doesn't agree
+    with the run's model on 512 real digits.
+    """
+    if to not in FORMATS:
+        raise UsageError(f"--to {to}{nearest(to, FORMATS)}")
+    path = out or run.path / f"model{'-int8' if to == 'onnx-int8' else ''}{FORMATS[to]}"
+    model, images = run.model(), run.dataset.train_images[:PARITY_IMAGES]
+    temperature, settings = calibration_of(run)
+    expected = _float_probabilities(model, images, temperature)
+    if to == "onnx":
+        export_onnx(model, path, images, temperature, settings)
+        found = _onnx_probabilities(path, images)
+    else:
+        layers = plain_layers(model, temperature)
+        kept = [dequantized(layer) for layer in layers]
+        if to == "onnx-int8":
+            write_int8_onnx(layers, path, settings)
+            found = _onnx_probabilities(path, images)
+        else:
+            write_web(layers, path, settings)
+            found = softmax(evaluate_plain(read_web(path)[0], images))
+        _prove(path, found, kept, images)
+    changed = int((found.argmax(1) != expected.argmax(1)).sum())
+    if changed > CHANGED * len(images):
+        path.unlink()
+        raise ExportError(f"int8 weights change {changed} of {len(images)} readings: export it with --to onnx")
+    return Exported(path, path.stat().st_size, float(np.abs(found - expected).max()), changed, len(images))
+
+
+def calibration_of(run: Run) -> tuple[float, dict[str, object]]:
+    """The temperature to divide logits by, and what a model file is to say of itself: 1 and nothing for a run that was
+    not calibrated."""
+    path = run.path / "calibration.json"
+    if not path.exists():
+        return 1.0, {}
+    found = json.loads(path.read_text())
+    return found["temperature"], {"unsure_below": found["unsure_below"]}
+
+
+def _prove(path: Path, found: NDArray[np.float32], kept: list[PlainLayer], images: NDArray[np.uint8]) -> None:
+    """The file must do what its own weights say."""
+    difference = float(np.abs(found - softmax(evaluate_plain(kept, images))).max())
+    if not difference <= TOLERANCE:
+        path.unlink()
+        raise ExportError(f"{path.name} differs from its own weights by {difference:.2g}; {TOLERANCE:g} is allowed")
+
+
+def _float_probabilities(model: nn.Module, images: NDArray[np.uint8], temperature: float) -> NDArray[np.float32]:
+    return softmax(predict_logits(model, torch.from_numpy(np.array(images))).numpy() / temperature)
+
+
+def _onnx_probabilities(path: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return ModelFile(path).probabilities(images)

@@ -1,0 +1,158 @@
+"""A file that reads otherwise than the model it came from would be wrong on every device that it was shipped to."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from tenfold.errors import ExportError, FormatError, ModelError, UsageError
+from tenfold.export.evaluate_plain import evaluate_plain, softmax
+from tenfold.export.plain import dequantized, plain_layers
+from tenfold.export.plain_onnx import write_int8_onnx
+from tenfold.export.web import read_web, write_web
+from tenfold.model_file import ModelFile
+from tenfold.models import build_model
+from tenfold.models.config import ACTIVATIONS
+from tenfold.runs.export import export
+from tenfold.training.loop import predict_logits
+from tenfold.training.recipe import Recipe
+
+
+def lively(recipe: Recipe) -> torch.nn.Module:
+    """A model whose batch norms have something to fold, negative factors among them."""
+    torch.manual_seed(0)
+    model = build_model(recipe.model)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+            module.weight.data.normal_()
+            module.bias.data.normal_()
+    return model.eval()
+
+
+CASES = [
+    ("tutorial", {}),
+    ("sprint", {}),
+    ("dash", {}),
+    ("accurate", {"shifted_copies": False}),
+    ("cnn", {"dropout": 0.3}),
+    *(("dash", {"activation": name}) for name in ACTIVATIONS),
+]
+
+
+@pytest.mark.parametrize(("name", "changes"), CASES, ids=lambda value: str(value))
+def test_int8_files_do_what_their_weights_say(name, changes, mnist, tmp_path):
+    images = np.array(mnist.train_images[:64])
+    model = lively(Recipe.load(name).replace(**changes))
+    layers = plain_layers(model, temperature=1.5)
+    logits = predict_logits(model, torch.from_numpy(images)).numpy() / 1.5
+    assert evaluate_plain(layers, images) == pytest.approx(logits, rel=1e-4, abs=1e-4)
+    kept = evaluate_plain([dequantized(layer) for layer in layers], images)
+    # Of 254 steps, half a one for each weight: the sum moves by little.
+    assert np.abs(kept - logits).max() < 0.05 * max(1, np.abs(logits).max())
+
+    write_int8_onnx(layers, tmp_path / "model.onnx", {"unsure_below": 0.7})
+    opened = ModelFile(tmp_path / "model.onnx")
+    assert opened.settings == {"unsure_below": 0.7}
+    assert opened.probabilities(images) == pytest.approx(softmax(kept), abs=1e-4)
+
+    write_web(layers, tmp_path / "model.10fd", {"unsure_below": 0.7})
+    read, settings = read_web(tmp_path / "model.10fd")
+    assert settings == {"unsure_below": 0.7}
+    assert evaluate_plain(read, images) == pytest.approx(kept, abs=1e-5)
+
+
+def test_half_precision_web_files_are_nearer(mnist, tmp_path):
+    images = np.array(mnist.train_images[:64])
+    layers = plain_layers(lively(Recipe.load("dash")))
+    exact = evaluate_plain(layers, images)
+    errors = {}
+    for kind in ("int8", "float16"):
+        write_web(layers, tmp_path / kind, {}, kind)
+        errors[kind] = np.abs(evaluate_plain(read_web(tmp_path / kind)[0], images) - exact).max()
+    assert errors["float16"] < errors["int8"] / 4
+    with pytest.raises(ExportError, match="float64"):
+        write_web(layers, tmp_path / "x", {}, "float64")
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("lenet", "Subsampling"),
+        ("resnet", "Block"),
+        ("separable", "Conv2d"),
+        ("tiny", "Composite"),
+        ("ensemble", "members"),
+    ],
+)
+def test_what_has_no_plain_form_is_named(name, word):
+    with pytest.raises(ExportError, match=word):
+        plain_layers(build_model(Recipe.load(name).model))
+
+
+@pytest.mark.parametrize("to", ["onnx", "onnx-int8", "web"])
+def test_a_run_is_exported_and_agrees(run, tmp_path, to):
+    made = export(run, to, tmp_path / "out" / "model.bin")
+    assert made.size_bytes == made.path.stat().st_size
+    assert made.difference < (1e-4 if to == "onnx" else 0.2)
+    assert made.images == 512
+
+
+def test_an_export_that_changes_readings_is_refused(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("tenfold.runs.export.CHANGED", -1.0)
+    with pytest.raises(ExportError, match="--to onnx"):
+        export(run, "web", tmp_path / "model.10fd")
+    assert not (tmp_path / "model.10fd").exists()
+
+
+def test_an_unknown_format_is_told(run):
+    with pytest.raises(UsageError, match="onnx-int8"):
+        export(run, "onnx-int4")
+
+
+def test_the_command_exports(tenfold_json, run, tmp_path):
+    told = tenfold_json("export", run.path, "--to", "web", "--out", tmp_path / "m.10fd")
+    assert told["path"] == str(tmp_path / "m.10fd")
+    assert told["size_bytes"] == (tmp_path / "m.10fd").stat().st_size
+
+
+@pytest.mark.parametrize("content", [b"", b"10FD", b"10FD\x05\x00\x00\x00{}   ", b"PK\x03\x04" + b"\0" * 60])
+def test_damaged_web_files_are_told(tmp_path, content):
+    (tmp_path / "model.10fd").write_bytes(content)
+    with pytest.raises(FormatError):
+        read_web(tmp_path / "model.10fd")
+
+
+def test_model_files_that_are_none_are_told(tmp_path, run):
+    with pytest.raises(ModelError, match="no such file"):
+        ModelFile(tmp_path / "gone.onnx")
+    (tmp_path / "cut.onnx").write_bytes((run.path / "model.onnx").read_bytes()[:200])
+    with pytest.raises(ModelError, match=r"cut\.onnx"):
+        ModelFile(tmp_path / "cut.onnx")
+    import onnx
+    from onnx import TensorProto, helper
+
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    out = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", [value], [out])
+    onnx.save(
+        helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 20)]), tmp_path / "other.onnx"
+    )
+    with pytest.raises(ModelError, match="not a Tenfold model"):
+        ModelFile(tmp_path / "other.onnx")
+
+
+def test_settings_that_are_no_json_are_told(tmp_path, run, mnist):
+    layers = plain_layers(run.model())
+    write_int8_onnx(layers, tmp_path / "model.onnx", {})
+    import onnx
+
+    model = onnx.load(tmp_path / "model.onnx")
+    onnx.helper.set_model_props(model, {"tenfold": json.dumps([1])})
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(ModelError, match="metadata"):
+        ModelFile(tmp_path / "model.onnx")

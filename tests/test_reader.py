@@ -1,0 +1,244 @@
+"""The Reader goes into other people's programs: whatever they hand it, it answers honestly or says what is wrong."""
+
+import contextlib
+import io
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from PIL import Image, ImageDraw
+
+from tenfold import Reader
+from tenfold.errors import FormatError, ModelError, TenfoldError
+
+SEVEN = [[(0, 0), (10, 0), (4, 16)]]
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader()
+
+
+def page(mnist, texts, size=(900, 700), height=90, shade=0.0, tilt=0.0, seed=0) -> tuple[Image.Image, str]:
+    """A photo of lines of MNIST's test digits: dark ink on paper that may be shaded and tilted."""
+    generator = np.random.default_rng(seed)
+    width, tall = size
+    ink = np.zeros((tall, width), np.float32)
+    for row, text in enumerate(texts):
+        x = 60
+        for letter in text:
+            index = generator.choice(np.flatnonzero(mnist.test_labels[:2000] == int(letter)))
+            digit = Image.fromarray(mnist.test_images[index]).resize((height * 28 // 20,) * 2, Image.Resampling.BICUBIC)
+            y = 40 + row * int(height * 1.7) + int(x * tilt)
+            place = ink[y : y + digit.height, x : x + digit.width]
+            np.maximum(place, np.asarray(digit, np.float32)[: place.shape[0], : place.shape[1]] / 255, out=place)
+            x += int(height * generator.uniform(0.85, 1.0))
+    light = 1 - shade * np.linspace(0, 1, width)[None, :] * np.ones((tall, 1))
+    grey = light * (0.92 - 0.7 * ink) + generator.normal(0, 0.01, ink.shape)
+    return Image.fromarray((np.clip(grey, 0, 1) * 255).astype(np.uint8)), "\n".join(texts)
+
+
+def test_mnist_is_read_through_the_public_surface(reader, mnist):
+    readings = reader.read_many(mnist.test_images[:1000])
+    right = [reading.digit == label for reading, label in zip(readings, mnist.test_labels[:1000], strict=True)]
+    assert np.mean(right) > 0.99
+    first = readings[0]
+    assert first.probabilities.shape == (10,)
+    assert first.probabilities.dtype == np.float32
+    assert first.probabilities.sum() == pytest.approx(1, abs=1e-5)
+    assert first.confidence == first.probabilities.max()
+    assert first.pixels.shape == (28, 28)
+
+
+def test_one_and_many_give_the_same(reader, mnist):
+    images = mnist.test_images[:20]
+    many = reader.read_many(images)
+    assert [reading.digit for reading in reader.read_many(list(images))] == [reading.digit for reading in many]
+    assert all(
+        np.allclose(reader.read(i).probabilities, r.probabilities, atol=1e-6) for i, r in zip(images, many, strict=True)
+    )
+    assert reader.read_many([]) == []
+    assert reader.read_many(np.zeros((0, 28, 28), np.uint8)) == []
+
+
+def test_any_carrier_gives_the_same_digit(reader, tmp_path):
+    picture = Image.new("L", (200, 200), 255)
+    ImageDraw.Draw(picture).line([(50, 40), (150, 40), (90, 170)], fill=0, width=16, joint="curve")
+    picture.save(tmp_path / "seven.png")
+    content = io.BytesIO()
+    picture.save(content, "JPEG")
+    grey, colour = np.asarray(picture), np.asarray(picture.convert("RGB"))
+    files = [tmp_path / "seven.png", str(tmp_path / "seven.png"), content.getvalue()]
+    inputs = [*files, picture, grey, colour, grey.astype(np.float32) / 255, grey > 128]
+    assert [reading.digit for reading in reader.read_many(inputs)] == [7] * len(inputs)
+    assert reader.read_strokes(SEVEN).digit == 7
+
+
+def test_a_digit_in_other_dress_is_the_same_digit(reader, mnist):
+    images = mnist.test_images[:200]
+    dressed = [Image.fromarray(255 - image).resize((140, 140), Image.Resampling.BICUBIC) for image in images]
+    as_it_was, dressed_up = reader.read_many(images), reader.read_many(dressed)
+    assert np.mean([a.digit == b.digit for a, b in zip(as_it_was, dressed_up, strict=True)]) > 0.97
+
+
+def test_a_blank_page_is_unsure(reader):
+    blank = np.full((50, 50), 255, np.uint8)
+    assert reader.read(blank).unsure
+    assert reader.read_number(blank).text == ""
+    assert reader.read_number(blank).unsure
+    assert reader.read_strokes([]).unsure
+    assert reader.read_stroke_number([]).unsure
+
+
+@pytest.mark.parametrize("shade", [0.0, 0.5], ids=["even light", "shaded"])
+def test_a_page_of_numbers_is_read_in_order(reader, mnist, shade):
+    picture, text = page(mnist, ["2718", "31415", "907"], shade=shade)
+    number = reader.read_number(picture)
+    assert number.text == text
+    left, top, right, bottom = number.digits[0].box
+    assert 0 <= left < right <= 900
+    assert 0 <= top < bottom <= 700
+    assert abs((bottom - top) - 90) < 30
+
+
+def test_a_line_may_rise(reader, mnist):
+    picture, text = page(mnist, ["123456"], tilt=0.12, size=(900, 500))
+    assert reader.read_number(picture).text == text
+
+
+def test_boxes_are_in_the_pixels_of_the_file(reader, mnist, tmp_path):
+    picture, text = page(mnist, ["4071"])
+    picture.resize((3600, 2800), Image.Resampling.BICUBIC).save(tmp_path / "large.jpg")
+    number = reader.read_number(tmp_path / "large.jpg")
+    assert number.text == text
+    assert abs(number.digits[0].box[3] - number.digits[0].box[1] - 360) < 120
+
+
+def test_a_number_written_with_a_pen(reader):
+    one = [[(30, 0), (30, 16)]]
+    assert reader.read_stroke_number([*SEVEN, *one]).text == "71"
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        b"",
+        b"not an image",
+        np.zeros((0, 0), np.uint8),
+        np.zeros((3,), np.uint8),
+        np.zeros((4, 4, 7), np.uint8),
+        np.zeros((4, 4), np.int32),
+        np.full((4, 4), np.nan),
+        np.zeros((4, 4), "U1"),
+        "no/such/file.png",
+        None,
+        7,
+    ],
+    ids=str,
+)
+def test_what_is_no_image_is_refused(reader, image):
+    for read in (reader.read, reader.read_number):
+        with pytest.raises(FormatError):
+            read(image)
+
+
+def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
+    content = io.BytesIO()
+    picture.save(content, kind, **options)
+    return content.getvalue()
+
+
+def test_files_of_every_make_are_answered(reader, mnist):
+    digit = Image.fromarray(255 - mnist.test_images[0]).resize((140, 140))
+    exif = Image.Exif()
+    exif[274] = 6
+    files = [
+        encoded(Image.fromarray(np.asarray(digit).astype(np.uint16) * 257), "PNG"),
+        encoded(digit.convert("CMYK"), "JPEG"),
+        encoded(digit, "GIF", save_all=True, append_images=[Image.new("L", (140, 140), 255)] * 3),
+        encoded(digit.rotate(90), "JPEG", exif=exif),
+        encoded(digit.convert("P"), "PNG"),
+        encoded(digit.convert("1"), "TIFF"),
+        encoded(digit.convert("LA"), "PNG"),
+        encoded(digit, "WEBP"),
+    ]
+    assert [reading.digit for reading in reader.read_many(files)] == [7] * len(files)
+
+
+def test_a_cut_jpeg_and_a_bomb_are_refused(reader, mnist):
+    photo = encoded(page(mnist, ["12"])[0], "JPEG")
+    with pytest.raises(FormatError):
+        reader.read(photo[: len(photo) // 2])
+    bomb = encoded(Image.new("1", (20_000, 20_000)), "PNG")
+    for read in (reader.read, reader.read_number):
+        with pytest.raises(FormatError, match="megapixels"):
+            read(bomb)
+
+
+@given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=60)))
+@settings(deadline=None, max_examples=150)
+def test_any_pixels_are_answered(reader, array):
+    reading = reader.read(array)
+    assert 0 <= reading.digit <= 9
+    assert 0 <= reading.confidence <= 1
+    number = reader.read_number(array)
+    assert len(number.text.replace("\n", "")) == len(number.digits)
+
+
+@given(
+    st.binary(max_size=400),
+    st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a", b"BM", b"II*\0"]),
+)
+@settings(deadline=None, max_examples=300)
+def test_any_bytes_are_answered_or_refused(reader, content, begin):
+    with contextlib.suppress(TenfoldError):
+        reader.read(begin + content)
+
+
+def test_flipped_bytes_of_a_real_file_are_answered_or_refused(reader, mnist):
+    generator = np.random.default_rng(0)
+    for kind in ("PNG", "JPEG", "GIF", "TIFF", "WEBP"):
+        whole = bytearray(encoded(page(mnist, ["5"], size=(200, 200))[0], kind))
+        for _ in range(25):
+            spoilt = bytearray(whole)
+            for place in generator.integers(0, len(whole), 6):
+                spoilt[place] = generator.integers(256)
+            with contextlib.suppress(TenfoldError):
+                reader.read_number(bytes(spoilt))
+
+
+def test_print_and_noise_do_not_hang_and_are_unsure(reader):
+    noise = np.random.default_rng(0).integers(0, 256, (600, 800), dtype=np.uint8)
+    assert reader.read(noise).unsure
+    reader.read_number(noise)
+    print_page = Image.new("L", (1000, 1400), 255)
+    draw = ImageDraw.Draw(print_page)
+    for line in range(60):
+        draw.text(
+            (40, 20 + 22 * line), "The quick brown fox jumps over the lazy dog and so on " * 2, fill=0, font_size=14
+        )
+    assert reader.read_number(print_page).unsure
+
+
+def test_a_reader_may_be_shared_between_threads(reader, mnist):
+    expected = [reading.digit for reading in reader.read_many(mnist.test_images[:200])]
+    with ThreadPoolExecutor(4) as pool:
+        assert [reading.digit for reading in pool.map(reader.read, mnist.test_images[:200])] == expected
+
+
+def test_a_run_of_ones_own_is_read_with(run, mnist):
+    own = Reader(run.path / "model.onnx")
+    assert own.read(mnist.test_images[0]).digit in range(10)
+    with pytest.raises(ModelError, match="no such file"):
+        Reader(run.path / "gone.onnx")
+
+
+def test_the_reader_is_light():
+    code = "from tenfold import Reader; Reader(); import sys; print(' '.join(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not {"torch", "onnx", "matplotlib", "sklearn", "cyclopts", "rich"} & set(loaded)
