@@ -6,29 +6,39 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).parent.parent
 
 
+def draw_seven(path):
+    photo = Image.new("L", (200, 200), 255)
+    ImageDraw.Draw(photo).line([(60, 50), (140, 50), (90, 160)], fill=0, width=16)
+    photo.save(path)
+
+
 @pytest.mark.slow
 def test_the_readmes_python_runs(tmp_path):
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert blocks
-    for block in blocks:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=120
-        )
-        assert done.returncode == 0, done.stderr
-        assert float(done.stdout) > 0.96
+    for name in ("seven.png", "photo.jpg"):
+        draw_seven(tmp_path / name)
+    reads, trains = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    told = "\nprint(reading.digit, reader.read_strokes([[(0, 0), (10, 0), (4, 16)]]).digit, number)"
+    reads = reads.replace('reader.read_number("photo.jpg").text', 'number = reader.read_number("photo.jpg").text')
+    assert run_python(reads + told, tmp_path).split() == ["7", "7", "7"]
+    assert float(run_python(trains, tmp_path)) > 0.96
+
+
+def run_python(code, folder):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=folder, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.slow
 def test_the_readmes_commands_run_as_they_stand_there(tmp_path):
-    from PIL import Image, ImageDraw
-
-    photo = Image.new("L", (200, 200), 255)
-    ImageDraw.Draw(photo).line([(60, 50), (140, 50), (90, 160)], fill=0, width=16)
-    photo.save(tmp_path / "photo.png")
+    draw_seven(tmp_path / "photo.png")
     typed = re.findall(r"^\$ (tenfold .*?)(?:  +#.*)?$", (ROOT / "README.md").read_text(), re.MULTILINE)
     for command in typed:
         done = subprocess.run(
