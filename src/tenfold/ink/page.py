@@ -14,7 +14,7 @@ Ink = NDArray[np.float32]
 # The paper is looked for at this many pixels a side: strokes vanish there, shadows do not.
 _PAPER = 200
 # A shadow's edge is blurred; a stroke stands out from what lies around it within this share of the longer side.
-_AROUND = 0.06
+_AROUND = 0.12
 # What a ruled line inks of the page's width or height at least.
 RULED = 0.6
 

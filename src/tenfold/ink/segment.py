@@ -214,7 +214,9 @@ def _pieces(line: Sequence[Piece], height: float) -> list[Piece]:
     """The pieces of a line, its slant undone: cuts go straight down, and writing leans."""
     box = _around([blob.box for blob in line])
     ink = _together(line, box)
-    shifts = np.rint(slant_of(ink) * (np.arange(len(ink)) - len(ink) / 2)).astype(int)
+    # The stem of one 7 leans as far as a line of them: only several pieces tell of slant.
+    lean = slant_of(ink) if len(line) >= 3 else 0.0
+    shifts = np.rint(lean * (np.arange(len(ink)) - len(ink) / 2)).astype(int)
     upright = _sheared(ink, shifts)
     blobs = [blob for blob in _blobs(upright) if blob.height >= SPECK_HEIGHT * height or _bar(blob, height)]
     moves = shifts - shifts.min()
