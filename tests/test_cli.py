@@ -255,7 +255,15 @@ def test_ctrl_c_says_how_to_go_on(quick, tmp_path):
 
     (tmp_path / "slow.toml").write_text(quick.replace(epochs=500).to_toml())
     command = [sys.executable, "-m", "tenfold", "train", "slow.toml"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # What a shell starts in the background is deaf to Ctrl-C, and so are its children.
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("runs/*/checkpoint.safetensors")) and time.monotonic() < deadline:
         time.sleep(0.02)

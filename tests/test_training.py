@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tenfold.errors import CheckpointError, RunError, TrainingError, UsageError
+from tenfold.errors import CheckpointError, ModelError, RunError, TrainingError, UsageError
 from tenfold.models import build_model
 from tenfold.runs.run import Run, latest_run
 from tenfold.runs.train import best_epoch, resume, split_indices, stopped_early, train
@@ -333,7 +333,7 @@ def test_what_is_not_a_run_is_told_apart(tmp_path, run):
     with pytest.raises(RunError, match="not finished"):
         Run.load(tmp_path).predict(np.zeros((1, 28, 28), np.uint8))
     (tmp_path / "model.onnx").write_bytes((run.path / "model.onnx").read_bytes()[:500])
-    with pytest.raises(RunError, match="can't be run"):
+    with pytest.raises(ModelError, match="can't be opened"):
         Run.load(tmp_path).predict(np.zeros((1, 28, 28), np.uint8))
     (tmp_path / "metrics.json").write_text("{")
     with pytest.raises(RunError, match=r"metrics\.json can't be read"):
