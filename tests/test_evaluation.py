@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from tenfold.errors import RunError
+from tenfold.evaluation.calibration import calibration_error
 from tenfold.evaluation.diagnose import diagnose
-from tenfold.evaluation.metrics import calibration_error, measure, wilson_interval
+from tenfold.evaluation.metrics import measure, wilson_interval
 from tenfold.runs.evaluate import evaluate
 from tenfold.runs.run import Run
 

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from tenfold.errors import DataError
+from tenfold.evaluation.calibration import calibration_error
 from tenfold.ink.image_file import write_png
 from tenfold.reader import Reader, Reading
 
@@ -116,7 +117,7 @@ def _digits(name: str, readings: Sequence[Reading], texts: Sequence[str]) -> Mea
         if not fine
     ]
     unsure = float(np.mean([reading.unsure for reading in readings]))
-    return InkResult(name, len(readings), float(right.mean()), unsure, _calibration_error(confidences, right)), failures
+    return InkResult(name, len(readings), float(right.mean()), unsure, calibration_error(confidences, right)), failures
 
 
 def _numbers(name: str, reader: Reader, rows: Sequence[tuple[Image.Image, str]], by_line: bool) -> Measured:
@@ -132,13 +133,6 @@ def _numbers(name: str, reader: Reader, rows: Sequence[tuple[Image.Image, str]],
             failures.append(Failure(picture.convert("RGB"), text, found.text))
     note = "whole lines" if by_line else "whole numbers"
     return InkResult(name, total, right / total, unsure / len(rows), None, note), failures
-
-
-def _calibration_error(confidences: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
-    """As `tenfold.evaluation.metrics.calibration_error`, which needs scikit-learn's company."""
-    bin_of = np.clip(np.ceil(confidences * bins).astype(int) - 1, 0, bins - 1)
-    gaps = [abs(confidences[bin_of == b].sum() - right[bin_of == b].sum()) for b in range(bins)]
-    return float(sum(gaps) / len(right))
 
 
 def _pictures(path: Path) -> Iterator[tuple[Image.Image, str]]:

@@ -65,7 +65,7 @@ def read(
 
 @bench_app.command
 def ink(
-    folder: Annotated[Path, Parameter(help="The folder with the sets.")] = Path("../shared/ink"),
+    folder: Annotated[Path, Parameter(help="The folder with the sets, such as kensanata.zip.")],
     /,
     *,
     out: Annotated[Path | None, Parameter(help="A folder to draw every failure in.")] = None,

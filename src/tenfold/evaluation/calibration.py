@@ -9,6 +9,9 @@ from scipy.special import log_softmax
 
 Logits = NDArray[np.float32]
 
+# The usual number of bins of the expected calibration error (Guo et al. 2017).
+CALIBRATION_BINS = 15
+
 
 def fit_temperature(logits: Logits, labels: NDArray[np.integer[Any]]) -> float:
     """What to divide logits by, so that their softmax has the least log loss on these: Guo et al. (2017), section 4.2.
@@ -45,3 +48,21 @@ def risk_coverage(
     wrong = np.cumsum(~right[order])
     counts = np.arange(1, len(order) + 1)
     return counts / len(order), wrong / counts
+
+
+def reliability(
+    confidences: NDArray[np.float64], right: NDArray[np.bool_], bins: int = CALIBRATION_BINS
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Counts, mean confidences and accuracies of `bins` bins of equal width over (0,1]; 0 where a bin is empty."""
+    bin_of = np.clip(np.ceil(confidences * bins).astype(np.int64) - 1, 0, bins - 1)
+    counts = np.bincount(bin_of, minlength=bins)
+    full = np.maximum(counts, 1)
+    mean_confidence = np.bincount(bin_of, weights=confidences, minlength=bins) / full
+    accuracy = np.bincount(bin_of, weights=right.astype(np.float64), minlength=bins) / full
+    return counts, mean_confidence, accuracy
+
+
+def calibration_error(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Expected calibration error, 0 to 1: Guo et al. (2017), "On calibration of modern neural networks", eq. 3."""
+    counts, mean_confidence, accuracy = reliability(confidences, right)
+    return float((counts * np.abs(mean_confidence - accuracy)).sum() / counts.sum())

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 from tenfold.data.dataset import CLASSES
-
-# The usual number of bins of the expected calibration error (Guo et al. 2017).
-CALIBRATION_BINS = 15
+from tenfold.evaluation.calibration import calibration_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,21 +116,3 @@ def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[f
     spread = z * ((share * (1 - share) + z * z / (4 * trials)) / trials) ** 0.5
     scale = 1 + z * z / trials
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
-
-
-def reliability(
-    confidences: NDArray[np.float64], right: NDArray[np.bool_], bins: int = CALIBRATION_BINS
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Counts, mean confidences and accuracies of `bins` bins of equal width over (0,1]; 0 where a bin is empty."""
-    bin_of = np.clip(np.ceil(confidences * bins).astype(np.int64) - 1, 0, bins - 1)
-    counts = np.bincount(bin_of, minlength=bins)
-    full = np.maximum(counts, 1)
-    mean_confidence = np.bincount(bin_of, weights=confidences, minlength=bins) / full
-    accuracy = np.bincount(bin_of, weights=right.astype(np.float64), minlength=bins) / full
-    return counts, mean_confidence, accuracy
-
-
-def calibration_error(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """Expected calibration error, 0 to 1: Guo et al. (2017), "On calibration of modern neural networks", eq. 3."""
-    counts, mean_confidence, accuracy = reliability(confidences, right)
-    return float((counts * np.abs(mean_confidence - accuracy)).sum() / counts.sum())

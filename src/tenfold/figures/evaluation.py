@@ -6,8 +6,8 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import CLASSES
-from tenfold.evaluation.calibration import risk_coverage
-from tenfold.evaluation.metrics import Evaluation, reliability
+from tenfold.evaluation.calibration import reliability, risk_coverage
+from tenfold.evaluation.metrics import Evaluation
 from tenfold.figures.data import labelled_grid
 from tenfold.figures.theme import Theme, bare, figure, show_ink
 

@@ -78,7 +78,7 @@ def take_off_grain(depth: Ink) -> Ink:
 
 
 def stretch(depth: Ink) -> Ink:
-    """Brings the typical stroke to 1: ink is 1 or paper 0, and between them only where a pixel holds both."""
+    """Brings the darkest ink to 1."""
     peak = float(depth.max())
     return depth if peak == 0 else np.asarray(depth / peak, np.float32)
 

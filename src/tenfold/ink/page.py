@@ -56,7 +56,7 @@ def local_paper(grey: Grey) -> Grey:
 
 
 def local_grain(depth: Ink) -> float:
-    """What the paper varies by: most of a page is paper, so twice its median departure is what grain stays under."""
+    """What most grain stays under: most of a page is paper, and this is two and a half times its median departure."""
     return 2.5 * float(np.median(depth[depth.shape[0] // 50 :: 7, ::7]))
 
 

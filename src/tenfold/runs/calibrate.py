@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from tenfold import atomic
 from tenfold.errors import UsageError
-from tenfold.evaluation.calibration import choose_threshold, fit_temperature
-from tenfold.evaluation.metrics import calibration_error
+from tenfold.evaluation.calibration import calibration_error, choose_threshold, fit_temperature
 from tenfold.export.evaluate_plain import softmax
 from tenfold.ink.strangers import draw_strangers
 from tenfold.runs.run import Run
