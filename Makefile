@@ -10,11 +10,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help walk test lint docs clean
+.PHONY: help walk test web lint docs clean
 
 help:
 	@echo "make walk   every step of an MNIST project, for real, with a report at the end"
 	@echo "make test   the tests"
+	@echo "make web    type check and tests of what the page reads with, in TypeScript"
 	@echo "make lint   format, style, types, layers"
 	@echo "make docs   write docs/help.md from --help"
 	@echo "make clean  remove .venv and caches (runs/ stays)"
@@ -24,6 +25,9 @@ walk: $(VENV)/train.stamp
 
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest $(ARGS)
+
+web: $(VENV)/dev.stamp
+	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" && npm ci --silent --no-audit --no-fund && npx tsc --noEmit && npx vitest run
 
 lint: $(VENV)/dev.stamp
 	@$(BIN)/ruff format --check .

@@ -13,17 +13,17 @@ from tenfold.bench.ink import SETS, measure_ink
 FOLDER = Path(__file__).parents[2] / "shared" / "ink"
 # Shares read right; of strangers, shares that are unsure. A point or so below what was measured (README.md).
 FLOORS = {
-    "MNIST test": 0.993,
-    "kensanata": 0.985,
-    "hwd1000": 0.99,
-    "optdigits_orig": 0.975,
-    "semeion": 0.92,
+    "MNIST test": 0.994,
+    "kensanata": 0.988,
+    "hwd1000": 0.995,
+    "optdigits_orig": 0.988,
+    "semeion": 0.96,
     "usps": 0.988,
-    "pendigits": 0.98,
-    "photo_numbers": 0.75,
-    "orand_car_a": 0.48,
-    "omniglot": 0.6,
-    "notmnist": 0.7,
+    "pendigits": 0.99,
+    "photo_numbers": 0.8,
+    "orand_car_a": 0.55,
+    "omniglot": 0.65,
+    "notmnist": 0.86,
 }
 
 
@@ -48,4 +48,4 @@ def test_nearly_all_real_digits_are_answered(results):
         result for result in results.values() if result.right is not None and result.calibration_error is not None
     ]
     answered = sum(result.count * (1 - result.unsure) for result in digits) / sum(result.count for result in digits)
-    assert answered >= 0.98
+    assert answered >= 0.988

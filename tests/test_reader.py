@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image, ImageDraw
+from scipy import ndimage
 
 from tenfold import Reader
 from tenfold.errors import FormatError, ModelError, TenfoldError
+from tenfold.ink.ruled import drop_ruled_lines
 
 SEVEN = [[(0, 0), (10, 0), (4, 16)]]
 
@@ -109,6 +111,30 @@ def test_a_page_of_numbers_is_read_in_order(reader, mnist, shade):
 def test_a_line_may_rise(reader, mnist):
     picture, text = page(mnist, ["123456"], tilt=0.12, size=(900, 500))
     assert reader.read_number(picture).text == text
+
+
+def test_digits_that_touch_the_picture_s_edge_are_read(reader, mnist):
+    picture, _ = page(mnist, ["2718", "31415", "907"])
+    ink = np.asarray(picture)
+    rows = np.flatnonzero((ink < 100).any(1))
+    cut = picture.crop((0, 0, picture.width, int(rows[-1]) + 1))  # The lowest digits end with the picture.
+    assert reader.read_number(cut).text == "2718\n31415\n907"
+
+
+def test_ruled_lines_that_a_lens_bends_go_and_strokes_along_them_stay():
+    paper = np.zeros((600, 800), np.float32)
+    columns = np.arange(800)
+    line = (12 * np.sin(np.pi * columns / 800)).round().astype(int)
+    for top in range(40, 560, 60):
+        for thick in range(4):
+            paper[top + line + thick, columns] = 0.8
+    ruled = paper > 0
+    down, across = np.mgrid[:600, :800]
+    ring = np.abs(np.hypot(across - 400, down - 285) - 93) < 2.5  # Its highest and lowest places lie along lines.
+    ink = np.maximum(paper, ring)
+    rest = drop_ruled_lines(ink, 0.6) > 0.5
+    assert rest[ring].mean() > 0.93
+    assert rest[ruled & ~ndimage.binary_dilation(ring, iterations=8)].mean() < 0.01
 
 
 def test_boxes_are_in_the_pixels_of_the_file(reader, mnist, tmp_path):

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tenfold.errors import FormatError
+from tenfold.ink import printed
 from tenfold.ink.allographs import DIGITS
-from tenfold.ink.drawing import draw_digits, parse
+from tenfold.ink.drawing import draw_digits, parse, scan
 from tenfold.ink.fit import THICKEST, THINNEST, thickness
 from tenfold.ink.normalize import extent
 from tenfold.ink.strangers import STRANGERS, draw_strangers
@@ -118,3 +119,32 @@ def test_strangers_are_made_and_are_no_copies(mnist):
     images = draw_strangers(140, 0, mnist.train_images[:500], mnist.train_labels[:500])
     assert images.shape == (140, 28, 28)
     assert len({image.tobytes() for image in images}) > 130
+
+
+def test_a_scan_has_mnist_s_form_whatever_the_ink(mnist):
+    generator = np.random.default_rng(0)
+    inks = [image / np.float32(255) for image in mnist.train_images[:60]]
+    inks += [np.ones((1, 1), np.float32), np.ones((80, 1), np.float32), np.ones((2, 300), np.float32)]
+    for ink in inks:
+        pixels = scan(np.asarray(ink, np.float32), generator)
+        rows, columns = np.flatnonzero(pixels.any(1)), np.flatnonzero(pixels.any(0))
+        assert 19 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 20
+
+
+def test_half_of_the_scans_are_stretched_towards_the_square():
+    bar = np.pad(np.ones((40, 10), np.float32), 20)  # The paper around it is cut off.
+    generator = np.random.default_rng(1)
+    widths = [int(scan(bar, generator).any(0).sum()) for _ in range(200)]
+    assert 0.3 < np.mean([width > 6 for width in widths]) < 0.65
+    assert min(widths) <= 6
+    assert max(widths) > 13
+
+
+def test_every_printed_letter_is_in_its_fonts_and_none_is_a_digit():
+    for fonts, letters in printed._families():
+        missing = printed.set_letter(fonts[0], "\U0010ffff")
+        for font in fonts:
+            for letter in letters:
+                ink = printed.set_letter(font, letter)
+                assert ink.shape != missing.shape or not np.array_equal(ink, missing), (font, hex(ord(letter)))
+        assert not set(letters) & set("0123456789OoIlSsZzbgq")

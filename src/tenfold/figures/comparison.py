@@ -110,6 +110,32 @@ def differences(bars: Sequence[Bar], what: str, theme: Theme) -> Figure:
     return drawing
 
 
+def errors_beside(rows: Sequence[tuple[str, float, float]], names: tuple[str, str], theme: Theme) -> Figure:
+    """One line a case: what two models read wrong there, in percent, on a log axis.
+
+    rows: the case, and the errors of the two. names: of the two models.
+    """
+    drawing = figure(1.2 + 0.28 * len(rows))
+    axes = drawing.add_subplot()
+    axes.set_xscale("log")
+    for row, (_, first, second) in enumerate(rows):
+        axes.plot([first, second], [row, row], color=theme.muted, linewidth=1.5, alpha=0.5, zorder=1)
+    for errors, name, colour in (
+        ([r[1] for r in rows], names[0], theme.accent),
+        ([r[2] for r in rows], names[1], theme.contrast),
+    ):
+        axes.plot(errors, range(len(rows)), "o", color=colour, markersize=6, label=name, linestyle="none")
+    axes.set_yticks(range(len(rows)), [row[0] for row in rows])
+    axes.tick_params(axis="y", length=0, labelcolor=theme.text)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.grid(axis="x")
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_xlabel("read wrong, %")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    return drawing
+
+
 def _short(value: float) -> str:
     for unit, factor in ((" M", 1e6), (" k", 1e3)):
         if value >= factor:

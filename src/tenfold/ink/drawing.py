@@ -1,7 +1,7 @@
 """Drawing from skeletons, as a hand would: no two alike.
 
 What a hand varies is drawn anew for each character: where each place of the skeleton lies, proportion, slant, how
-roundly corners are taken (a fast pen cuts them), how smoothly lines run, and the pen's width.
+roundly corners are taken (a fast pen cuts them), how smoothly lines run, the pen's width, and what scanned it.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,11 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from tenfold.ink.allographs import DIGITS, Allograph
-from tenfold.ink.strokes import PEN_WIDTH, draw_strokes
+from tenfold.ink.fit import CELLS, Ink, centre, distance_to, fit
+from tenfold.ink.strokes import PEN_WIDTH, centre_line, draw_strokes
 
 Points = NDArray[np.float64]
 
@@ -26,7 +28,7 @@ class Hand:
 
     places: of a place of the skeleton, as a share of the height. proportion, pen: of the logarithm of width to height,
     and of the pen's width. slant: columns a row. turn: degrees. haste: how much corners are cut, as a share of the
-    longest a moving average can be.
+    longest a moving average can be. scanned: the share of the characters that are `draw_scanned`.
     """
 
     places: float = 0.04
@@ -35,6 +37,7 @@ class Hand:
     turn: float = 5.0
     pen: float = 0.25
     haste: float = 0.5
+    scanned: float = 0.75
 
 
 def draw_digits(count: int, seed: int, hand: Hand = Hand()) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -50,7 +53,8 @@ def draw_digits(count: int, seed: int, hand: Hand = Hand()) -> tuple[NDArray[np.
     for index, label in enumerate(labels):
         fellows, share = ways[label], shares[label]
         chosen = fellows[int(generator.choice(len(fellows), p=share / share.sum()))]
-        images[index] = draw(chosen, generator, hand)
+        way = draw_scanned if generator.random() < hand.scanned else draw
+        images[index] = way(chosen, generator, hand)
     return images, labels
 
 
@@ -59,6 +63,28 @@ def draw(way: Allograph, generator: np.random.Generator, hand: Hand) -> NDArray[
     strokes = pen_path(way.path, generator, hand)
     width = PEN_WIDTH * float(np.exp(np.clip(generator.normal(0, hand.pen), -0.6, 0.6)))
     return draw_strokes(strokes, width)
+
+
+def draw_scanned(way: Allograph, generator: np.random.Generator, hand: Hand) -> NDArray[np.uint8]:
+    """As `draw`, by any pen from a hairline to a felt-tip, and then `scan`ned."""
+    width = PEN_WIDTH * float(np.exp(np.clip(generator.normal(0.1, 0.35), -0.7, 0.7)))
+    cells = centre_line(pen_path(way.path, generator, hand), width)
+    return scan((distance_to(cells) <= width * CELLS / 2).astype(np.float32), generator)
+
+
+def scan(ink: Ink, generator: np.random.Generator) -> NDArray[np.uint8]:
+    """float32[H,W] with some ink -> uint8[28,28]: as a coarse scanner in black and white gives it, and half of the time
+    stretched towards the square by whoever cut it out of its form; then as MNIST was made."""
+    ink = ink[np.ix_(ink.any(1), ink.any(0))]
+    height, width = ink.shape
+    longest, towards = generator.uniform(16, 40), max(0.0, generator.uniform(-1, 1))
+    shorter = longest * max(min(height, width) / max(height, width), 0.2) ** (1 - towards)
+    size = (shorter, longest) if height > width else (longest, shorter)
+    coarse = np.asarray(
+        Image.fromarray(ink).resize((max(2, round(size[0])), max(2, round(size[1]))), Image.Resampling.BOX)
+    )
+    inked = coarse > generator.uniform(0.3, 0.6) * coarse.max()
+    return centre(fit(inked[np.ix_(inked.any(1), inked.any(0))].astype(np.float32)))
 
 
 def pen_path(path: str, generator: np.random.Generator, hand: Hand) -> list[Points]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 Ink = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -12,6 +13,8 @@ _THICK, _STRAYS = 0.01, 0.004
 # Ink that a line shows at least.
 _FAINT = 0.15
 _MOST = 60
+# How often the bend of a line is looked at, each time with the runs that the last bend brought near.
+_BENDS = 2
 
 
 def drop_ruled_lines(ink: Ink, covers: float) -> Ink:
@@ -26,7 +29,7 @@ def _level_lines(mask: Mask, covers: float) -> Mask:
     """The pixels of lines that go from left to right.
 
     Each column's thin runs of ink vote, by their middles, for the lines (slope and height) through them, as in Hough's
-    transform (Duda and Hart 1972); what enough columns vote for is a line.
+    transform (Duda and Hart 1972); what enough columns vote for is a line, or the middle of one that a lens bent.
     """
     width = mask.shape[1]
     thick = max(3, round(_THICK * max(mask.shape)))
@@ -42,11 +45,28 @@ def _level_lines(mask: Mask, covers: float) -> Mask:
         if line is None:
             break
         slope, height = line
-        on = left & (np.abs(middles - slope * columns - height) <= 1.5 * stray)
-        left &= ~on
+        off = middles - slope * columns - height
+        near = left & (np.abs(off) <= 1.5 * stray)
+        for _ in range(_BENDS):
+            off -= np.polyval(np.polyfit(columns[near], off[near], 2), columns)
+            near = left & (np.abs(off) <= 1.5 * stray)
+        left &= ~near
+        on = np.flatnonzero(near)[_on_path(off[near], (ends - tops)[near])]
         for column, top, end in zip(columns[on], tops[on], ends[on], strict=True):
             found[top:end, column] = True
     return found
+
+
+def _on_path(off: NDArray[np.float64], thickness: NDArray[np.int64]) -> Mask:
+    """Which runs near a line are the line's, from left to right: a lens bends it, and a stroke comes close to it.
+
+    off: how far each run lies below the straight line. The bent line goes where most runs nearby do.
+    """
+    path = ndimage.median_filter(off, max(1, len(off) // 12) | 1, mode="nearest")
+    away = np.abs(off - path)
+    # A blurred line is torn by the paper's grain into runs above each other.
+    spread = max(2.0, 3 * float(np.median(away)), float(np.median(thickness)))
+    return np.asarray((away <= spread) & (thickness <= 1.5 * np.quantile(thickness, 0.9) + 1))
 
 
 def _best_line(

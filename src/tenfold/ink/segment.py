@@ -41,7 +41,7 @@ ONE_MORE, LEFT_OUT = 0.7, 5.0
 _LEANS = np.linspace(-0.4, 1.0, 29)
 
 # Pieces that a digit may be made of.
-PARTS = 4
+PARTS = 6
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def find_lines(ink: Ink) -> list[list[Piece]]:
 
 
 def spans_of(line: Sequence[Piece], draw: Callable[[Sequence[Piece]], NDArray[np.uint8]]) -> list[Span]:
-    """Every run of up to four neighbours that may be one digit, drawn as 28x28 by `draw`."""
+    """Every run of up to six neighbours that may be one digit, drawn as 28x28 by `draw`."""
     height = line_height(line)
     spans = []
     for first in range(len(line)):
@@ -181,11 +181,18 @@ def _bar(blob: Piece, height: float) -> bool:
 
 
 def _beside_the_paper(blob: Piece, height: float, shape: tuple[int, ...]) -> bool:
-    """Whether it is the shadow of the paper's edge, or the table: at the picture's edge, and long."""
+    """Whether it is the shadow of the paper's edge, or the table: at the picture's edge, and long, or along it."""
     left, top, right, bottom = blob.box
-    at_side, at_end = left == 0 or right == shape[1], top == 0 or bottom == shape[0]
+    sides = [blob.ink[:, 0] if left == 0 else None, blob.ink[:, -1] if right == shape[1] else None]
+    ends = [blob.ink[0] if top == 0 else None, blob.ink[-1] if bottom == shape[0] else None]
+    touching = [edge for edge in (*sides, *ends) if edge is not None]
+    if not touching:
+        return False
     if height < PHOTO * min(shape):
-        return at_side or at_end
+        # A digit at the edge touches it with a stroke, no more.
+        digit_like = 0.6 * height <= blob.height <= 1.6 * height and blob.width <= 1.2 * height
+        return not digit_like or any(np.count_nonzero(edge) > 0.4 * height for edge in touching)
+    at_side, at_end = left == 0 or right == shape[1], top == 0 or bottom == shape[0]
     return bool((at_side and blob.height > 2.5 * height) or (at_end and blob.width > 2.5 * height))
 
 

@@ -1,7 +1,7 @@
 """Ink that is no digit, made up: for a model to learn to be unsure of.
 
-Letters and signs from skeletons, scribbles of random strokes, digits that touch, digits on their side or seen in a mirror,
-and blots. Hendrycks, Mazeika and Dietterich (2019), "Deep anomaly detection with outlier exposure", showed that a model
+Letters and signs, from skeletons and from printed fonts, scribbles of random strokes, digits that touch, digits on their
+side or seen in a mirror, and blots. Hendrycks, Mazeika and Dietterich (2019), "Deep anomaly detection with outlier exposure", showed that a model
 taught to spread its belief evenly on such strangers does so on others that it never saw.
 """
 
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from tenfold.ink.allographs import Allograph
-from tenfold.ink.drawing import Hand, draw, smooth
+from tenfold.ink.drawing import Hand, draw, scan, smooth
 from tenfold.ink.fit import BOX, centre, fit, scale
+from tenfold.ink.printed import draw_printed
 from tenfold.ink.strokes import draw_strokes
 
 Images = NDArray[np.uint8]
@@ -60,6 +61,8 @@ STRANGERS = tuple(Allograph(name, name, "COMMON", path) for name, path in _SKELE
 
 # Digits that are none on their side, and none seen in a mirror.
 _ON_SIDE, _MIRRORED = (2, 3, 4, 5, 7), (3, 4, 6, 7, 9)
+# The share that is scanned coarsely, as drawn digits are: or coarse would mean digit.
+_SCANNED = 0.35
 _HAND = Hand(places=0.05, proportion=0.3, turn=8, pen=0.4)
 
 
@@ -69,11 +72,19 @@ def draw_strangers(count: int, seed: int, digits: Images, labels: NDArray[np.uin
     digits, labels: uint8[M,28,28] and uint8[M], real digits to make touching pairs of, and to turn.
     """
     generator = np.random.Generator(np.random.PCG64(seed))
-    makers = [_sign, _sign, _sign, _scribble, _script, _script, _script, _print, _print, _pair, _turned, _blot]
+    makers = [_sign, _sign, _sign, _scribble, _script, _script, _script, _bars, _bars, _pair, _turned, _blot]
+    makers += [_printed] * len(makers)
     images = np.empty((count, 28, 28), np.uint8)
     for index in range(count):
-        images[index] = makers[index % len(makers)](generator, digits, labels)
+        image = makers[index % len(makers)](generator, digits, labels)
+        if generator.random() < _SCANNED and image.any():
+            image = scan(np.asarray(image / 255, np.float32), generator)
+        images[index] = image
     return images
+
+
+def _printed(generator: np.random.Generator, digits: Images, labels: NDArray[np.uint8]) -> Images:
+    return draw_printed(generator)
 
 
 def _sign(generator: np.random.Generator, digits: Images, labels: NDArray[np.uint8]) -> Images:
@@ -135,7 +146,7 @@ def _dot(start: Point, end: Point, generator: np.random.Generator) -> Line:
 _PRIMITIVES = (_line, _line, _arc, _arc, _loop, _hook, _dot)
 
 
-def _print(generator: np.random.Generator, digits: Images, labels: NDArray[np.uint8]) -> Images:
+def _bars(generator: np.random.Generator, digits: Images, labels: NDArray[np.uint8]) -> Images:
     """A bold printed sign: bars across a grid, alike on both sides half of the time, and a slant now and then."""
     height, width = int(generator.integers(4, 7)), int(generator.integers(3, 6))
     bars = np.zeros((height, width), np.bool_)

@@ -31,6 +31,11 @@ def draw_strokes(strokes: Sequence[ArrayLike], width: float = PEN_WIDTH) -> NDAr
     lines = check_strokes(strokes)
     if not lines:
         return centre(np.zeros((0, 0), np.float32))
+    return centre(lay_ink(distance_to(centre_line(lines, width)), width * CELLS / 2))
+
+
+def centre_line(lines: Sequence[Line], width: float) -> NDArray[np.bool_]:
+    """Cells bool[4H,4W] of the 20x20 box that a pen's middle passes, where a pen of that width fills the box."""
     points = np.concatenate(lines)
     low = points.min(0)
     extent = points.max(0) - low
@@ -41,7 +46,7 @@ def draw_strokes(strokes: Sequence[ArrayLike], width: float = PEN_WIDTH) -> NDAr
     cells = np.zeros((down, across), np.bool_)
     for line in lines:
         _mark(cells, ((line - low) * scale + margin) * CELLS)
-    return centre(lay_ink(distance_to(cells), width * CELLS / 2))
+    return cells
 
 
 def check_strokes(strokes: Iterable[ArrayLike]) -> list[Line]:

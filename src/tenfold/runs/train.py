@@ -25,7 +25,7 @@ from tenfold.runs.run import Run
 from tenfold.training.checkpoint import clone_weights, load_checkpoint, save_checkpoint, save_weights
 from tenfold.training.engine import settings, torch_device
 from tenfold.training.loop import Part, Trainer, loss_and_accuracy
-from tenfold.training.mixture import mixed
+from tenfold.training.mixture import makes_ink, mixed
 from tenfold.training.monitors import Monitor
 from tenfold.training.probe import resolve
 from tenfold.training.recipe import Recipe
@@ -123,12 +123,16 @@ def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float) -> None:
     train_part, validation_part = (
         Part.of(data.train_images, data.train_labels, indices, device) for indices in split_indices(recipe, data)
     )
-    seen = [mixed(train_part, recipe.data, recipe.training.seed), validation_part]
-    if recipe.model.deskew:  # That is what the networks see; the model as a whole deskews by itself.
-        seen = [part.deskewed() for part in seen]
+    # What the networks see; the model as a whole deskews by itself.
+    deskewed = Part.deskewed if recipe.model.deskew else lambda part: part
+    seen, seen_validation = deskewed(train_part), deskewed(validation_part)
     trainer.preparing_seconds = earlier + probed + time.perf_counter() - started
     while trainer.epoch < trainer.epochs and not stopped_early(history, recipe):
-        for record in _epoch(run, trainer, *seen):
+        if makes_ink(recipe.data):
+            began = time.perf_counter()
+            seen = deskewed(mixed(train_part, recipe.data, recipe.training.seed, trainer.epoch + 1))
+            trainer.preparing_seconds += time.perf_counter() - began
+        for record in _epoch(run, trainer, seen, seen_validation):
             if isinstance(record, EpochRecord):
                 # On disk before anyone hears of it: what is shown is never lost.
                 _append(run, record)

@@ -1,28 +1,39 @@
-"""Made-up ink among the training images: drawn digits, and strangers that are none."""
+"""Made-up ink among the training images: drawn digits, digits scanned again, and strangers that are none."""
 
 import numpy as np
 import torch
 
-from tenfold.ink.drawing import draw_digits
+from tenfold.ink.drawing import draw_digits, scan
 from tenfold.ink.strangers import draw_strangers
 from tenfold.training.loop import Part
 from tenfold.training.loss import STRANGER
 from tenfold.training.recipe import DataConfig
 
 
-def mixed(part: Part, config: DataConfig, seed: int) -> Part:
-    """The part with as many drawn digits and strangers added as `config` asks for; the same for the same seed.
+def makes_ink(config: DataConfig) -> bool:
+    """Whether anything is made up."""
+    return bool(config.drawn or config.rescanned or config.strangers)
 
-    Strangers are made of the part's own images, never of those kept for validation.
+
+def mixed(part: Part, config: DataConfig, seed: int, epoch: int) -> Part:
+    """The part with as many digits drawn and scanned again, and as many strangers, as `config` asks for: others in each
+    epoch, so that few teach as much as many, and the same for the same seed and epoch.
+
+    Strangers and scans are made of the part's own images, never of those kept for validation.
     """
-    if not (config.drawn or config.strangers):
-        return part
+    seed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
     device = part.images.device
-    images, labels = part.images[part.rows].cpu(), part.labels[part.rows].cpu()
-    digits, drawn_labels = draw_digits(config.drawn, seed)
-    none = draw_strangers(config.strangers, seed, images.numpy(), labels.numpy().astype(np.uint8))
-    images = torch.cat([images, torch.from_numpy(digits), torch.from_numpy(none)])
-    labels = torch.cat(
-        [labels, torch.from_numpy(drawn_labels.astype(np.int64)), torch.full((config.strangers,), STRANGER)]
+    images, labels = part.images[part.rows].cpu().numpy(), part.labels[part.rows].cpu().numpy()
+    drawn, drawn_labels = draw_digits(config.drawn, seed)
+    generator = np.random.Generator(np.random.PCG64(seed))
+    again = generator.choice(np.flatnonzero(images.any((1, 2))), config.rescanned)
+    scans = (
+        np.stack([scan(np.asarray(images[row] / 255, np.float32), generator) for row in again])
+        if len(again)
+        else images[:0]
     )
-    return Part(images.to(device), labels.to(device), torch.arange(len(labels), device=device))
+    strangers = draw_strangers(config.strangers, seed, images, labels.astype(np.uint8))
+    none = np.full(config.strangers, STRANGER)
+    every = torch.from_numpy(np.concatenate([images, drawn, scans, strangers])).to(device)
+    every_label = torch.from_numpy(np.concatenate([labels, drawn_labels, labels[again], none]).astype(np.int64))
+    return Part(every, every_label.to(device), torch.arange(len(every), device=device))

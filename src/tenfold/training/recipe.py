@@ -34,10 +34,16 @@ class DataConfig:
     )
     split_seed: int = option(0, "seed of the stratified split", at_least=0, at_most=2**63 - 1)
     drawn: int = option(
-        0, "digits that are drawn, in ways that the set may lack, and trained on too", at_least=0, at_most=10_000_000
+        0,
+        "digits that are drawn for each epoch, in ways that the set may lack, and trained on too",
+        at_least=0,
+        at_most=10_000_000,
+    )
+    rescanned: int = option(
+        0, "training images scanned again for each epoch, coarsely, and trained on too", at_least=0, at_most=10_000_000
     )
     strangers: int = option(
-        0, "images of no digit that are made up, for the model to be unsure of", at_least=0, at_most=10_000_000
+        0, "images of no digit made up for each epoch, for the model to be unsure of", at_least=0, at_most=10_000_000
     )
 
 

@@ -7,6 +7,7 @@ const THICK = 0.01;
 const STRAYS = 0.004;
 const FAINT = 0.15;
 const MOST = 60;
+const BENDS = 2;
 
 interface Run {
   readonly column: number;
@@ -33,12 +34,74 @@ const levelLines = (inked: Mask, covers: number): Mask => {
   for (let line = 0; line < MOST; line++) {
     const best = bestLine(left, stray, covers * inked.width);
     if (!best) break;
-    const on = (run: Run) => Math.abs(run.middle - best.slope * run.column - best.height) <= 1.5 * stray;
-    for (const run of left.filter(on))
-      for (let y = run.top; y < run.end; y++) found.data[y * inked.width + run.column] = 1;
-    left = left.filter((run) => !on(run));
+    const near = (off: Float64Array) => left.flatMap((_, i) => (Math.abs(off[i]) <= 1.5 * stray ? [i] : []));
+    let off = Float64Array.from(left, (run) => run.middle - best.slope * run.column - best.height);
+    for (let bend = 0; bend < BENDS; bend++) {
+      const on = near(off);
+      const curve = parabola(
+        on.map((i) => left[i].column),
+        on.map((i) => off[i]),
+      );
+      off = off.map((value, i) => value - curve(left[i].column));
+    }
+    const on = near(off);
+    const kept = onPath(
+      on.map((i) => off[i]),
+      on.map((i) => left[i].end - left[i].top),
+    );
+    on.forEach((i, k) => {
+      if (kept[k]) for (let y = left[i].top; y < left[i].end; y++) found.data[y * inked.width + left[i].column] = 1;
+    });
+    const gone = new Set(on);
+    left = left.filter((_, i) => !gone.has(i));
   }
   return found;
+};
+
+// Which runs near a line are the line's, from left to right.
+const onPath = (off: readonly number[], thickness: readonly number[]): boolean[] => {
+  const half = Math.max(1, Math.floor(off.length / 12)) >> 1;
+  const away = off.map((value, i) => {
+    const around = [];
+    for (let k = i - half; k <= i + half; k++) around.push(off[Math.min(off.length - 1, Math.max(0, k))]);
+    return Math.abs(value - quantile(around, 0.5));
+  });
+  const spread = Math.max(2, 3 * quantile(away, 0.5), quantile(thickness, 0.5));
+  const thickest = 1.5 * quantile(thickness, 0.9) + 1;
+  return away.map((value, i) => value <= spread && thickness[i] <= thickest);
+};
+
+// The parabola through the points, by least squares.
+const parabola = (xs: readonly number[], ys: readonly number[]): ((x: number) => number) => {
+  const middle = xs.reduce((sum, x) => sum + x, 0) / xs.length;
+  const reach = Math.max(1, ...xs.map((x) => Math.abs(x - middle)));
+  const moments = new Float64Array(5);
+  const right = new Float64Array(3);
+  xs.forEach((x, i) => {
+    const u = (x - middle) / reach;
+    for (let power = 0; power < 5; power++) moments[power] += u ** power;
+    for (let power = 0; power < 3; power++) right[power] += ys[i] * u ** power;
+  });
+  const rows = [0, 1, 2].map((row) => [moments[row], moments[row + 1], moments[row + 2], right[row]]);
+  for (let pivot = 0; pivot < 3; pivot++)
+    for (let row = 0; row < 3; row++) {
+      if (row === pivot || rows[pivot][pivot] === 0) continue;
+      const share = rows[row][pivot] / rows[pivot][pivot];
+      for (let k = pivot; k < 4; k++) rows[row][k] -= share * rows[pivot][k];
+    }
+  const [a, b, c] = rows.map((row, i) => (row[i] === 0 ? 0 : row[3] / row[i]));
+  return (x) => {
+    const u = (x - middle) / reach;
+    return a + b * u + c * u * u;
+  };
+};
+
+// As NumPy's quantile: linear between the two nearest.
+const quantile = (values: readonly number[], share: number): number => {
+  const sorted = [...values].sort((a, b) => a - b);
+  const place = share * (sorted.length - 1);
+  const low = Math.floor(place);
+  return sorted[low] + (place - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
 };
 
 const bestLine = (found: readonly Run[], stray: number, least: number): { slope: number; height: number } | null => {
