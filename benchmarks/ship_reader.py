@@ -88,9 +88,11 @@ work: take them as development results.
 |---|---|---|---|---|
 {rows}
 
-**Known failures.** A 1 whose upstroke is as long as its stem, in a stretched box, reads as 7 or 4; a 9 whose tail curls all
-the way reads as 3 or 5; an 8 so slim that its loops are filled reads as 1; printed letters that are digits but for the
-font (I, O, S, B) are answered.
+**Known failures.** A 7 with a short or bent bar and a 1 with a long upstroke are one shape in two traditions, and so are a
+slim 4 and a 9 with an open head: the wrong one is often read with confidence. A 9 whose tail curls all the way reads as 3 or
+8; a filled 8, 6 or 1 in a stretched box is a blot; a digit that was cut off where it stood is read as what is left.
+Printed letters that are digits but for the font (I, O, S, l) are answered, and so are about three in ten letters of
+scripts that it never saw.
 """
 
 

@@ -188,6 +188,6 @@ def _grey(image: ImageLike) -> tuple[Grey, float]:
         raise FormatError(f"an image is a path, bytes, a PIL image or an array, not {type(image).__name__}")
     with opened(image) as file:
         longest = max(file.size)
-        file.draft("RGB", (DECODED, DECODED))
+        file.draft("L", (DECODED, DECODED))  # A JPEG holds luminance as it is.
         grey = to_grey(file)
         return grey, longest / max(grey.shape)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from tenfold.errors import FormatError
 
@@ -19,14 +19,15 @@ def to_grey(image: Image.Image | NDArray[np.generic]) -> Grey:
     """
     if isinstance(image, np.ndarray):
         return _array_to_grey(image)
-    image = ImageOps.exif_transpose(image)
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # Pillow copies one that is upright, too.
+        image = ImageOps.exif_transpose(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values = np.asarray(image, np.float32)
         return _array_to_grey(values / max(255.0 if values.max() < 256 else 65535.0, float(values.max())))
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.asarray(image.convert("L"), np.float32) / np.float32(255)
+    return np.asarray(image if image.mode == "L" else image.convert("L"), np.float32) / np.float32(255)
 
 
 def reduction(shape: tuple[int, ...], longest: int) -> int:
