@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,7 @@ from PIL import Image
 from tenfold.errors import FormatError
 from tenfold.ink.fit import SIDE
 from tenfold.ink.grey import Grey, reduced, reduction, to_grey
+from tenfold.ink.ground import paper_is_dark
 from tenfold.ink.image_file import opened
 from tenfold.ink.normalize import as_mnist_made, normalize_grey
 from tenfold.ink.page import find_page_ink
@@ -95,16 +97,20 @@ class Reader:
 
     def read(self, image: ImageLike) -> Reading:
         """The one digit in an image. Raises `FormatError` for what is not an image; a blank one reads as unsure."""
-        return self._readings([_pixels(image)])[0]
+        return self.read_many([image])[0]
 
     def read_many(self, images: Iterable[ImageLike]) -> list[Reading]:
         """As `read`, of many; an array uint8[N,28,28] is the fastest."""
         if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == (SIDE, SIDE):
             pixels = images.copy()
-            for index in np.flatnonzero(~as_mnist_made(images)):
+            others = np.flatnonzero(~as_mnist_made(images)).tolist()
+            for index in others:
                 pixels[index] = _pixels(images[index])
-            return self._readings(pixels)
-        return self._readings([_pixels(image) for image in images])
+            return self._surer(self._readings(pixels), images, others)
+        images = list(images)
+        found = [_pixels(image) for image in images]
+        others = [index for index, image in enumerate(images) if _is_small(image) and found[index] is not image]
+        return self._surer(self._readings(found), images, others)
 
     def read_strokes(self, strokes: Sequence[ArrayLike]) -> Reading:
         """The one digit that a pen wrote: each stroke float[n,2], x to the right and y down, in any unit.
@@ -141,6 +147,15 @@ class Reader:
                 digits += found
         return Number("\n".join(texts), tuple(digits))
 
+    def _surer(self, readings: list[Reading], images: Any, others: Sequence[int]) -> list[Reading]:
+        """Reads those of 28x28 that lack MNIST's form as they are too, and keeps the surer reading: the digit may have
+        the form, and something else lie beside it."""
+        others = [i for i in others if readings[i].pixels.any() and paper_is_dark(to_grey(images[i]))]
+        for index, reading in zip(others, self._readings([images[i] for i in others]), strict=True):
+            if reading.confidence > readings[index].confidence:
+                readings[index] = reading
+        return readings
+
     def _readings(self, pixels: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> list[Reading]:
         if len(pixels) == 0:
             return []
@@ -164,12 +179,14 @@ def shipped_model() -> Path:
     return Path(str(resources.files("tenfold") / "shipped" / "reader.onnx"))
 
 
+def _is_small(image: Any) -> TypeGuard[NDArray[np.uint8]]:
+    return isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.shape == (SIDE, SIDE)
+
+
 def _pixels(image: ImageLike) -> NDArray[np.uint8]:
     # To float and back would take longer than to look.
-    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.shape == (SIDE, SIDE):
-        pixels = image.astype(np.uint8, copy=False)
-        if as_mnist_made(pixels[None])[0]:
-            return pixels
+    if _is_small(image) and as_mnist_made(image[None])[0]:
+        return image
     return normalize_grey(_grey(image)[0])
 
 

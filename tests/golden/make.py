@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from tenfold.ink.allographs import DIGITS
 from tenfold.ink.drawing import Hand, pen_path
 from tenfold.ink.strangers import STRANGERS
+from tenfold.ink.strokes import draw_strokes
 from tenfold.reader import Reader
 
 HERE = Path(__file__).parent
@@ -33,6 +34,10 @@ def main() -> None:
         grey = picture(pen_path(way.path, generator, Hand()), number, generator)
         case = {"width": grey.shape[1], "height": grey.shape[0], "grey": base64.b64encode(grey.tobytes()).decode()}
         cases.append({"name": f"{way.character}, {way.name}", **case, **told(reader.read(grey))})
+    for way in DIGITS[::20]:
+        grey = foggy(pen_path(way.path, generator, Hand()), generator)
+        case = {"width": 30, "height": 30, "grey": base64.b64encode(grey.tobytes()).decode()}
+        cases.append({"name": f"{way.character}, {way.name}, in fog", **case, **told(reader.read(grey))})
     text = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
     (HERE / "golden.json").write_text(f"[\n{text}\n]\n")
 
@@ -60,6 +65,15 @@ def picture(strokes, number: int, generator: np.random.Generator) -> np.ndarray:
     if number % 4 == 3:
         grey[:: side // 6] -= 0.15
     return np.rint(np.clip(1 - grey if number % 5 == 2 else grey, 0, 1) * 255).astype(np.uint8)
+
+
+def foggy(strokes, generator: np.random.Generator) -> np.ndarray:  # type: ignore[no-untyped-def]
+    """30x30, bright ink on clouds."""
+    field = np.pad(draw_strokes(strokes), 1) / 255
+    clouds = np.asarray(
+        Image.fromarray(generator.uniform(0, 1, (4, 4)).astype(np.float32)).resize((30, 30), Image.Resampling.BICUBIC)
+    )
+    return np.rint(np.clip(0.1 + 0.5 * clouds + 0.4 * field, 0, 1) * 255).astype(np.uint8)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tenfold.ink.allographs import DIGITS, Allograph
-from tenfold.ink.fit import CELLS, Ink, centre, distance_to, fit
+from tenfold.ink.fit import BOX, CELLS, Ink, centre, distance_to, fit, inked_cells, scale
 from tenfold.ink.strokes import PEN_WIDTH, centre_line, draw_strokes
 
 Points = NDArray[np.float64]
 
+# The share of scans that show the edges of the ink alone.
+_OUTLINED = 0.08
 # Points between two places of a skeleton.
 _SMOOTH = 8
 
@@ -73,9 +75,12 @@ def draw_scanned(way: Allograph, generator: np.random.Generator, hand: Hand) -> 
 
 
 def scan(ink: Ink, generator: np.random.Generator) -> NDArray[np.uint8]:
-    """float32[H,W] with some ink -> uint8[28,28]: as a coarse scanner in black and white gives it, and half of the time
-    stretched towards the square by whoever cut it out of its form; then as MNIST was made."""
+    """float32[H,W] with some ink -> uint8[28,28]: as a coarse scanner in black and white gives it, now and then in
+    outline, and half of the time stretched towards the square by whoever cut it out of its form; then as MNIST was
+    made."""
     ink = ink[np.ix_(ink.any(1), ink.any(0))]
+    if generator.random() < _OUTLINED and max(ink.shape) > 3:
+        ink = outline(ink, generator.uniform(0, 3), generator.uniform(1, 2.5))
     height, width = ink.shape
     longest, towards = generator.uniform(16, 40), max(0.0, generator.uniform(-1, 1))
     shorter = longest * max(min(height, width) / max(height, width), 0.2) ** (1 - towards)
@@ -85,6 +90,14 @@ def scan(ink: Ink, generator: np.random.Generator) -> NDArray[np.uint8]:
     )
     inked = coarse > generator.uniform(0.3, 0.6) * coarse.max()
     return centre(fit(inked[np.ix_(inked.any(1), inked.any(0))].astype(np.float32)))
+
+
+def outline(ink: Ink, beyond: float, half: float) -> Ink:
+    """The edge of the ink, `beyond` cells (of 80 a side) outside it and `half` cells wide on either side."""
+    inked = np.pad(inked_cells(scale(ink, BOX * CELLS / max(ink.shape))), 6)
+    edge = np.where(inked, 0.5 - distance_to(~inked), distance_to(inked) - 0.5)
+    line = (np.abs(edge - beyond) <= half).astype(np.float32)
+    return line[np.ix_(line.any(1), line.any(0))]
 
 
 def pen_path(path: str, generator: np.random.Generator, hand: Hand) -> list[Points]:

@@ -18,8 +18,12 @@ SPECK = 0.02
 SHADE = 0.35
 # What is fainter than this, of the darkest, is the haze beside a shadow.
 HAZE = 0.12
+# In a small picture with fog, this.
+FOG = 0.25
 # Pixels a side below which a picture has no shade, grain or ruled lines worth looking for: it is a scan cut small.
 SMALL = 40
+# What paper that lies level varies by, of the full range.
+LEVEL = 0.05
 # Share of the longer side that no stroke is as wide as.
 _STROKE = 0.3
 # What a ruled line inks of the picture's width or height at least.
@@ -28,13 +32,25 @@ RULED = 0.75
 
 def find_ink(grey: Grey) -> Ink:
     """Luminance float32[H,W] of one digit -> ink float32[H,W], 0 paper to 1 ink, whichever of the two is the darker."""
+    if max(grey.shape) <= SMALL:
+        return drop_specks(_small_ink(grey))
     if paper_is_dark(grey):
         grey = 1 - grey
-    if max(grey.shape) <= SMALL:
-        return drop_specks(stretch(take_off_grain(np.clip(level_paper(grey) - grey, 0, None))))
     ink = stretch(take_off_grain(np.clip(1 - grey / np.maximum(shaded_paper(grey), 0.02), 0, None)))
     ink[ink < HAZE] = 0
     return drop_specks(without_lines(ink))
+
+
+def _small_ink(grey: Grey) -> Ink:
+    turned = 1 - grey if paper_is_dark(grey) else grey
+    paper = level_paper(turned)
+    if lies_level(turned, paper):
+        return stretch(take_off_grain(np.clip(paper - turned, 0, None)))
+    if detail_is_bright(grey, int(_STROKE * max(grey.shape)) | 1):
+        grey = 1 - grey
+    ink = stretch(np.clip(shaded_paper(grey) - grey, 0, None))
+    ink[ink < FOG] = 0
+    return ink
 
 
 def paper_is_dark(grey: Grey) -> bool:
@@ -49,6 +65,21 @@ def level_paper(grey: Grey) -> float:
     """The brightness of paper that has but one: the median of the border's brighter half of the range."""
     edge = border(grey)
     return float(np.median(edge[edge >= (edge.max() + grey.min()) / 2]))
+
+
+def lies_level(grey: Grey, paper: float) -> bool:
+    """Whether the border of a small picture is paper of one brightness, but for the ink that runs over it.
+
+    Ink and paper are all there is on a clean border; fog is neither.
+    """
+    edge, ink = border(grey), float(grey.min())
+    return bool((np.minimum(np.abs(edge - paper), np.abs(edge - ink)) < LEVEL).mean() >= 0.5)
+
+
+def detail_is_bright(grey: Grey, window: int) -> bool:
+    """Whether what stands out from a window around it is brighter than it: by the skewness of the detail."""
+    detail = grey - ndimage.median_filter(grey, window)
+    return bool((detail**3).sum() > 0)
 
 
 def shaded_paper(grey: Grey) -> Grey:

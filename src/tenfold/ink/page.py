@@ -6,7 +6,7 @@ from PIL import Image
 from scipy import ndimage
 
 from tenfold.ink.grey import Grey, reduced
-from tenfold.ink.ground import FAINTEST
+from tenfold.ink.ground import FAINTEST, detail_is_bright
 from tenfold.ink.ruled import drop_ruled_lines
 
 Ink = NDArray[np.float32]
@@ -21,7 +21,8 @@ RULED = 0.6
 
 def find_page_ink(grey: Grey) -> Ink:
     """Luminance float32[H,W] of a page -> ink float32[H,W], 0 paper; 1 as dark as the typical stroke."""
-    if ink_is_bright(grey):
+    small = reduced(grey, _PAPER)
+    if detail_is_bright(small, max(3, int(_AROUND * max(small.shape)) | 1)):
         grey = 1 - grey
     paper = local_paper(grey)
     depth: Ink = np.clip(1 - grey / np.maximum(paper, np.float32(0.02)), 0, None)
@@ -32,13 +33,6 @@ def find_page_ink(grey: Grey) -> Ink:
     if level < FAINTEST:
         return np.zeros_like(depth)
     return drop_ruled_lines(np.clip(depth / level, 0, 1), RULED)
-
-
-def ink_is_bright(grey: Grey) -> bool:
-    """Whether what stands out from its surroundings is brighter than they are: the skewness of the detail."""
-    small = reduced(grey, _PAPER)
-    detail = small - ndimage.median_filter(small, max(3, int(_AROUND * max(small.shape)) | 1))
-    return bool((detail**3).sum() > 0)
 
 
 def local_paper(grey: Grey) -> Grey:

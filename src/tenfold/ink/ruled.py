@@ -15,6 +15,8 @@ _FAINT = 0.15
 _MOST = 60
 # How often the bend of a line is looked at, each time with the runs that the last bend brought near.
 _BENDS = 2
+# Runs that a bend shows in.
+_BENDABLE = 16
 
 
 def drop_ruled_lines(ink: Ink, covers: float) -> Ink:
@@ -47,7 +49,9 @@ def _level_lines(mask: Mask, covers: float) -> Mask:
         slope, height = line
         off = middles - slope * columns - height
         near = left & (np.abs(off) <= 1.5 * stray)
-        for _ in range(_BENDS):
+        if not near.any():
+            break
+        for _ in range(_BENDS if near.sum() >= _BENDABLE else 0):
             off -= np.polyval(np.polyfit(columns[near], off[near], 2), columns)
             near = left & (np.abs(off) <= 1.5 * stray)
         left &= ~near

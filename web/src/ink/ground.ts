@@ -10,21 +10,33 @@ const FAINTEST = 0.06;
 const SPECK = 0.02;
 const SHADE = 0.35;
 const HAZE = 0.12;
+const FOG = 0.25;
 const SMALL = 40;
+const LEVEL = 0.05;
 const STROKE = 0.3;
 const RULED = 0.75;
 
 export const findInk = (given: Plane): Plane => {
-  const grey = paperIsDark(given) ? mapped(given, (value) => 1 - value) : given;
-  if (Math.max(grey.width, grey.height) <= SMALL) {
-    const paper = levelPaper(grey);
-    return dropSpecks(stretch(takeOffGrain(mapped(grey, (value) => Math.max(0, paper - value)))));
-  }
+  if (Math.max(given.width, given.height) <= SMALL) return dropSpecks(smallInk(given));
+  const grey = paperIsDark(given) ? inverted(given) : given;
   const paper = shadedPaper(grey);
   const depth = mapped(grey, (value, i) => Math.max(0, 1 - value / Math.max(paper.data[i], 0.02)));
   const ink = mapped(stretch(takeOffGrain(depth)), (value) => (value < HAZE ? 0 : value));
   return dropSpecks(withoutLines(ink));
 };
+
+const smallInk = (given: Plane): Plane => {
+  const turned = paperIsDark(given) ? inverted(given) : given;
+  const level = levelPaper(turned);
+  if (liesLevel(turned, level))
+    return stretch(takeOffGrain(mapped(turned, (value) => Math.max(0, level - value))));
+  const grey = detailIsBright(given, Math.trunc(STROKE * Math.max(given.width, given.height)) | 1) ? inverted(given) : given;
+  const paper = shadedPaper(grey);
+  const ink = stretch(mapped(grey, (value, i) => Math.max(0, paper.data[i] - value)));
+  return mapped(ink, (value) => (value < FOG ? 0 : value));
+};
+
+const inverted = (grey: Plane): Plane => mapped(grey, (value) => 1 - value);
 
 export const paperIsDark = (grey: Plane): boolean => {
   const edge = border(grey);
@@ -36,6 +48,20 @@ export const levelPaper = (grey: Plane): number => {
   const edge = border(grey);
   const middle = (maximum(edge) + minimum(grey.data)) / 2;
   return median(edge.filter((value) => value >= middle));
+};
+
+// Whether the border is paper of one brightness, but for the ink that runs over it.
+const liesLevel = (grey: Plane, paper: number): boolean => {
+  const edge = border(grey);
+  const ink = minimum(grey.data);
+  const near = edge.filter((value) => Math.min(Math.abs(value - paper), Math.abs(value - ink)) < LEVEL);
+  return near.length >= 0.5 * edge.length;
+};
+
+// By the skewness of the detail.
+const detailIsBright = (grey: Plane, window: number): boolean => {
+  const around = medianFilter(grey, window);
+  return grey.data.reduce((sum, value, i) => sum + (value - around.data[i]) ** 3, 0) > 0;
 };
 
 export const shadedPaper = (grey: Plane): Plane => {

@@ -8,6 +8,7 @@ const STRAYS = 0.004;
 const FAINT = 0.15;
 const MOST = 60;
 const BENDS = 2;
+const BENDABLE = 16;
 
 interface Run {
   readonly column: number;
@@ -36,7 +37,9 @@ const levelLines = (inked: Mask, covers: number): Mask => {
     if (!best) break;
     const near = (off: Float64Array) => left.flatMap((_, i) => (Math.abs(off[i]) <= 1.5 * stray ? [i] : []));
     let off = Float64Array.from(left, (run) => run.middle - best.slope * run.column - best.height);
-    for (let bend = 0; bend < BENDS; bend++) {
+    const first = near(off);
+    if (first.length === 0) break;
+    for (let bend = 0; bend < (first.length >= BENDABLE ? BENDS : 0); bend++) {
       const on = near(off);
       const curve = parabola(
         on.map((i) => left[i].column),
