@@ -74,8 +74,8 @@ SHA-256 of `reader.onnx`: `{document["sha256"]}`.
 unsure; it is not for print, for other numerals than 0 to 9, or for telling who wrote.
 
 **What it was trained on.** MNIST's 60,000 training images but for {calibration["images"]:,} that calibrate it ({split}); digits that
-Tenfold draws in ways that MNIST lacks; strangers that it makes up. No other handwriting. Recipe `reader`, seed
-{document["seed"]}, {document["training_seconds"]:.0f} s of training. `python benchmarks/ship_reader.py --writers FILE` trains by the same recipe again.
+Tenfold draws in ways that MNIST lacks, and MNIST's own scanned again, coarsely; strangers that it makes up, letters of
+printed fonts among them. No other handwriting. Recipe `reader`, seed {document["seed"]}, {document["training_seconds"]:.0f} s of training. `python benchmarks/ship_reader.py --writers FILE` trains by the same recipe again.
 
 **Confidence.** Temperature {calibration["temperature"]:.3f}; unsure below {calibration["unsure_below"]:.3f}. On the calibration images the expected
 calibration error is {_percent(calibration["error_after"])} % ({_percent(calibration["error_before"])} % before), {_percent(calibration["answered"])} % are answered, and of made-up strangers

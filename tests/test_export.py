@@ -40,6 +40,9 @@ CASES = [
     ("dash", {}),
     ("accurate", {"shifted_copies": False}),
     ("cnn", {"dropout": 0.3}),
+    ("reader", {}),
+    ("resnet", {}),
+    ("separable", {}),
     *(("dash", {"activation": name}) for name in ACTIVATIONS),
 ]
 
@@ -83,8 +86,6 @@ def test_half_precision_web_files_are_nearer(mnist, tmp_path):
     ("name", "word"),
     [
         ("lenet", "Subsampling"),
-        ("resnet", "Block"),
-        ("separable", "Conv2d"),
         ("tiny", "Composite"),
         ("ensemble", "members"),
     ],

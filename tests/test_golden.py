@@ -12,7 +12,10 @@ from tenfold.export.evaluate_plain import evaluate_plain, softmax
 from tenfold.export.web import read_web
 from tenfold.reader import shipped_model
 
-CASES = json.loads((Path(__file__).parent / "golden" / "golden.json").read_text())
+GOLDEN = Path(__file__).parent / "golden"
+CASES = json.loads((GOLDEN / "golden.json").read_text())
+# Of architectures that the shipped model is not.
+MODELS = json.loads((GOLDEN / "models.json").read_text())
 
 
 def decoded(text: str, *shape: int) -> np.ndarray:
@@ -42,3 +45,10 @@ def test_the_shipped_web_file_holds_the_weights_of_the_shipped_onnx():
     layers, settings = read_web(shipped_model().with_suffix(".10fd"))
     assert settings == Reader()._model.settings
     assert softmax(evaluate_plain(layers, pixels)) == pytest.approx(Reader().probabilities(pixels), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_golden_models_say_what_they_said(name):
+    layers, _ = read_web(GOLDEN / f"{name}.10fd")
+    pixels = decoded(CASES[0]["pixels"], 1, 28, 28)
+    assert softmax(evaluate_plain(layers, pixels))[0] == pytest.approx(MODELS[name], abs=1e-4)

@@ -1,7 +1,8 @@
 """Makes the golden files that bind Python and the browser: python tests/golden/make.py
 
 golden.json holds cases: an image (grey, uint8, base64, row by row) or pen strokes; the 28x28 that they become; the ten
-probabilities; and whether the reading is unsure. Nothing here is anybody's handwriting: all of it is drawn.
+probabilities; and whether the reading is unsure. Nothing here is anybody's handwriting: all of it is drawn. NAME.10fd
+are small untrained models of other architectures, and models.json what they make of the first case.
 """
 
 import base64
@@ -9,13 +10,19 @@ import json
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw
 
+from tenfold.export.evaluate_plain import evaluate_plain, softmax
+from tenfold.export.plain import plain_layers
+from tenfold.export.web import read_web, write_web
 from tenfold.ink.allographs import DIGITS
 from tenfold.ink.drawing import Hand, pen_path
 from tenfold.ink.strangers import STRANGERS
 from tenfold.ink.strokes import draw_strokes
+from tenfold.models import build_model
 from tenfold.reader import Reader
+from tenfold.training.recipe import Recipe
 
 HERE = Path(__file__).parent
 
@@ -38,8 +45,28 @@ def main() -> None:
         grey = foggy(pen_path(way.path, generator, Hand()), generator)
         case = {"width": 30, "height": 30, "grey": base64.b64encode(grey.tobytes()).decode()}
         cases.append({"name": f"{way.character}, {way.name}, in fog", **case, **told(reader.read(grey))})
+    write_models(reader.read_strokes(cases[0]["strokes"]).pixels)
     text = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
     (HERE / "golden.json").write_text(f"[\n{text}\n]\n")
+
+
+MODELS = {
+    "mlp": {"hidden": (12,), "batch_norm": True, "activation": "gelu"},
+    "dash": {"width": 4, "activation": "silu"},
+    "resnet": {"width": 4},
+    "separable": {"width": 8, "activation": "elu"},
+}
+
+
+def write_models(pixels: np.ndarray) -> None:
+    said = {}
+    for name, changes in MODELS.items():
+        torch.manual_seed(0)
+        layers = plain_layers(build_model(Recipe.load(name).replace(**changes).model).eval())
+        write_web(layers, HERE / f"{name}.10fd", {"unsure_below": 0.5})
+        kept, _ = read_web(HERE / f"{name}.10fd")
+        said[name] = [round(float(p), 6) for p in softmax(evaluate_plain(kept, pixels[None]))[0]]
+    (HERE / "models.json").write_text(json.dumps(said, indent=1) + "\n")
 
 
 def told(reading) -> dict:  # type: ignore[no-untyped-def]

@@ -21,8 +21,12 @@ interface Case {
 
 const file = (path: string) => new URL(`../../${path}`, import.meta.url);
 const cases: Case[] = JSON.parse(readFileSync(file("tests/golden/golden.json"), "utf8"));
-const content = readFileSync(file("src/tenfold/shipped/reader.10fd"));
-const model = readModelFile(content.buffer.slice(content.byteOffset, content.byteOffset + content.byteLength));
+const opened = (path: string) => {
+  const content = readFileSync(file(path));
+  return readModelFile(content.buffer.slice(content.byteOffset, content.byteOffset + content.byteLength) as ArrayBuffer);
+};
+const model = opened("src/tenfold/shipped/reader.10fd");
+const others: Record<string, number[]> = JSON.parse(readFileSync(file("tests/golden/models.json"), "utf8"));
 const decoded = (text: string) => Uint8Array.from(Buffer.from(text, "base64"));
 
 describe.each(cases)("$name", (golden) => {
@@ -41,4 +45,11 @@ describe.each(cases)("$name", (golden) => {
     found.forEach((value, digit) => expect(Math.abs(value - golden.probabilities[digit])).toBeLessThan(1e-4));
     expect(Math.max(...found) < Number(model.settings["unsure_below"])).toBe(golden.unsure);
   });
+});
+
+test.each(Object.entries(others))("%s says of an image what it says in Python", (name, wanted) => {
+  const other = opened(`tests/golden/${name}.10fd`);
+  checkModel(other);
+  const found = probabilities(other, decoded(cases[0].pixels));
+  found.forEach((value, digit) => expect(Math.abs(value - wanted[digit])).toBeLessThan(1e-4));
 });

@@ -25,8 +25,17 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 def evaluate_plain(layers: Sequence[PlainLayer], images: NDArray[np.uint8]) -> Array:
     """uint8[N,28,28], 0 paper to 255 ink -> logits float32[N,10]."""
     values: Array = images.astype(np.float32)
+    slots: dict[int, Array] = {}
     for layer in layers:
-        values = _step(layer, values)
+        slot = layer.options.get("slot", 0)
+        if layer.kind == "keep":
+            slots[slot] = values
+        elif layer.kind == "recall":
+            values = slots[slot]
+        elif layer.kind == "add":
+            values = values + slots[slot]
+        else:
+            values = _step(layer, values)
     return values
 
 
@@ -49,10 +58,14 @@ def _step(layer: PlainLayer, values: Array) -> Array:
         return values @ layer.weight.T + layer.bias
     if layer.kind == "scale":
         return values * layer.weight[:, None, None] + layer.bias[:, None, None]
-    padding, side = options["padding"], layer.weight.shape[-1]
+    padding, stride, side = options["padding"], options["stride"], layer.weight.shape[-1]
     padded = np.pad(values, ((0, 0), (0, 0), (padding,) * 2, (padding,) * 2))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), (2, 3))
-    return np.asarray(np.einsum("nchwyx,ocyx->nohw", windows, layer.weight, optimize=True) + layer.bias[:, None, None])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), (2, 3))[:, :, ::stride, ::stride]
+    if options["groups"] > 1:
+        sums = np.einsum("nchwyx,cyx->nchw", windows, layer.weight[:, 0])
+    else:
+        sums = np.einsum("nchwyx,ocyx->nohw", windows, layer.weight, optimize=True)
+    return np.asarray(sums + layer.bias[:, None, None])
 
 
 def _pixels(values: Array, crop: int, patch: int, border: int, mean: float, spread: float) -> Array:

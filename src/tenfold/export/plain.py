@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tenfold.errors import ExportError
-from tenfold.models.layers import PIXEL_MEAN, PIXEL_SPREAD, Flatten, MeanAndMaximum, Patches
+from tenfold.models.layers import PIXEL_MEAN, PIXEL_SPREAD, Flatten, LearnedPooling, MeanAndMaximum, Patches
+from tenfold.models.resnet import Block
+from tenfold.models.separable import Separable
 
 Array = NDArray[np.float32]
 
@@ -30,8 +32,10 @@ _ACTIVATIONS: dict[type[nn.Module], str] = {
 
 @dataclass(frozen=True)
 class PlainLayer:
-    """One operation. kind: `pixels`, `convolution`, `dense`, `scale`, `pool`, `flatten`, `mean_and_maximum`, or an
-    activation's name. options: its numbers. weight: float32, outputs first, or None; bias: float32[outputs] or None."""
+    """One operation on what the layer before it gave. kind: `pixels`, `convolution` (`groups`: 1, or as many as
+    channels), `dense`, `scale`, `pool`, `flatten`, `mean_and_maximum`, an activation's name; or `keep`, `recall` and
+    `add`, which remember values in a `slot`, go on from them, and add them. options: its numbers. weight: float32,
+    outputs first, or None; bias: float32[outputs] or None."""
 
     kind: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -53,8 +57,7 @@ def plain_layers(model: nn.Module, temperature: float = 1.0) -> list[PlainLayer]
     # An mlp takes pixels as they are.
     if not isinstance(model[0], Patches):
         layers.append(PlainLayer("pixels", {"crop": 28, "patch": 1, "border": 0, "mean": 0.0, "spread": 1.0}))
-    for module in model:
-        _add(layers, module)
+    _add_all(layers, model)
     last = layers[-1]
     if last.kind != "dense" or last.weight is None or last.bias is None:
         raise ExportError(f"the last layer is {last.kind}; a model ends in a dense layer")
@@ -67,9 +70,10 @@ def _add(layers: list[PlainLayer], module: nn.Module) -> None:
         options = {"crop": module.crop, "patch": module.patch, "border": module.border}
         layers.append(PlainLayer("pixels", {**options, "mean": PIXEL_MEAN, "spread": PIXEL_SPREAD}))
     elif isinstance(module, nn.Conv2d):
-        if (module.kernel_size[0] != module.kernel_size[1]) or module.groups != 1 or module.stride != (1, 1):
-            raise ExportError(f"{module} has no plain form: it takes square kernels, one group and a stride of 1")
-        layers.append(PlainLayer("convolution", {"padding": int(module.padding[0])}, *_numbers(module)))
+        if module.kernel_size[0] != module.kernel_size[1] or module.groups not in (1, module.in_channels):
+            raise ExportError(f"{module} has no plain form: it takes square kernels, and one group or one a channel")
+        options = {"padding": int(module.padding[0]), "stride": module.stride[0], "groups": module.groups}
+        layers.append(PlainLayer("convolution", options, *_numbers(module)))
     elif isinstance(module, nn.Linear):
         layers.append(PlainLayer("dense", {}, *_numbers(module)))
     elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -84,10 +88,42 @@ def _add(layers: list[PlainLayer], module: nn.Module) -> None:
         layers.append(PlainLayer("flatten"))
     elif isinstance(module, MeanAndMaximum):
         layers.append(PlainLayer("mean_and_maximum"))
+    elif isinstance(module, LearnedPooling):
+        # A convolution of each channel with a kernel as large as it is.
+        channels, side = module.weight.shape[1:3]
+        weight = module.weight.detach().cpu().numpy().reshape(channels, 1, side, side)
+        options = {"padding": 0, "stride": 1, "groups": channels}
+        layers.append(PlainLayer("convolution", options, weight, np.zeros(channels, np.float32)))
+        layers.append(PlainLayer("flatten"))
+    elif isinstance(module, Block):
+        _add_block(layers, module)
+    elif isinstance(module, Separable):
+        layers.append(PlainLayer("keep", {"slot": 0}))
+        _add_all(layers, module.inner)
+        layers.append(PlainLayer("add", {"slot": 0}))
+        _add(layers, module.activation)
     elif type(module) in _ACTIVATIONS:
         layers.append(PlainLayer(_ACTIVATIONS[type(module)]))
     elif not isinstance(module, nn.Dropout):
         raise ExportError(f"{type(module).__name__} has no plain form; --to onnx takes every model")
+
+
+def _add_all(layers: list[PlainLayer], modules: nn.Sequential) -> None:
+    for module in modules:
+        _add(layers, module)
+
+
+def _add_block(layers: list[PlainLayer], block: Block) -> None:
+    if block.shortcut is None:
+        layers.append(PlainLayer("keep", {"slot": 0}))
+        _add_all(layers, block.first)
+    else:
+        _add_all(layers, block.first)
+        layers.append(PlainLayer("keep", {"slot": 1}))
+        _add(layers, block.shortcut)
+        layers += [PlainLayer("keep", {"slot": 0}), PlainLayer("recall", {"slot": 1})]
+    _add_all(layers, block.second)
+    layers.append(PlainLayer("add", {"slot": 0}))
 
 
 def _numbers(module: nn.Conv2d | nn.Linear) -> tuple[Array, Array]:

@@ -25,6 +25,7 @@ class _Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.at = "images"
+        self.slots: dict[int, str] = {}
 
     def constant(self, values: np.ndarray | np.generic) -> str:
         name = f"constant_{len(self.constants)}"
@@ -78,7 +79,9 @@ def _add(graph: _Graph, layer: PlainLayer) -> None:
     elif layer.kind == "convolution":
         assert layer.weight is not None
         assert layer.bias is not None
-        graph.node("Conv", graph.weight(layer.weight), graph.constant(layer.bias), pads=[options["padding"]] * 4)
+        weight, bias = graph.weight(layer.weight), graph.constant(layer.bias)
+        pads, strides = [options["padding"]] * 4, [options["stride"]] * 2
+        graph.node("Conv", weight, bias, pads=pads, strides=strides, group=options["groups"])
     elif layer.kind == "dense":
         assert layer.weight is not None
         assert layer.bias is not None
@@ -95,6 +98,12 @@ def _add(graph: _Graph, layer: PlainLayer) -> None:
         graph.node("Flatten", axis=1)
     elif layer.kind == "mean_and_maximum":
         _mean_and_maximum(graph)
+    elif layer.kind == "keep":
+        graph.slots[options["slot"]] = graph.at
+    elif layer.kind == "recall":
+        graph.at = graph.slots[options["slot"]]
+    elif layer.kind == "add":
+        graph.node("Add", graph.slots[options["slot"]])
     elif layer.kind == "silu":
         before = graph.at
         graph.node("Sigmoid")

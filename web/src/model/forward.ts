@@ -52,19 +52,28 @@ const STEPS: Record<string, (layer: Layer, values: Values) => Values> = {
   },
 };
 
+// What remembers values in a slot, goes on from them, and adds them.
+const SLOTS: Record<string, (slots: Values[], slot: number, values: Values) => Values> = {
+  keep: (slots, slot, values) => (slots[slot] = values),
+  recall: (slots, slot) => slots[slot],
+  add: (slots, slot, values) => ({ ...values, data: values.data.map((x, i) => x + slots[slot].data[i]) }),
+};
+
 // Raises before the first image where a layer is of a kind that this page does not know.
 export const checkModel = ({ layers }: ModelFile): void => {
   for (const { kind } of layers)
-    if (!(kind in STEPS) && !(kind in ACTIVATIONS)) throw new ModelFileError(`this page can't run a layer of kind ${kind}`);
+    if (!(kind in STEPS) && !(kind in SLOTS) && !(kind in ACTIVATIONS)) throw new ModelFileError(`this page can't run a layer of kind ${kind}`);
 };
 
 // Uint8[784], 0 paper to 255 ink -> ten probabilities.
 export const probabilities = (model: ModelFile, image: Uint8Array): Float32Array => {
   let values: Values = { channels: 1, height: 28, width: 28, data: Float32Array.from(image) };
+  const slots: Values[] = [];
   for (const layer of model.layers) {
-    const step = STEPS[layer.kind];
-    const act = ACTIVATIONS[layer.kind];
-    values = step ? step(layer, values) : { ...values, data: values.data.map(act) };
+    const [step, slot] = [STEPS[layer.kind], SLOTS[layer.kind]];
+    if (step) values = step(layer, values);
+    else if (slot) values = slot(slots, layer.options["slot"], values);
+    else values = { ...values, data: values.data.map(ACTIVATIONS[layer.kind]) };
   }
   return softmax(values.data);
 };
@@ -100,23 +109,26 @@ const pixels = ({ options }: Layer, { data }: Values): Values => {
 const convolution = (layer: Layer, input: Values): Values => {
   const { weight, bias } = numbers(layer);
   const [outputs, inputs, kernel] = layer.shape;
-  const padding = layer.options["padding"];
+  const { padding, stride, groups } = layer.options;
   const padded = withPadding(input, padding);
-  const [height, width] = [padded.height - kernel + 1, padded.width - kernel + 1];
+  const height = Math.floor((padded.height - kernel) / stride) + 1;
+  const width = Math.floor((padded.width - kernel) / stride) + 1;
   const out = new Float32Array(outputs * height * width);
   for (let o = 0; o < outputs; o++) {
     const row0 = o * height * width;
     out.fill(bias[o], row0, row0 + height * width);
-    for (let c = 0; c < inputs; c++)
+    for (let c = 0; c < inputs; c++) {
+      const channel = groups > 1 ? o : c;
       for (let v = 0; v < kernel; v++)
         for (let u = 0; u < kernel; u++) {
           const w = weight[((o * inputs + c) * kernel + v) * kernel + u];
           for (let y = 0; y < height; y++) {
-            const from = (c * padded.height + y + v) * padded.width + u;
+            const from = (channel * padded.height + y * stride + v) * padded.width + u;
             const to = row0 + y * width;
-            for (let x = 0; x < width; x++) out[to + x] += w * padded.data[from + x];
+            for (let x = 0; x < width; x++) out[to + x] += w * padded.data[from + x * stride];
           }
         }
+    }
   }
   return { channels: outputs, height, width, data: out };
 };
