@@ -148,3 +148,7 @@ def test_every_printed_letter_is_in_its_fonts_and_none_is_a_digit():
                 ink = printed.set_letter(font, letter)
                 assert ink.shape != missing.shape or not np.array_equal(ink, missing), (font, hex(ord(letter)))
         assert not set(letters) & set("0123456789OoIlSsZzbgq")
+
+
+def test_strangers_are_made_of_sets_with_other_classes(mnist):
+    assert len(draw_strangers(48, 0, mnist.train_images[:20], np.zeros(20, np.uint8))) == 48

@@ -16,8 +16,10 @@ from tenfold.errors import CheckpointError, ModelError, RunError, TrainingError,
 from tenfold.models import build_model
 from tenfold.runs.run import Run, latest_run
 from tenfold.runs.train import best_epoch, resume, split_indices, stopped_early, train
-from tenfold.training.loop import to_float
-from tenfold.training.recipe import Recipe
+from tenfold.training.loop import Part, to_float
+from tenfold.training.loss import STRANGER
+from tenfold.training.mixture import makes_ink, mixed
+from tenfold.training.recipe import DataConfig, Recipe
 from tenfold.training.records import EpochRecord, read_history, to_line
 
 
@@ -341,3 +343,17 @@ def test_what_is_not_a_run_is_told_apart(tmp_path, run):
     (tmp_path / "events.jsonl").write_text("{}\n" + json.dumps({"event": "epoch"}) + "\n")
     with pytest.raises(RunError, match="line 1"):
         _ = Run.load(tmp_path).history
+
+
+def test_made_up_ink_is_other_in_each_epoch_and_the_same_again(mnist):
+    part = Part.of(mnist.train_images, mnist.train_labels, np.arange(50, 150), torch.device("cpu"))
+    config = DataConfig(drawn=20, rescanned=10, strangers=24)
+    first, again, other = (mixed(part, config, 0, epoch) for epoch in (1, 1, 2))
+    assert len(first) == 154
+    assert torch.equal(first.images, again.images)
+    assert torch.equal(first.images[:100], part.images[50:150])
+    assert not torch.equal(first.images[100:], other.images[100:])
+    assert torch.equal(first.labels[:100], part.labels[50:150])
+    assert (first.labels[130:] == STRANGER).all()
+    assert int((first.labels == STRANGER).sum()) == 24
+    assert not makes_ink(DataConfig())

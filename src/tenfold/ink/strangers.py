@@ -188,11 +188,12 @@ def _pair(generator: np.random.Generator, digits: Images, labels: NDArray[np.uin
 
 
 def _turned(generator: np.random.Generator, digits: Images, labels: NDArray[np.uint8]) -> Images:
-    if generator.random() < 0.5:
-        chosen = np.flatnonzero(np.isin(labels, _ON_SIDE))
-        return np.rot90(digits[generator.choice(chosen)], generator.choice([1, 3]))
-    chosen = np.flatnonzero(np.isin(labels, _MIRRORED))
-    return np.asarray(digits[generator.choice(chosen)][:, ::-1])
+    mirrored = generator.random() < 0.5
+    chosen = np.flatnonzero(np.isin(labels, _MIRRORED if mirrored else _ON_SIDE))
+    if len(chosen) == 0:  # A set of other classes.
+        return _blot(generator, digits, labels)
+    image = digits[generator.choice(chosen)]
+    return np.asarray(image[:, ::-1] if mirrored else np.rot90(image, generator.choice([1, 3])))
 
 
 def _blot(generator: np.random.Generator, digits: Images, labels: NDArray[np.uint8]) -> Images:

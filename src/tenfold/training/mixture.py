@@ -26,14 +26,15 @@ def mixed(part: Part, config: DataConfig, seed: int, epoch: int) -> Part:
     images, labels = part.images[part.rows].cpu().numpy(), part.labels[part.rows].cpu().numpy()
     drawn, drawn_labels = draw_digits(config.drawn, seed)
     generator = np.random.Generator(np.random.PCG64(seed))
-    again = generator.choice(np.flatnonzero(images.any((1, 2))), config.rescanned)
+    inked = np.flatnonzero(images.any((1, 2)))
+    again = generator.choice(inked, config.rescanned if len(inked) else 0)
     scans = (
         np.stack([scan(np.asarray(images[row] / 255, np.float32), generator) for row in again])
         if len(again)
         else images[:0]
     )
     strangers = draw_strangers(config.strangers, seed, images, labels.astype(np.uint8))
-    none = np.full(config.strangers, STRANGER)
+    none = np.full(len(strangers), STRANGER)
     every = torch.from_numpy(np.concatenate([images, drawn, scans, strangers])).to(device)
     every_label = torch.from_numpy(np.concatenate([labels, drawn_labels, labels[again], none]).astype(np.int64))
     return Part(every, every_label.to(device), torch.arange(len(every), device=device))
