@@ -268,3 +268,11 @@ def test_the_reader_is_light():
     code = "from tenfold import Reader; Reader(); import sys; print(' '.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not {"torch", "onnx", "matplotlib", "sklearn", "cyclopts", "rich"} & set(loaded)
+
+
+@pytest.mark.parametrize("grain", [0.003, 0.006, 0.012])
+@pytest.mark.parametrize("light", [0.95, 0.6])
+def test_blank_paper_with_grain_has_no_digits(reader, grain, light):
+    generator = np.random.default_rng(0)
+    paper = np.clip(light + generator.normal(0, grain, (600, 800)), 0, 1)
+    assert reader.read_number(paper).text == ""

@@ -3,6 +3,10 @@
 golden.json holds cases: an image (grey, uint8, base64, row by row) or pen strokes; the 28x28 that they become; the ten
 probabilities; and whether the reading is unsure. Nothing here is anybody's handwriting: all of it is drawn. NAME.10fd
 are small untrained models of other architectures, and models.json what they make of the first case.
+
+numbers.json holds pages of several numbers, numbers that a pen wrote, pictures of 28x28 that lack MNIST's form, and
+colours; what each was read as; and which ink of the first case of golden.json spoke for its digit. Bytes in it are
+compressed (zlib, base64).
 """
 
 import base64
@@ -11,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pages import colour_case, page_cases, small_cases, stroke_cases
 from PIL import Image, ImageDraw
 
+from tenfold.explain import evidence
 from tenfold.export.evaluate_plain import evaluate_plain, softmax
 from tenfold.export.plain import plain_layers
 from tenfold.export.web import read_web, write_web
@@ -48,6 +54,21 @@ def main() -> None:
     write_models(reader.read_strokes(cases[0]["strokes"]).pixels)
     text = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
     (HERE / "golden.json").write_text(f"[\n{text}\n]\n")
+    write_numbers(reader, cases[0]["strokes"])
+
+
+def write_numbers(reader: Reader, strokes) -> None:  # type: ignore[no-untyped-def]
+    generator = np.random.Generator(np.random.PCG64(11))
+    first = reader.read_strokes(strokes)
+    spoke = evidence(first.pixels, first.digit, reader.probabilities)
+    numbers = {
+        "pages": page_cases(reader, generator),
+        "strokes": stroke_cases(reader, generator),
+        "small": small_cases(reader, generator),
+        "colours": colour_case(generator),
+        "evidence": [round(float(value), 4) for value in spoke.ravel()],
+    }
+    (HERE / "numbers.json").write_text(json.dumps(numbers, separators=(",", ":")) + "\n")
 
 
 MODELS = {

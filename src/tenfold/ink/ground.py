@@ -77,9 +77,12 @@ def lies_level(grey: Grey, paper: float) -> bool:
 
 
 def detail_is_bright(grey: Grey, window: int) -> bool:
-    """Whether what stands out from a window around it is brighter than it: by the skewness of the detail."""
+    """Whether what stands out from a window around it is brighter than it: by the skewness of the detail.
+
+    What is fainter than any ink is paper's grain: on a black page it would be as dark as ink is on a white one.
+    """
     detail = grey - ndimage.median_filter(grey, window)
-    return bool((detail**3).sum() > 0)
+    return bool((detail**3).sum() > 0 and detail.max() >= FAINTEST)
 
 
 def shaded_paper(grey: Grey) -> Grey:

@@ -6,7 +6,8 @@ import { border, cut, extent, mapped, maximum, median, minimum, plane, quantile,
 import { BILINEAR, reduce, resize } from "./resize.js";
 import { dropRuledLines } from "./ruled.js";
 
-const FAINTEST = 0.06;
+// Ink must differ from paper by this much of the full range, or there is none to read.
+export const FAINTEST = 0.06;
 const SPECK = 0.02;
 const SHADE = 0.35;
 const HAZE = 0.12;
@@ -36,7 +37,7 @@ const smallInk = (given: Plane): Plane => {
   return mapped(ink, (value) => (value < FOG ? 0 : value));
 };
 
-const inverted = (grey: Plane): Plane => mapped(grey, (value) => 1 - value);
+export const inverted = (grey: Plane): Plane => mapped(grey, (value) => 1 - value);
 
 export const paperIsDark = (grey: Plane): boolean => {
   const edge = border(grey);
@@ -58,10 +59,16 @@ const liesLevel = (grey: Plane, paper: number): boolean => {
   return near.length >= 0.5 * edge.length;
 };
 
-// By the skewness of the detail.
-const detailIsBright = (grey: Plane, window: number): boolean => {
+// By the skewness of the detail; what is fainter than any ink is paper's grain.
+export const detailIsBright = (grey: Plane, window: number): boolean => {
   const around = medianFilter(grey, window);
-  return grey.data.reduce((sum, value, i) => sum + (value - around.data[i]) ** 3, 0) > 0;
+  let [sum, most] = [0, 0];
+  grey.data.forEach((value, i) => {
+    const detail = value - around.data[i];
+    sum += detail ** 3;
+    most = Math.max(most, detail);
+  });
+  return sum > 0 && most >= FAINTEST;
 };
 
 export const shadedPaper = (grey: Plane): Plane => {

@@ -3,7 +3,7 @@
 import type { Mask } from "./plane.js";
 
 // Each set pixel's blot, 1 to count, numbered in the order in which they are met, row by row; 0 elsewhere.
-export const label = ({ width, height, data }: Mask): { labels: Int32Array; count: number } => {
+export const label = ({ width, data }: Mask): { labels: Int32Array; count: number } => {
   const labels = new Int32Array(data.length);
   const waiting: number[] = [];
   let count = 0;
@@ -12,15 +12,17 @@ export const label = ({ width, height, data }: Mask): { labels: Int32Array; coun
     labels[start] = ++count;
     waiting.push(start);
     for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-      const [x, y] = [at % width, Math.floor(at / width)];
-      for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v++)
-        for (let u = Math.max(0, x - 1); u <= Math.min(width - 1, x + 1); u++) {
-          const near = v * width + u;
+      const x = at % width;
+      const left = x > 0 ? -1 : 0;
+      const right = x < width - 1 ? 1 : 0;
+      const first = at >= width ? at - width : at;
+      const last = at + width < data.length ? at + width : at;
+      for (let row = first; row <= last; row += width)
+        for (let near = row + left; near <= row + right; near++)
           if (data[near] && !labels[near]) {
             labels[near] = count;
             waiting.push(near);
           }
-        }
     }
   }
   return { labels, count };

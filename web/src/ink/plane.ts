@@ -82,12 +82,46 @@ export const extent = ({ width, height, data }: Plane): { left: number; top: num
 };
 
 // As NumPy's default: linear between the two nearest of the sorted values.
-export const quantile = (values: Float32Array, share: number): number => {
-  const sorted = Float32Array.from(values).sort();
-  const place = (sorted.length - 1) * share;
-  const low = Math.floor(place);
-  const high = Math.min(low + 1, sorted.length - 1);
-  return sorted[low] + (sorted[high] - sorted[low]) * (place - low);
+export const quantile = (values: ArrayLike<number>, share: number): number => {
+  const place = (values.length - 1) * share;
+  const [low, high] = around(values, Math.floor(place));
+  return low + (high - low) * (place - Math.floor(place));
 };
 
-export const median = (values: Float32Array): number => quantile(values, 0.5);
+// In single precision, as NumPy's is of single precision.
+export const median = (values: Float32Array): number => {
+  const [low, high] = around(values, (values.length - 1) >> 1);
+  return values.length % 2 ? low : Math.fround(Math.fround(low + high) / 2);
+};
+
+// The value at that place of the sorted values, and the next one. Hoare (1961), "Algorithm 65: find": sorting millions
+// would take longer than all else.
+const around = (values: ArrayLike<number>, place: number): [number, number] => {
+  const some = Float64Array.from(values);
+  let [first, last] = [0, some.length - 1];
+  while (first < last) {
+    const pivot = some[(first + last) >> 1];
+    let [low, high] = [first, last];
+    while (low <= high) {
+      while (some[low] < pivot) low++;
+      while (some[high] > pivot) high--;
+      if (low > high) break;
+      const held = some[low];
+      some[low++] = some[high];
+      some[high--] = held;
+    }
+    if (place <= high) last = high;
+    else if (place >= low) first = low;
+    else break;
+  }
+  let next = Infinity;
+  for (let i = place + 1; i < some.length; i++) if (some[i] < next) next = some[i];
+  return [some[place], next === Infinity ? some[place] : next];
+};
+
+// Python's round.
+export const roundHalfEven = (x: number): number => {
+  const low = Math.floor(x);
+  if (x - low !== 0.5) return Math.round(x);
+  return low % 2 === 0 ? low : low + 1;
+};

@@ -1,4 +1,4 @@
-// A model file, as tenfold/export/web.py writes it.
+// A model file, as tenfold/export/web.py writes it. Anything may be in it: a person drops a file on the page.
 
 export interface Layer {
   readonly kind: string;
@@ -17,67 +17,77 @@ export class ModelFileError extends Error {
   override name = "ModelFileError";
 }
 
-interface Place {
-  offset: number;
-  shape: number[];
-  type: "int8" | "float16" | "float32";
-}
-
 const MAGIC = "10FD";
 const FORMAT = 1;
-const BYTES = { int8: 1, float16: 2, float32: 4 };
+const MOST_LAYERS = 1000;
 
+// Throws a ModelFileError for what is none.
 export const readModelFile = (content: ArrayBuffer): ModelFile => {
   const bytes = new Uint8Array(content);
   const magic = String.fromCharCode(...bytes.subarray(0, 4));
   if (bytes.length < 8 || magic !== MAGIC) throw new ModelFileError("this is not a Tenfold model file");
   const start = 8 + new DataView(content).getUint32(4, true);
   if (start > bytes.length) throw new ModelFileError("the model file is cut short");
-  let header: { format: number; settings: Record<string, unknown>; layers: Record<string, unknown>[] };
+  let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, start)));
+    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, start)));
   } catch {
-    throw new ModelFileError("the model file is damaged: its header is not JSON");
+    throw damaged("its header is not JSON");
   }
-  if (header.format !== FORMAT)
-    throw new ModelFileError(`the model file has format ${header.format}; this page reads ${FORMAT}`);
-  return { layers: header.layers.map((entry) => readLayer(entry, content, start)), settings: header.settings };
+  if (!isRecord(header)) throw damaged("its header is no object");
+  const { format, settings, layers } = header;
+  if (format !== FORMAT) throw new ModelFileError(`the model file has format ${format}; this page reads ${FORMAT}`);
+  if (!Array.isArray(layers) || layers.length > MOST_LAYERS) throw damaged("it lists no layers, or too many");
+  return { layers: layers.map((entry) => readLayer(entry, content, start)), settings: isRecord(settings) ? settings : {} };
 };
 
-const readLayer = (entry: Record<string, unknown>, content: ArrayBuffer, start: number): Layer => {
-  const { kind, weight, scale, bias, ...options } = entry as {
-    kind: string;
-    weight?: Place;
-    scale?: Place;
-    bias?: Place;
-  } & Record<string, number>;
-  const values = weight ? readArray(weight, content, start) : null;
-  if (values && scale) {
-    const scales = readArray(scale, content, start);
-    const each = values.length / scales.length;
-    for (let i = 0; i < values.length; i++) values[i] *= scales[Math.floor(i / each)];
+const damaged = (why: string): ModelFileError => new ModelFileError(`the model file is damaged: ${why}`);
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const readLayer = (entry: unknown, content: ArrayBuffer, start: number): Layer => {
+  if (!isRecord(entry) || typeof entry["kind"] !== "string") throw damaged("a layer has no kind");
+  const { kind, weight, scale, bias, ...options } = entry as { kind: string } & Record<string, unknown>;
+  if (!Object.values(options).every((value) => typeof value === "number"))
+    throw damaged(`an option of a layer of kind ${kind} is no number`);
+  const found = weight === undefined ? null : readArray(weight, content, start);
+  if (found && scale !== undefined) {
+    const scales = readArray(scale, content, start).values;
+    const each = found.values.length / scales.length;
+    if (!Number.isInteger(each)) throw damaged("a layer's scales are not those of its weights");
+    for (let o = 0, i = 0; o < scales.length; o++) for (const end = i + each; i < end; i++) found.values[i] *= scales[o];
   }
-  const numbers = options as Record<string, number>;
   return {
     kind,
-    options: numbers,
-    weight: values,
-    shape: weight?.shape ?? [],
-    bias: bias ? readArray(bias, content, start) : null,
+    options: options as Record<string, number>,
+    weight: found?.values ?? null,
+    shape: found?.shape ?? [],
+    bias: bias === undefined ? null : readArray(bias, content, start).values,
   };
 };
 
-const readArray = ({ offset, shape, type }: Place, content: ArrayBuffer, start: number): Float32Array => {
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+const readArray = (place: unknown, content: ArrayBuffer, start: number): { values: Float32Array; shape: number[] } => {
+  if (!isRecord(place)) throw damaged("it does not say where an array lies");
+  const { offset, shape, type } = place;
+  const sound = Array.isArray(shape) && shape.length <= 4 && shape.every((length) => isCount(length) && length > 0);
+  if (!isCount(offset) || !sound) throw damaged("an array has no shape, or lies nowhere");
   const count = shape.reduce((a, b) => a * b, 1);
-  if (!(type in BYTES) || start + offset + count * BYTES[type] > content.byteLength)
-    throw new ModelFileError("the model file is cut short");
-  const view = new DataView(content, start + offset);
-  const read = {
-    int8: (i: number) => view.getInt8(i),
-    float16: (i: number) => half(view.getUint16(2 * i, true)),
-    float32: (i: number) => view.getFloat32(4 * i, true),
-  }[type];
-  return Float32Array.from({ length: count }, (_, i) => read(i));
+  const read = READ[String(type)];
+  if (!read) throw damaged(`an array holds ${type}`);
+  const bytes = count * read.bytes;
+  if (start + offset + bytes > content.byteLength) throw new ModelFileError("the model file is cut short");
+  return { values: read.values(content.slice(start + offset, start + offset + bytes)), shape };
+};
+
+// Bytes a number, and the numbers as floats. Every machine with a browser is little-endian, as the file is.
+const READ: Readonly<Record<string, { bytes: number; values: (part: ArrayBuffer) => Float32Array } | undefined>> = {
+  __proto__: null as never,
+  int8: { bytes: 1, values: (part) => new Float32Array(new Int8Array(part)) },
+  float16: { bytes: 2, values: (part) => Float32Array.from(new Uint16Array(part), half) },
+  float32: { bytes: 4, values: (part) => new Float32Array(part) },
 };
 
 // IEEE 754 half precision.

@@ -1,14 +1,28 @@
-// The forward pass: what tenfold/export/evaluate_plain.py does, one image at a time, channel by channel.
+// The forward pass: what tenfold/export/evaluate_plain.py does, of one image. All room is made beforehand.
 
-import type { Layer, ModelFile } from "./file.js";
-import { ModelFileError } from "./file.js";
+import { convolution, type Weights } from "./convolution.js";
+import { ModelFileError, type Layer, type ModelFile } from "./file.js";
 
-interface Values {
+export interface Values {
   readonly channels: number;
   readonly height: number;
   readonly width: number;
-  readonly data: Float32Array;
+  readonly data: Float64Array;
 }
+
+// What a layer gives, and how to have it given anew.
+export interface Step {
+  readonly values: Values;
+  readonly run: () => void;
+}
+
+// Makes an array, as long as there is room for it.
+export type Room = (count: number) => Float64Array;
+
+const SIDE = 28;
+const CLASSES = 10;
+// Numbers that a model may need room for, all of its layers together: 128 MB.
+const MOST = 1 << 24;
 
 const ACTIVATIONS: Record<string, (x: number) => number> = {
   relu: (x) => (x > 0 ? x : 0),
@@ -20,149 +34,190 @@ const ACTIVATIONS: Record<string, (x: number) => number> = {
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),
 };
 
-const STEPS: Record<string, (layer: Layer, values: Values) => Values> = {
-  pixels: (layer, values) => pixels(layer, values),
-  convolution: (layer, values) => convolution(layer, values),
-  dense: (layer, values) => dense(layer, values),
-  scale: (layer, { channels, height, width, data }) => {
-    const area = height * width;
-    const { weight, bias } = numbers(layer);
-    return { channels, height, width, data: data.map((x, i) => x * weight[Math.floor(i / area)] + bias[Math.floor(i / area)]) };
-  },
-  pool: (layer, values) => pool(layer.options["size"], values),
-  flatten: (_, { channels, height, width, data }) => {
-    const area = height * width;
-    const flat = new Float32Array(data.length);
-    for (let c = 0; c < channels; c++) for (let i = 0; i < area; i++) flat[i * channels + c] = data[c * area + i];
-    return { channels: data.length, height: 1, width: 1, data: flat };
-  },
-  mean_and_maximum: (_, { channels, height, width, data }) => {
-    const area = height * width;
-    const out = new Float32Array(2 * channels);
-    for (let c = 0; c < channels; c++) {
-      let [sum, most] = [0, -Infinity];
-      for (let i = c * area; i < (c + 1) * area; i++) {
-        sum += data[i];
-        most = Math.max(most, data[i]);
-      }
-      out[c] = sum / area;
-      out[channels + c] = most;
-    }
-    return { channels: 2 * channels, height: 1, width: 1, data: out };
-  },
-};
-
-// What remembers values in a slot, goes on from them, and adds them.
-const SLOTS: Record<string, (slots: Values[], slot: number, values: Values) => Values> = {
-  keep: (slots, slot, values) => (slots[slot] = values),
-  recall: (slots, slot) => slots[slot],
-  add: (slots, slot, values) => ({ ...values, data: values.data.map((x, i) => x + slots[slot].data[i]) }),
-};
-
-// Raises before the first image where a layer is of a kind that this page does not know.
-export const checkModel = ({ layers }: ModelFile): void => {
-  for (const { kind } of layers)
-    if (!(kind in STEPS) && !(kind in SLOTS) && !(kind in ACTIVATIONS)) throw new ModelFileError(`this page can't run a layer of kind ${kind}`);
-};
-
-// Uint8[784], 0 paper to 255 ink -> ten probabilities.
-export const probabilities = (model: ModelFile, image: Uint8Array): Float32Array => {
-  let values: Values = { channels: 1, height: 28, width: 28, data: Float32Array.from(image) };
+// Uint8[784], 0 paper to 255 ink -> ten probabilities. Throws a ModelFileError for a model that can't be run: of an
+// unknown kind of layer, whose layers do not fit each other, or too large.
+export const prepare = (model: ModelFile): ((image: Uint8Array) => Float32Array) => {
+  let left = MOST;
+  const room: Room = (count) => {
+    left -= count;
+    if (!(left >= 0)) throw new ModelFileError("the model is too large for this page");
+    return new Float64Array(count);
+  };
+  const input: Values = { channels: 1, height: SIDE, width: SIDE, data: room(SIDE * SIDE) };
+  const runs: (() => void)[] = [];
   const slots: Values[] = [];
+  let values = input;
   for (const layer of model.layers) {
-    const [step, slot] = [STEPS[layer.kind], SLOTS[layer.kind]];
-    if (step) values = step(layer, values);
-    else if (slot) values = slot(slots, layer.options["slot"], values);
-    else values = { ...values, data: values.data.map(ACTIVATIONS[layer.kind]) };
-  }
-  return softmax(values.data);
-};
-
-export const softmax = (logits: Float32Array): Float32Array => {
-  const most = Math.max(...logits);
-  const powers = logits.map((logit) => Math.exp(logit - most));
-  const sum = powers.reduce((a, b) => a + b, 0);
-  return powers.map((power) => power / sum);
-};
-
-const numbers = (layer: Layer): { weight: Float32Array; bias: Float32Array } => {
-  if (!layer.weight || !layer.bias) throw new ModelFileError(`a layer of kind ${layer.kind} has no weights`);
-  return { weight: layer.weight, bias: layer.bias };
-};
-
-const pixels = ({ options }: Layer, { data }: Values): Values => {
-  const { crop, patch, border, mean, spread } = options;
-  const margin = (28 - crop) / 2;
-  const side = (crop + 2 * border) / patch;
-  const out = new Float32Array(patch * patch * side * side);
-  for (let y = 0; y < side * patch; y++)
-    for (let x = 0; x < side * patch; x++) {
-      const [v, u] = [y - border, x - border];
-      const inside = v >= 0 && u >= 0 && v < crop && u < crop;
-      const value = inside ? data[(v + margin) * 28 + u + margin] / 255 : 0;
-      const channel = (y % patch) * patch + (x % patch);
-      out[(channel * side + Math.floor(y / patch)) * side + Math.floor(x / patch)] = (value - mean) / spread;
+    if (layer.kind === "keep") slots[whole(layer, "slot", 0)] = values;
+    else if (layer.kind === "recall") values = kept(slots, layer);
+    else {
+      const step = stepOf(layer, values, slots, room);
+      runs.push(step.run);
+      values = step.values;
     }
-  return { channels: patch * patch, height: side, width: side, data: out };
+  }
+  const logits = values.data;
+  if (logits.length !== CLASSES) throw new ModelFileError(`the model tells ${logits.length} classes apart, not ${CLASSES}`);
+  return (image) => {
+    for (let i = 0; i < input.data.length; i++) input.data[i] = image[i];
+    for (const run of runs) run();
+    return softmax(logits);
+  };
 };
 
-const convolution = (layer: Layer, input: Values): Values => {
-  const { weight, bias } = numbers(layer);
-  const [outputs, inputs, kernel] = layer.shape;
-  const { padding, stride, groups } = layer.options;
-  const padded = withPadding(input, padding);
-  const height = Math.floor((padded.height - kernel) / stride) + 1;
-  const width = Math.floor((padded.width - kernel) / stride) + 1;
-  const out = new Float32Array(outputs * height * width);
-  for (let o = 0; o < outputs; o++) {
-    const row0 = o * height * width;
-    out.fill(bias[o], row0, row0 + height * width);
-    for (let c = 0; c < inputs; c++) {
-      const channel = groups > 1 ? o : c;
-      for (let v = 0; v < kernel; v++)
-        for (let u = 0; u < kernel; u++) {
-          const w = weight[((o * inputs + c) * kernel + v) * kernel + u];
-          for (let y = 0; y < height; y++) {
-            const from = (channel * padded.height + y * stride + v) * padded.width + u;
-            const to = row0 + y * width;
-            for (let x = 0; x < width; x++) out[to + x] += w * padded.data[from + x * stride];
+export const softmax = (logits: ArrayLike<number>): Float32Array => {
+  const powers = new Float32Array(logits.length);
+  let [most, sum] = [-Infinity, 0];
+  for (let i = 0; i < powers.length; i++) most = Math.max(most, logits[i]);
+  for (let i = 0; i < powers.length; i++) sum += Math.exp(logits[i] - most);
+  for (let i = 0; i < powers.length; i++) powers[i] = Math.exp(logits[i] - most) / sum;
+  return powers;
+};
+
+const stepOf = (layer: Layer, input: Values, slots: readonly Values[], room: Room): Step => {
+  const { channels, height, width, data } = input;
+  const area = height * width;
+  // Of the same size.
+  const alike = (): Values => ({ ...input, data: room(data.length) });
+  switch (layer.kind) {
+    case "pixels":
+      return pixels(layer, input, room);
+    case "convolution": {
+      const [padding, stride, groups] = [whole(layer, "padding", 0), whole(layer, "stride", 1), whole(layer, "groups", 1)];
+      return convolution(weights(layer, 4), input, { padding, stride, groups }, room);
+    }
+    case "dense":
+      return dense(weights(layer, 2), input, room);
+    case "pool":
+      return pool(whole(layer, "size", 1), input, room);
+    case "scale": {
+      const [values, { weight, bias }] = [alike(), weights(layer, 1)];
+      if (weight.length !== channels) throw unfit(layer);
+      const run = () => {
+        for (let c = 0, i = 0; c < channels; c++)
+          for (const end = i + area; i < end; i++) values.data[i] = data[i] * weight[c] + bias[c];
+      };
+      return { values, run };
+    }
+    case "flatten": {
+      const flat = room(data.length);
+      const run = () => {
+        for (let c = 0; c < channels; c++) for (let i = 0; i < area; i++) flat[i * channels + c] = data[c * area + i];
+      };
+      return { values: row(flat), run };
+    }
+    case "mean_and_maximum": {
+      const out = room(2 * channels);
+      const run = () => {
+        for (let c = 0, i = 0; c < channels; c++) {
+          let [sum, most] = [0, -Infinity];
+          for (const end = i + area; i < end; i++) {
+            sum += data[i];
+            if (data[i] > most) most = data[i];
           }
+          out[c] = sum / area;
+          out[channels + c] = most;
         }
+      };
+      return { values: row(out), run };
+    }
+    case "add": {
+      const [values, other] = [alike(), kept(slots, layer)];
+      if (other.channels !== channels || other.height !== height || other.width !== width) throw unfit(layer);
+      const run = () => {
+        for (let i = 0; i < data.length; i++) values.data[i] = data[i] + other.data[i];
+      };
+      return { values, run };
     }
   }
-  return { channels: outputs, height, width, data: out };
+  if (!Object.hasOwn(ACTIVATIONS, layer.kind)) throw new ModelFileError(`this page can't run a layer of kind ${layer.kind}`);
+  const [values, activation] = [alike(), ACTIVATIONS[layer.kind]];
+  const run = () => {
+    for (let i = 0; i < data.length; i++) values.data[i] = activation(data[i]);
+  };
+  return { values, run };
 };
 
-const withPadding = (input: Values, padding: number): Values => {
-  if (!padding) return input;
-  const [height, width] = [input.height + 2 * padding, input.width + 2 * padding];
-  const data = new Float32Array(input.channels * height * width);
-  for (let c = 0; c < input.channels; c++)
-    for (let y = 0; y < input.height; y++) {
-      const from = (c * input.height + y) * input.width;
-      data.set(input.data.subarray(from, from + input.width), (c * height + y + padding) * width + padding);
-    }
-  return { channels: input.channels, height, width, data };
+const row = (data: Float64Array): Values => ({ channels: data.length, height: 1, width: 1, data });
+
+const unfit = ({ kind }: Layer): ModelFileError =>
+  new ModelFileError(`the model is damaged: its layer of kind ${kind} does not fit`);
+
+const kept = (slots: readonly Values[], layer: Layer): Values => {
+  const values = slots[whole(layer, "slot", 0)];
+  if (!values) throw unfit(layer);
+  return values;
 };
 
-const dense = (layer: Layer, { data }: Values): Values => {
-  const { weight, bias } = numbers(layer);
-  const [outputs, inputs] = layer.shape;
-  const out = Float32Array.from(bias);
-  for (let o = 0; o < outputs; o++) for (let i = 0; i < inputs; i++) out[o] += weight[o * inputs + i] * data[i];
-  return { channels: outputs, height: 1, width: 1, data: out };
+// A whole number from `least` to 4096.
+const whole = (layer: Layer, name: string, least: number): number => {
+  const value = layer.options[name];
+  if (!(Number.isInteger(value) && value >= least && value <= 4096)) throw unfit(layer);
+  return value;
 };
 
-const pool = (size: number, input: Values): Values => {
-  const [height, width] = [Math.floor(input.height / size), Math.floor(input.width / size)];
-  const out = new Float32Array(input.channels * height * width).fill(-Infinity);
-  for (let c = 0; c < input.channels; c++)
-    for (let y = 0; y < height * size; y++)
-      for (let x = 0; x < width * size; x++) {
-        const to = (c * height + Math.floor(y / size)) * width + Math.floor(x / size);
-        out[to] = Math.max(out[to], input.data[(c * input.height + y) * input.width + x]);
+const weights = (layer: Layer, rank: number): Weights => {
+  const { weight, bias, shape } = layer;
+  if (!weight || !bias || shape.length !== rank || bias.length !== shape[0]) throw unfit(layer);
+  return { weight, bias, shape };
+};
+
+// The middle of the picture, a border round it, and squares of `patch` pixels as channels.
+const pixels = (layer: Layer, { channels, data }: Values, room: Room): Step => {
+  const [crop, patch, border] = [whole(layer, "crop", 1), whole(layer, "patch", 1), whole(layer, "border", 0)];
+  const { mean, spread } = layer.options;
+  const margin = (SIDE - crop) / 2;
+  const side = (crop + 2 * border) / patch;
+  const first = channels === 1 && data.length === SIDE * SIDE;
+  const even = Number.isInteger(margin) && margin >= 0 && Number.isInteger(side);
+  if (!(first && even && spread > 0 && Number.isFinite(mean))) throw unfit(layer);
+  const out = room(patch * patch * side * side);
+  const run = () => {
+    for (let y = 0; y < side * patch; y++)
+      for (let x = 0; x < side * patch; x++) {
+        const [v, u] = [y - border, x - border];
+        const inside = v >= 0 && u >= 0 && v < crop && u < crop;
+        const value = inside ? data[(v + margin) * SIDE + u + margin] / 255 : 0;
+        const channel = (y % patch) * patch + (x % patch);
+        out[(channel * side + Math.floor(y / patch)) * side + Math.floor(x / patch)] = (value - mean) / spread;
       }
-  return { channels: input.channels, height, width, data: out };
+  };
+  return { values: { channels: patch * patch, height: side, width: side, data: out }, run };
+};
+
+const dense = ({ weight, bias, shape }: Weights, { data }: Values, room: Room): Step => {
+  const [outputs, inputs] = shape;
+  if (inputs !== data.length)
+    throw new ModelFileError(`a dense layer of ${inputs} inputs can't follow ${data.length} values`);
+  const out = room(outputs);
+  const run = () => {
+    for (let o = 0, at = 0; o < outputs; o++) {
+      let sum = bias[o];
+      for (let i = 0; i < inputs; i++) sum += weight[at++] * data[i];
+      out[o] = sum;
+    }
+  };
+  return { values: row(out), run };
+};
+
+const pool = (size: number, input: Values, room: Room): Step => {
+  const [height, width] = [Math.floor(input.height / size), Math.floor(input.width / size)];
+  const out = room(input.channels * height * width);
+  const { data } = input;
+  const run = () => {
+    for (let c = 0, to = 0; c < input.channels; c++)
+      for (let y = 0; y < height; y++)
+        for (let x = 0; x < width; x++) {
+          let most = -Infinity;
+          for (let v = y * size; v < (y + 1) * size; v++)
+            for (let u = x * size; u < (x + 1) * size; u++) {
+              const value = data[(c * input.height + v) * input.width + u];
+              if (value > most) most = value;
+            }
+          out[to++] = most;
+        }
+  };
+  return { values: { channels: input.channels, height, width, data: out }, run };
 };
 
 // Abramowitz and Stegun (1964), 7.1.26, is good to 1.5e-7.

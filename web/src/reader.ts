@@ -1,0 +1,165 @@
+// Reads ink on the device: tenfold/reader.py, on the same model, with the same answers.
+
+import { paperIsDark } from "./ink/ground.js";
+import { bestPath, spansOf, type Box, type Piece } from "./ink/line.js";
+import { asMnistMade, normalize } from "./ink/normalize.js";
+import { findPageInk } from "./ink/page.js";
+import type { Plane } from "./ink/plane.js";
+import { reduce, reduction } from "./ink/resize.js";
+import { drawPieces, drawStrokePieces, findLines, strokePieces } from "./ink/segment.js";
+import { drawStrokes, type Stroke } from "./ink/strokes.js";
+import type { ModelFile } from "./model/file.js";
+import { prepare } from "./model/forward.js";
+
+export { toGrey, type Grey, type Picture } from "./ink/grey.js";
+export type { Plane } from "./ink/plane.js";
+export type { Box } from "./ink/line.js";
+export type { Point, Stroke } from "./ink/strokes.js";
+export { ModelFileError, readModelFile, type ModelFile } from "./model/file.js";
+
+// What one digit was read as.
+export interface Reading {
+  readonly digit: number;
+  // Of readings with confidence 0.9, nine in ten are right.
+  readonly confidence: number;
+  readonly probabilities: Float32Array;
+  // Not to be trusted: ambiguous, or no digit at all.
+  readonly unsure: boolean;
+  // Uint8[784], what the model saw, 0 paper to 255 ink.
+  readonly pixels: Uint8Array;
+  // Where in the picture it was found; null where the whole picture is the digit.
+  readonly box: Box | null;
+}
+
+// What several digits were read as: their lines joined by a newline, and each reading with its box, in that order.
+export interface NumberReading {
+  readonly text: string;
+  readonly digits: readonly Reading[];
+  // One of the digits is, or there is none.
+  readonly unsure: boolean;
+}
+
+export interface Reader {
+  // Readings less confident than this are unsure.
+  readonly unsureBelow: number;
+  // The one digit in a picture; a blank one reads as unsure.
+  read(grey: Plane): Reading;
+  // The one digit that a pen wrote. Throws a RangeError where a coordinate is none; no strokes read as unsure.
+  readStrokes(strokes: readonly Stroke[]): Reading;
+  // All digits in a photo or scan. scale: of the picture that `grey` was reduced from; boxes are told in its pixels.
+  readNumber(grey: Plane, scale?: number): NumberReading;
+  // Several digits that a pen wrote on one line; boxes are told in the pen's unit.
+  readStrokeNumber(strokes: readonly Stroke[]): NumberReading;
+  // The model itself: Uint8[784] -> Float32[10].
+  probabilities(pixels: Uint8Array): Float32Array;
+  // Float32[784]: how much of the digit's log-probability is lost when the ink around a pixel is wiped away: above 0 it
+  // spoke for the digit, below 0 against. The model is asked some 400 times; with a step of 2, a quarter as often.
+  evidence(pixels: Uint8Array, digit: number, step?: number): Float32Array;
+}
+
+// For a model file that doesn't say: an even chance of being wrong.
+const UNSURE_BELOW = 0.5;
+// Pixels a side that a page is read at.
+const PAGE = 1600;
+const SIDE = 28;
+// Pixels a side of the window that is wiped clean: two strokes wide.
+const WINDOW = 5;
+
+// Throws a ModelFileError for a model that can't be run.
+export const createReader = (model: ModelFile): Reader => {
+  const probabilities = prepare(model);
+  const settled = Number(model.settings["unsure_below"] ?? UNSURE_BELOW);
+  const unsureBelow = Number.isFinite(settled) ? settled : UNSURE_BELOW;
+
+  const reading = (pixels: Uint8Array): Reading => {
+    const blank = isBlank(pixels);
+    const row = blank ? new Float32Array(10).fill(0.1) : probabilities(pixels);
+    const digit = row.reduce((best, value, i) => (value > row[best] ? i : best), 0);
+    const confidence = row[digit];
+    return { digit, confidence, probabilities: row, unsure: blank || !(confidence >= unsureBelow), pixels, box: null };
+  };
+
+  const number = <Ink>(
+    lines: readonly (readonly Piece<Ink>[])[],
+    draw: (pieces: readonly Piece<Ink>[]) => Uint8Array,
+    scale: number,
+  ): NumberReading => {
+    const read = lines.map((pieces) => {
+      const spans = spansOf(pieces, draw);
+      const readings = spans.map((span) => reading(span.pixels));
+      const path = bestPath(pieces, spans, readings.map(({ confidence }) => confidence));
+      return path.map((index) => ({ ...readings[index], box: larger(spans[index].box, scale) }));
+    });
+    const digits = read.flat();
+    const texts = read.filter((line) => line.length > 0).map((line) => line.map(({ digit }) => digit).join(""));
+    return { text: texts.join("\n"), digits, unsure: !digits.length || digits.some(({ unsure }) => unsure) };
+  };
+
+  return {
+    unsureBelow,
+    probabilities,
+    read: (grey) => {
+      const found = reading(normalize(grey));
+      const whole = asItIs(grey);
+      // The digit may have MNIST's form, and something else lie beside it: the surer reading counts.
+      if (!whole || asMnistMade(whole) || isBlank(found.pixels) || !paperIsDark(grey)) return found;
+      const other = reading(whole);
+      return other.confidence > found.confidence ? other : found;
+    },
+    readStrokes: (strokes) => reading(drawStrokes(strokes)),
+    readNumber: (grey, scale = 1) => {
+      const block = reduction(grey, PAGE);
+      return number(findLines(findPageInk(reduce(grey, block))), drawPieces, scale * block);
+    },
+    readStrokeNumber: (strokes) => {
+      const line = strokePieces(strokes);
+      return number(line.length ? [line] : [], drawStrokePieces, 1);
+    },
+    evidence: (pixels, digit, step = 1) => evidence(pixels, digit, step, probabilities),
+  };
+};
+
+const isBlank = (pixels: Uint8Array): boolean => !pixels.some((value) => value > 0);
+
+const larger = ([left, top, right, bottom]: Box, scale: number): Box => [
+  left * scale,
+  top * scale,
+  right * scale,
+  bottom * scale,
+];
+
+// Uint8[784] where the picture has 28x28 pixels.
+const asItIs = ({ width, height, data }: Plane): Uint8Array | null =>
+  width === SIDE && height === SIDE ? Uint8Array.from(data, (value) => Math.floor(value * 255 + 0.5)) : null;
+
+// tenfold/explain.py: the mean loss over all windows that hold a pixel; 0 where there is no ink.
+const evidence = (
+  pixels: Uint8Array,
+  digit: number,
+  step: number,
+  probabilities: (pixels: Uint8Array) => Float32Array,
+): Float32Array => {
+  const sum = new Float32Array(SIDE * SIDE);
+  const count = new Float32Array(SIDE * SIDE);
+  const log = (image: Uint8Array) => Math.log(Math.max(probabilities(image)[digit], 1e-9));
+  const whole = log(pixels);
+  const wiped = new Uint8Array(SIDE * SIDE);
+  for (let top = 0; top <= SIDE - WINDOW; top += step)
+    for (let left = 0; left <= SIDE - WINDOW; left += step) {
+      wiped.set(pixels);
+      let inked = false;
+      for (let y = top; y < top + WINDOW; y++) {
+        const row = wiped.subarray(y * SIDE + left, y * SIDE + left + WINDOW);
+        inked ||= row.some((value) => value > 0);
+        row.fill(0);
+      }
+      if (!inked) continue;
+      const loss = whole - log(wiped);
+      for (let y = top; y < top + WINDOW; y++)
+        for (let x = left; x < left + WINDOW; x++) {
+          sum[y * SIDE + x] += loss;
+          count[y * SIDE + x]++;
+        }
+    }
+  return sum.map((value, i) => (pixels[i] > 0 ? value / Math.max(count[i], 1) : 0));
+};

@@ -1,0 +1,102 @@
+// Pages, numbers and pictures are read as Python reads them: tests/golden/numbers.json binds both.
+
+import { describe, expect, test } from "vitest";
+import { toGrey } from "../src/ink/grey.js";
+import { plane, type Plane } from "../src/ink/plane.js";
+import { createReader, type NumberReading, type Stroke } from "../src/reader.js";
+import { farthest, fromBase64, golden, shipped, unpacked } from "./files.js";
+import { expectAsInPython, type Told } from "./told.js";
+
+interface Numbers {
+  pages: ({ name: string; width: number; height: number; grey: string } & Told)[];
+  strokes: ({ name: string; strokes: Stroke[] } & Told)[];
+  small: { name: string; grey: string; pixels: string; probabilities: number[]; unsure: boolean }[];
+  colours: { rgba: string; grey: string };
+  evidence: number[];
+}
+
+const { pages, strokes, small, colours, evidence } = golden<Numbers>("numbers.json");
+const reader = createReader(shipped());
+const greyOf = (bytes: Uint8Array, width: number, height: number): Plane =>
+  plane(width, height, Float32Array.from(bytes, (value) => value / 255));
+
+test.each(pages)("a page with $name", (page) => {
+  expectAsInPython(reader.readNumber(greyOf(unpacked(page.grey), page.width, page.height)), page);
+});
+
+test.each(strokes)("$name, written with a pen", (wanted) => {
+  expectAsInPython(reader.readStrokeNumber(wanted.strokes), wanted);
+});
+
+test.each(small)("28x28 that lack MNIST's form: $name", (wanted) => {
+  const found = reader.read(greyOf(unpacked(wanted.grey), 28, 28));
+  expect(farthest(found.pixels, unpacked(wanted.pixels))).toBeLessThanOrEqual(2);
+  expect(farthest(found.probabilities, wanted.probabilities)).toBeLessThan(0.01);
+  expect(found.unsure).toBe(wanted.unsure);
+});
+
+test("the ink that spoke for a digit", () => {
+  const { pixels, probabilities } = golden<{ pixels: string; probabilities: number[] }[]>("golden.json")[0];
+  const digit = probabilities.indexOf(Math.max(...probabilities));
+  expect(farthest(reader.evidence(fromBase64(pixels), digit), evidence)).toBeLessThan(1e-3);
+}, 20_000);
+
+describe("a picture's pixels", () => {
+  const data = unpacked(colours.rgba);
+
+  test("become luminance as Pillow makes it", () => {
+    const { grey, scale } = toGrey({ width: 16, height: 16, data });
+    expect(scale).toBe(1);
+    expect(Array.from(grey.data, (value) => Math.round(value * 255))).toEqual(Array.from(unpacked(colours.grey)));
+  });
+
+  test("become fewer where there are too many, each the mean of a block", () => {
+    const { grey, scale } = toGrey({ width: 16, height: 16, data }, 7);
+    const whole = unpacked(colours.grey);
+    expect([grey.width, grey.height, scale]).toEqual([6, 6, 3]);
+    expect(grey.data[0] * 255).toBeCloseTo([0, 1, 2, 16, 17, 18, 32, 33, 34].reduce((sum, i) => sum + whole[i] / 9, 0), 4);
+    expect(grey.data[35] * 255).toBeCloseTo(whole[255], 4);
+  });
+
+  test("must be there", () => {
+    expect(() => toGrey({ width: 0, height: 4, data: new Uint8ClampedArray(0) })).toThrow(RangeError);
+    expect(() => toGrey({ width: 2, height: 2, data: new Uint8ClampedArray(12) })).toThrow(RangeError);
+  });
+});
+
+describe("where there is nothing to read", () => {
+  const nothing = (found: NumberReading) => expect(found).toEqual({ text: "", digits: [], unsure: true });
+
+  test("a page without ink has no digits", () => {
+    nothing(reader.readNumber(plane(300, 200, new Float32Array(60_000).fill(0.9))));
+    nothing(reader.readNumber(plane(1, 1)));
+    nothing(reader.readStrokeNumber([]));
+  });
+
+  test("a blank picture and a pen that wrote nothing are unsure", () => {
+    for (const found of [reader.read(plane(40, 30)), reader.read(plane(28, 28)), reader.readStrokes([]), reader.readStrokes([[]])])
+      expect(found).toMatchObject({ unsure: true, confidence: expect.closeTo(0.1), box: null });
+  });
+
+  test("a point that lies nowhere is refused", () => {
+    for (const nowhere of [NaN, Infinity, 1e31]) {
+      expect(() => reader.readStrokes([[[0, 0], [nowhere, 1]]])).toThrow(RangeError);
+      expect(() => reader.readStrokeNumber([[[0, nowhere]]])).toThrow(RangeError);
+    }
+  });
+
+  test("noise, and pictures one pixel wide, end in an answer", () => {
+    const noise = Float32Array.from({ length: 90_000 }, (_, i) => ((i * 7919) % 251) / 250);
+    for (const grey of [plane(300, 300, noise), plane(1, 500, noise.slice(0, 500)), plane(500, 1, noise.slice(0, 500))]) {
+      expect(reader.read(grey).probabilities).toHaveLength(10);
+      expect(reader.readNumber(grey).digits.length).toBeLessThan(2000);
+    }
+  });
+});
+
+test("boxes are told in the pixels of the picture that was reduced", () => {
+  const page = pages[0];
+  const grey = greyOf(unpacked(page.grey), page.width, page.height);
+  const found = reader.readNumber(grey, 3);
+  expect(found.digits[0].box).toEqual(reader.readNumber(grey).digits[0].box!.map((edge) => 3 * edge));
+});

@@ -1,0 +1,21 @@
+// Photos of real handwriting, read as Python reads them. tests/test_golden.py decodes them, and hands over the folder
+// that holds them; they stand beside the project where it is made, and nowhere else.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "vitest";
+import { plane } from "../src/ink/plane.js";
+import { createReader } from "../src/reader.js";
+import { shipped } from "./files.js";
+import { expectAsInPython, type Told } from "./told.js";
+
+const folder = process.env["TENFOLD_PHOTOS"];
+
+if (folder) {
+  const photos: ({ file: string; width: number; height: number } & Told)[] = JSON.parse(readFileSync(join(folder, "photos.json"), "utf8"));
+  const reader = createReader(shipped());
+  test.each(photos)("$file", (photo) => {
+    const grey = Float32Array.from(readFileSync(join(folder, photo.file)), (value) => value / 255);
+    expectAsInPython(reader.readNumber(plane(photo.width, photo.height, grey)), photo);
+  }, 60_000);
+} else test.skip("photos: pytest tests/test_golden.py reads them where they are", () => {});
