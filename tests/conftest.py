@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import socket
+import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +81,49 @@ def tenfold_json(capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped
         return json.loads(told.out)
 
     return call
+
+
+class Postgres:
+    """A PostgreSQL server of the tests' own, on loopback, that a test may stop and start."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs, self._folder = programs, folder
+        # It refuses to be run by root.
+        self._user = "postgres" if os.geteuid() == 0 else None
+        if self._user:
+            shutil.chown(folder, self._user)
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            self.port = found.getsockname()[1]
+        self._run("initdb", "-D", "data", "-U", "tenfold", "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync")
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://tenfold@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
+        self._run("pg_ctl", "-D", "data", "-l", "log", "-w", "-o", options, "start")
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "-D", "data", "-w", "-m", "fast", "stop")
+
+    def _run(self, program: str, *words: str) -> None:
+        subprocess.run([self._programs / program, *words], cwd=self._folder, user=self._user, check=True,
+                       stdout=subprocess.DEVNULL, timeout=60)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def postgres():  # type: ignore[no-untyped-def]
+    """A PostgreSQL server. Without its programs a test is skipped; in CI that is a failure."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [Path(p) for p in [shutil.which("initdb")] if p]
+    if not found:
+        reason = "PostgreSQL is not installed (apt-get install postgresql)"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    # Not below pytest's own folder, which nobody else may enter.
+    folder = Path(tempfile.mkdtemp(prefix="tenfold-postgres-"))
+    server = Postgres(found[-1].parent, folder)
+    yield server
+    server.stop()
+    shutil.rmtree(folder)

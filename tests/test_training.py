@@ -18,7 +18,7 @@ from tenfold.runs.run import Run, latest_run
 from tenfold.runs.train import best_epoch, resume, split_indices, stopped_early, train
 from tenfold.training.loop import Part, to_float
 from tenfold.training.loss import STRANGER
-from tenfold.training.mixture import makes_ink, mixed
+from tenfold.training.mixture import is_mixed, mixed
 from tenfold.training.recipe import DataConfig, Recipe
 from tenfold.training.records import EpochRecord, read_history, to_line
 
@@ -356,4 +356,4 @@ def test_made_up_ink_is_other_in_each_epoch_and_the_same_again(mnist):
     assert torch.equal(first.labels[:100], part.labels[50:150])
     assert (first.labels[130:] == STRANGER).all()
     assert int((first.labels == STRANGER).sum()) == 24
-    assert not makes_ink(DataConfig())
+    assert not is_mixed(DataConfig())

@@ -55,6 +55,18 @@ class StorageError(TenfoldError):
     """A file could not be written: the disk is full, or the folder may not be written to."""
 
 
+class FeedbackError(TenfoldError):
+    """A correction with a field that makes no sense."""
+
+
+class StoreError(TenfoldError):
+    """The database of corrections can't be opened, read or written."""
+
+
+class StoreBusyError(StoreError):
+    """More corrections wait to be stored than may."""
+
+
 class MissingDependencyError(TenfoldError):
     """A command needs a package of an extra that is not installed."""
 

@@ -7,7 +7,15 @@ from typing import Any
 
 from cyclopts import CycloptsError
 
-from tenfold.cli import compare_commands, data_commands, read_commands, run_commands, training_commands  # noqa: F401
+from tenfold.cli import (  # noqa: F401
+    compare_commands,
+    data_commands,
+    feedback_commands,
+    read_commands,
+    run_commands,
+    serve_commands,
+    training_commands,
+)
 from tenfold.cli.app import app
 from tenfold.errors import MissingDependencyError, TenfoldError, UsageError
 

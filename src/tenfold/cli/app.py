@@ -14,6 +14,8 @@ app = App(
 data_app = App(name="data", help="The data sets that Tenfold knows.", sort_key=2)
 compare_app = App(name="compare", help="Set recipes side by side, over several seeds.", sort_key=20)
 bench_app = App(name="bench", help="Measure how well real ink is read.", sort_key=21)
+feedback_app = App(name="feedback", help="What people said a digit was.", sort_key=14)
 app.command(bench_app)
 app.command(data_app)
 app.command(compare_app)
+app.command(feedback_app)

@@ -21,6 +21,7 @@ def evaluate(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN)
     """Measure a run on the test set."""
     screen = everywhere.screen()
     from tenfold.runs.evaluate import evaluate as measure
+    from tenfold.runs.finetune import before_and_after
     from tenfold.runs.run import Run
 
     opened = Run.load(run)
@@ -39,7 +40,20 @@ def evaluate(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN)
     )
     pairs = ", ".join(f"{names[t]} as {names[p]} ({n})" for t, p, n in evaluation.confused_pairs(5))
     screen.say(f"most confused: {pairs or 'nothing'}")
-    screen.result({"run": str(opened.path), **evaluation.summary()})
+    compared = before_and_after(opened)
+    if compared:
+        shown = [
+            [found.name, f"{found.after.images:,}", *(
+                f"{100 * e.accuracy:.2f} ({100 * e.interval[0]:.2f} to {100 * e.interval[1]:.2f})"
+                for e in (found.before, found.after)
+            )]
+            for found in compared
+        ]  # fmt: skip
+        screen.say()
+        columns = ["", ">images", ">before, % (95 % interval)", ">after, %"]
+        screen.table(columns, shown, f"fine-tuned from {Path(opened.recipe.training.start_from).name}")
+    told = {"before_and_after": [found.summary() for found in compared]} if compared else {}
+    screen.result({"run": str(opened.path), **evaluation.summary(), **told})
 
 
 @app.command(sort_key=8)

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from tenfold.cli.app import app
-from tenfold.cli.flags import NO_RECIPE_FLAGS, PLAIN, EverywhereFlags, RecipeFlags, RecipeName, resolve_recipe
+from tenfold.cli.flags import (
+    NO_RECIPE_FLAGS,
+    PLAIN,
+    EverywhereFlags,
+    RecipeFlags,
+    RecipeName,
+    recipe_changes,
+    resolve_recipe,
+)
 from tenfold.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
@@ -94,11 +102,21 @@ def train(
     tensorboard: Annotated[
         bool, Parameter(negative="", show_default=False, help="Write TensorBoard events into the run.")
     ] = False,
+    from_run: Annotated[
+        str | None, Parameter(name="--from", show_default=False, help="Fine-tune this run on --data, gently.")
+    ] = None,
+    data: Annotated[
+        str | None, Parameter(show_default=False, help="With --from: the folder that tenfold feedback export wrote.")
+    ] = None,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Train a recipe. Each of its fields is a flag."""
     screen = everywhere.screen()
+    if (from_run is None) != (data is None):
+        raise UsageError("--from RUN and --data DIR go together: a run is fine-tuned on corrections")
+    if from_run is not None and (recipe != "tutorial" or resume is not None or seeds is not None):
+        raise UsageError("--from takes the run's own recipe; leave out the recipe, --seeds and --resume")
     if resume is not None and (flags != NO_RECIPE_FLAGS or recipe != "tutorial" or seeds is not None):
         raise UsageError("--resume goes on with the run's own recipe; leave out the recipe and its flags")
     if resume == "latest":
@@ -107,6 +125,11 @@ def train(
         resume = str(latest_run(files=("recipe.toml", "seeds.json")))
     several = seeds is not None or (resume is not None and Path(resume, "seeds.json").exists())
     resolved = None if resume is not None else resolve_recipe(recipe, flags)
+    if from_run is not None:
+        from tenfold.runs.finetune import finetuning
+        from tenfold.runs.run import Run
+
+        resolved = finetuning(Run.load(from_run), str(data)).replace(**recipe_changes(flags))
     from tenfold.training.monitors import tensorboard as tensorboard_monitor
 
     monitors = [tensorboard_monitor] if tensorboard else []

@@ -72,6 +72,14 @@ class Run:
                 "bring the data back, or hand it over from Python"
             )
 
+    def check_corrections(self, corrections: Dataset | None) -> None:
+        """Raises `RunError` unless they are what the run was begun with."""
+        if corrections is not None and self.environment.get("corrections") != corrections.digest:
+            raise RunError(
+                f"{self.recipe.data.corrections} holds other corrections than when {self.path} was begun: "
+                "train again from the same run"
+            )
+
     @property
     def class_names(self) -> tuple[str, ...]:
         """What the ten outputs stand for; known without the data set at hand."""

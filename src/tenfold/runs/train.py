@@ -22,10 +22,10 @@ from tenfold.export.onnx import export_onnx
 from tenfold.models import build_model
 from tenfold.runs.environment import describe_environment
 from tenfold.runs.run import Run
-from tenfold.training.checkpoint import clone_weights, load_checkpoint, save_checkpoint, save_weights
+from tenfold.training.checkpoint import clone_weights, load_checkpoint, load_weights, save_checkpoint, save_weights
 from tenfold.training.engine import settings, torch_device
 from tenfold.training.loop import Part, Trainer, loss_and_accuracy
-from tenfold.training.mixture import makes_ink, mixed
+from tenfold.training.mixture import is_mixed, mixed
 from tenfold.training.monitors import Monitor
 from tenfold.training.probe import resolve
 from tenfold.training.recipe import Recipe
@@ -80,7 +80,27 @@ def resume(
         raise RunError(f"{run.path} is finished: there is nothing to resume")
     data = data or load_dataset(run.recipe.data.dataset)
     run.check_data(data)
+    run.check_corrections(corrections_of(run.recipe))
     return _train(Run(run.path, run.recipe, data), data, watch, monitors, 0.0)
+
+
+def start_model(recipe: Recipe) -> torch.nn.Module:
+    """The recipe's model before its first step: as the seed draws it, or with the weights of the run it starts from.
+
+    Raises `RunError` or `CheckpointError` when there is no such run, or its model is another.
+    """
+    model = build_model(recipe.model)
+    if recipe.training.start_from:
+        start = Run.load(recipe.training.start_from)
+        if not start.finished:
+            raise RunError(f"{start.path} is not finished: tenfold train --resume {start.path}")
+        load_weights(start.path / "model.safetensors", model)
+    return model
+
+
+def corrections_of(recipe: Recipe) -> Dataset | None:
+    """The corrections that the recipe trains on too; None where it names none."""
+    return load_dataset(recipe.data.corrections) if recipe.data.corrections else None
 
 
 def split_indices(recipe: Recipe, data: Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -116,7 +136,10 @@ def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float) -> None:
     started = time.perf_counter()
     recipe, device = run.recipe, torch_device(run.recipe.engine.device)
     torch.manual_seed(recipe.training.seed)
-    trainer = Trainer(build_model(recipe.model).to(device), recipe)
+    model = start_model(recipe).to(device)
+    corrections = corrections_of(recipe)
+    told = None if corrections is None else (corrections.train_images, corrections.train_labels)
+    trainer = Trainer(model, recipe)
     best_weights = _take_up(run, trainer)
     earlier = trainer.preparing_seconds
     history = run.history
@@ -128,9 +151,9 @@ def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float) -> None:
     seen, seen_validation = deskewed(train_part), deskewed(validation_part)
     trainer.preparing_seconds = earlier + probed + time.perf_counter() - started
     while trainer.epoch < trainer.epochs and not stopped_early(history, recipe):
-        if makes_ink(recipe.data):
+        if is_mixed(recipe.data):
             began = time.perf_counter()
-            seen = deskewed(mixed(train_part, recipe.data, recipe.training.seed, trainer.epoch + 1))
+            seen = deskewed(mixed(train_part, recipe.data, recipe.training.seed, trainer.epoch + 1, told))
             trainer.preparing_seconds += time.perf_counter() - began
         for record in _epoch(run, trainer, seen, seen_validation):
             if isinstance(record, EpochRecord):
@@ -238,7 +261,12 @@ def anchored(recipe: Recipe) -> Recipe:
         config = dataclasses.replace(config, dataset=str(Path(config.dataset).resolve()))
     if config.writers not in ("", "known"):
         config = dataclasses.replace(config, writers=str(Path(config.writers).resolve()))
-    return dataclasses.replace(recipe, data=config)
+    if config.corrections:
+        config = dataclasses.replace(config, corrections=str(Path(config.corrections).resolve()))
+    training = recipe.training
+    if training.start_from:
+        training = dataclasses.replace(training, start_from=str(Run.load(training.start_from).path.resolve()))
+    return dataclasses.replace(recipe, data=config, training=training)
 
 
 @contextmanager
@@ -260,6 +288,8 @@ def _alone(run: Run) -> Iterator[None]:
 def check(recipe: Recipe, data: Dataset) -> None:
     """Raises `UsageError` or `RecipeError` for what can't be trained, before anything is written."""
     torch_device(recipe.engine.device)
+    start_model(recipe)
+    corrections_of(recipe)
     count = len(split_indices(recipe, data)[0])
     size = recipe.training.batch_size
     if size > count:
@@ -298,7 +328,9 @@ def new_folder(folder: Path, name: str) -> Path:
 def _new_run(recipe: Recipe, data: Dataset, path: Path) -> Run:
     with atomic.storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
-    atomic.write_json(path / "environment.json", {**describe_environment(), "data": data.digest})
+    corrections = corrections_of(recipe)
+    digests = {"data": data.digest, "corrections": corrections and corrections.digest}
+    atomic.write_json(path / "environment.json", {**describe_environment(), **digests})
     atomic.write_text(path / "events.jsonl", "")
     # recipe.toml is what makes a folder a run, so it comes last.
     atomic.write_text(path / "recipe.toml", recipe.to_toml())

@@ -45,6 +45,11 @@ class DataConfig:
     strangers: int = option(
         0, "images of no digit made up for each epoch, for the model to be unsure of", at_least=0, at_most=10_000_000
     )
+    corrections: str = option("", "a folder that tenfold feedback export wrote: trained on beside the set")
+    corrections_share: float = option(
+        0.2, "share of each epoch's images that are corrections; none is seen more than thirty times",
+        above=0, below=1,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +80,7 @@ class TrainingConfig:
         "which weights the run ends with: of the last epoch, or the best on validation",
         choices=("last", "best"),
     )
+    start_from: str = option("", "the run whose weights training begins with; else they are drawn by the seed")
     seed: int = option(0, "seed of weights, order and dropout", at_least=0, at_most=2**63 - 1)
 
 

@@ -1,0 +1,131 @@
+"""Fine-tuning on corrections: better on the hand that was corrected, and as good as before on the rest."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from tenfold.errors import RunError
+from tenfold.feedback import Correction
+from tenfold.feedback.export import export
+from tenfold.runs.finetune import before_and_after, finetuning
+from tenfold.runs.run import Run
+from tenfold.runs.train import resume, train
+
+
+@pytest.fixture(scope="module")
+def odd_hand(mnist, tmp_path_factory):
+    """Corrections of someone who writes on paper turned by 40 degrees."""
+    told = []
+    for image, label in zip(mnist.train_images[3000:3300], mnist.train_labels[3000:3300], strict=True):
+        turned = ndimage.rotate(image.astype(np.float32), 40, reshape=False, order=1).clip(0, 255).astype(np.uint8)
+        told.append(
+            Correction(
+                id=uuid.UUID(int=len(told)), truth=int(label), pixels=turned.tobytes(), made_at=datetime.now(UTC)
+            )
+        )
+    folder = tmp_path_factory.mktemp("corrections")
+    export(told, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tuned(run, odd_hand, tmp_path_factory):
+    return train(finetuning(run, str(odd_hand)), folder=tmp_path_factory.mktemp("tuned"))
+
+
+def test_the_odd_hand_is_read_better_and_the_rest_no_worse(tuned):
+    rest, hand = before_and_after(tuned)
+    assert rest.name == "test images of small.npz"
+    assert hand.after.accuracy >= hand.before.accuracy + 0.1
+    assert rest.after.accuracy >= rest.before.accuracy - 0.02
+
+
+def test_the_run_tells_where_it_came_from(run, tuned, odd_hand):
+    recipe = Run.load(tuned.path).recipe
+    assert recipe.training.start_from == str(run.path.resolve())
+    assert recipe.data.corrections == str(odd_hand.resolve())
+    assert recipe.training.learning_rate == pytest.approx(0.1 * run.recipe.training.learning_rate)
+
+
+def test_the_same_recipe_gives_the_same_weights(tuned, tmp_path):
+    again = train(tuned.recipe, folder=tmp_path)
+    assert (again.path / "model.safetensors").read_bytes() == (tuned.path / "model.safetensors").read_bytes()
+
+
+def test_the_commands(run, odd_hand, tmp_path, tenfold_json):
+    made = tenfold_json("train", "--from", run.path, "--data", odd_hand, "--out", tmp_path, "--epochs", 1)
+    told = tenfold_json("evaluate", made["run"])
+    names = [found["set"] for found in told["before_and_after"]]
+    assert names == ["test images of small.npz", "corrections held out"]
+    for found in told["before_and_after"]:
+        for when in ("before", "after"):
+            low, high = found[when]["interval"]
+            assert low <= found[when]["accuracy"] <= high
+    assert json.loads((tmp_path / made["run"] / "metrics.json").read_text())["before_and_after"]
+
+
+def test_a_killed_fine_tuning_is_taken_up_and_ends_the_same(tuned, tmp_path):
+    script = (
+        "import pathlib, sys; from tenfold.training.recipe import Recipe; from tenfold.runs.train import train; "
+        "train(Recipe.load(sys.argv[1]), path=pathlib.Path(sys.argv[2]))"
+    )
+    folder = tmp_path / "killed"
+    process = subprocess.Popen([sys.executable, "-c", script, str(tuned.path / "recipe.toml"), str(folder)])
+    while process.poll() is None and not (folder / "checkpoint.safetensors").exists():
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = resume(folder) if not (folder / "model.safetensors").exists() else Run.load(folder)
+    assert (done.path / "model.safetensors").read_bytes() == (tuned.path / "model.safetensors").read_bytes()
+
+
+def test_other_corrections_than_at_the_beginning_are_refused(tuned, run, odd_hand, tmp_path):
+    moved = tmp_path / "moved"
+    shutil.copytree(odd_hand, moved)
+    recipe = finetuning(run, str(moved)).replace(epochs=1)
+    made = train(recipe, folder=tmp_path)
+    export(
+        [Correction(id=uuid.uuid4(), truth=1, pixels=os.urandom(784), made_at=datetime.now(UTC)) for _ in range(99)],
+        moved,
+    )
+    with pytest.raises(RunError, match="other corrections"):
+        before_and_after(made)
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--from", "RUN"], "go together"),
+        (["--data", "DIR"], "go together"),
+        (["cnn", "--from", "RUN", "--data", "DIR"], "own recipe"),
+        (["--from", "nowhere", "--data", "DIR"], "not a folder"),
+        (["--from", "RUN", "--data", "nowhere"], "no file or folder|nowhere"),
+        (["--from", "RUN", "--data", "DIR", "--hidden", "5"], "the recipe's model has not"),
+    ],
+)
+def test_wrong_words_are_told(words, error, run, odd_hand, tmp_path, capsys):
+    from tenfold import cli
+
+    given = [{"RUN": str(run.path), "DIR": str(odd_hand)}.get(word, word) for word in words]
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["train", *given, "--out", str(tmp_path / "out")])
+    assert stopped.value.code in (1, 2)
+    told = capsys.readouterr().err
+    assert re.search(error, told), told
+    assert "Traceback" not in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_that_started_from_none_is_compared_with_none(run):
+    assert before_and_after(run) == []

@@ -1,0 +1,161 @@
+"""`tenfold serve` as a person types it: what is printed, where it listens, how it ends, what it keeps."""
+
+import base64
+import concurrent.futures
+import contextlib
+import json
+import os
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tenfold import cli
+from tenfold.feedback import open_store
+
+SERVE = [sys.executable, "-W", "error", "-m", "tenfold", "serve"]
+
+
+@contextmanager
+def serving(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """The command under --json, and what it told; ended as Ctrl-C does."""
+    environment = {**os.environ, "XDG_DATA_HOME": str(folder), "TENFOLD_DATABASE_URL": ""}
+    process = subprocess.Popen([*SERVE, "--port", "0", "--json", *words], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True, env=environment)  # fmt: skip
+    try:
+        assert process.stdout
+        told = ""
+        while not told.endswith("\n}\n"):
+            line = process.stdout.readline()
+            assert line, process.communicate()[1]
+            told += line
+        yield process, json.loads(told)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.communicate(timeout=15)
+
+
+def test_it_listens_here_and_ends_well(tmp_path: Path) -> None:
+    with serving(tmp_path) as (process, told):
+        (url,) = told["urls"]
+        assert urlsplit(url).hostname == "127.0.0.1"
+        assert told["token"] is None
+        assert httpx.get(f"{url}readyz").json() == {"status": "ok"}
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=15)
+    assert process.returncode == 0
+    assert said == f"{url}\nCtrl-C ends it.\n"
+
+
+def test_https_with_a_certificate_that_a_phone_can_trust(tmp_path: Path) -> None:
+    with serving(tmp_path, "--https", "--no-feedback") as (_, told):
+        url, *_ = told["urls"]
+        port = urlsplit(url).port
+        folder = tmp_path / "tenfold" / "https"
+        context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
+        for host in ("localhost", "127.0.0.1"):
+            answer = httpx.get(f"https://{host}:{port}/tenfold-ca.crt", verify=context)
+            assert answer.content == (folder / "ca.crt").read_bytes()
+        for path in folder.iterdir():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert b"KEY" not in answer.content
+
+
+def test_a_port_that_is_taken_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run([*SERVE, "--port", str(port), "--no-feedback"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"error: cannot listen on 127.0.0.1:{port}: another program does")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["--port", "70000"], 2, "0 to 65535"),
+        (["--token", "two words"], 2, "without spaces"),
+        (["--host", "203.0.113.1"], 1, "no such address"),
+        (["--model", "gone.onnx", "--no-feedback", "--port", "0"], 1, "no such file"),
+    ],
+)
+def test_what_cant_be_served(capsys: pytest.CaptureFixture[str], words: Sequence[str], code: int, told: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["serve", *words])
+    assert stopped.value.code == code
+    assert told in capsys.readouterr().err
+
+
+def test_beyond_this_machine_a_token_and_a_code_to_scan(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    seen: list[Any] = []
+
+    def run(settings: Any, listener: socket.socket, started: Any, tls: Any) -> None:
+        seen.extend([settings, tls])
+        started()
+
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setattr("tenfold.serve.run.serve", run)
+    monkeypatch.setattr("tenfold.serve.addresses.lan_addresses", lambda: ["192.168.1.20"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["serve", "--https", "--port", "0"])
+    assert stopped.value.code == 0
+    told = capsys.readouterr().out
+    settings, tls = seen
+    assert len(settings.token) >= 16
+    assert f"https://192.168.1.20:{told.split(':')[2].split('/')[0]}/#token={settings.token}\n" in told
+    assert told.count("█") > 100
+    assert "iPhone" in told
+    assert "Android" in told
+    assert tls[0].is_file()
+    assert settings.ca.startswith(b"-----BEGIN CERTIFICATE")
+
+
+def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
+    enough = threading.Event()
+
+    def send(client: httpx.Client, url: str) -> list[str]:
+        acknowledged: list[str] = []
+        with contextlib.suppress(httpx.HTTPError):
+            while len(acknowledged) < 1000:
+                made = {
+                    "id": str(uuid.uuid4()), "truth": 7, "digit": None, "confidence": None, "probabilities": None,
+                    "pixels": base64.b64encode(bytes([9] * 784)).decode(), "strokes": None, "source": "api",
+                    "model_digest": None, "made_at": "2026-11-23T10:00:00Z",
+                }  # fmt: skip
+                assert client.post(f"{url}v1/feedback", json=made).status_code == 201
+                acknowledged.append(made["id"])
+                if len(acknowledged) == 20:
+                    enough.set()
+        return acknowledged
+
+    database = f"sqlite:///{tmp_path / 'feedback.db'}"
+    with (
+        serving(tmp_path, "--database", database) as (process, told),
+        httpx.Client() as client,
+        concurrent.futures.ThreadPoolExecutor(4) as pool,
+    ):
+        sending = [pool.submit(send, client, told["urls"][0]) for _ in range(4)]
+        assert enough.wait(20)
+        process.kill()
+        acknowledged = {one for sent in sending for one in sent.result(20)}
+    store = open_store(database)
+    try:
+        assert acknowledged <= {str(correction.id) for correction in store}
+    finally:
+        store.close()

@@ -1,0 +1,255 @@
+"""What the server is made of: files, certificates, models, rates."""
+
+import asyncio
+import contextlib
+import gzip
+import json
+import os
+import shutil
+import socket
+import ssl
+import stat
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from tenfold.errors import ModelError, RunError
+from tenfold.reader import Reader, shipped_model
+from tenfold.runs.evaluate import evaluate
+from tenfold.runs.export import export
+from tenfold.runs.run import Run
+from tenfold.serve.certificate import local_certificate
+from tenfold.serve.models import load_models
+from tenfold.serve.problems import on_http_exception
+from tenfold.serve.rates import RateLimiter, client_of
+from tenfold.serve.static import StaticFiles
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    """As Vite and its compression leave it."""
+    folder = tmp_path / "page"
+    (folder / "assets").mkdir(parents=True)
+    files = {
+        "index.html": "<!doctype html>", "sw.js": "//", "manifest.webmanifest": "{}", "icon.svg": "<svg/>",
+        "assets/index-abc.js": "let page", "assets/reader-abc.10fd": "10FD",
+    }  # fmt: skip
+    for name, text in files.items():
+        (folder / name).write_text(text)
+        (folder / f"{name}.gz").write_bytes(gzip.compress(text.encode()))
+        (folder / f"{name}.br").write_bytes(b"br:" + text.encode())
+    (tmp_path / "secret.txt").write_text("secret")
+    return folder
+
+
+def get(files: StaticFiles, path: str, method: str = "GET", **headers: str) -> httpx.Response:
+    async def ask() -> httpx.Response:
+        app = Starlette(exception_handlers={404: on_http_exception, 405: on_http_exception})
+        app.router.default = files
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            names = {name.replace("_", "-"): value for name, value in headers.items()}
+            # As it is on the wire: httpx would undo what is encoded.
+            async with client.stream(method, path, headers={"accept-encoding": "", **names}) as answer:
+                answer._content = b"".join([part async for part in answer.aiter_raw()])
+                return answer
+
+    return asyncio.run(ask())
+
+
+def test_the_page_is_served_compressed_and_cached(page: Path) -> None:
+    files = StaticFiles(page, [], None)
+    index = get(files, "/")
+    assert (index.content, index.headers["cache-control"]) == (b"<!doctype html>", "no-cache")
+    assert index.headers["content-type"] == "text/html; charset=utf-8"
+    assert index.headers["vary"] == "Accept-Encoding"
+    asset = get(files, "/assets/index-abc.js", accept_encoding="gzip, deflate, br")
+    assert (asset.headers["content-encoding"], asset.content) == ("br", b"br:let page")
+    assert asset.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert asset.headers["content-type"] == "text/javascript; charset=utf-8"
+    for accepted in ("gzip", "br;q=0, gzip;q=0.5", "br;q=0.0,*"):
+        assert get(files, "/assets/index-abc.js", accept_encoding=accepted).headers["content-encoding"] == "gzip"
+    for name, kind in (
+        ("sw.js", "text/javascript; charset=utf-8"),
+        ("manifest.webmanifest", "application/manifest+json"),
+        ("icon.svg", "image/svg+xml"),
+        ("assets/reader-abc.10fd", "application/octet-stream"),
+    ):
+        assert get(files, f"/{name}").headers["content-type"] == kind
+
+
+def test_what_a_browser_has_is_not_sent_again(page: Path) -> None:
+    files = StaticFiles(page, [], None)
+    first = get(files, "/")
+    for known in (first.headers["etag"], f'"other", W/{first.headers["etag"]}', "*"):
+        again = get(files, "/", if_none_match=known)
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert get(files, "/", accept_encoding="br", if_none_match=first.headers["etag"]).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/../secret.txt", "/%2e%2e/secret.txt", "/assets/..%2f..%2fsecret.txt", 
+                                  "//etc/passwd", "/index.html.gz", "/assets", "/assets/"])  # fmt: skip
+def test_nothing_beside_the_page_is_served(page: Path, path: str) -> None:
+    assert get(StaticFiles(page, [], None), path).status_code == 404
+
+
+def test_a_page_is_not_written_to(page: Path) -> None:
+    refused = get(StaticFiles(page, [], None), "/index.html", "POST")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+
+
+def test_the_authority_is_given_to_phones(page: Path) -> None:
+    answer = get(StaticFiles(page, [], b"PEM"), "/tenfold-ca.crt")
+    assert (answer.content, answer.headers["content-type"]) == (b"PEM", "application/x-x509-ca-cert")
+
+
+def test_a_burst_and_then_a_rate() -> None:
+    now = [0.0]
+    rates = RateLimiter(2, 3, 2, lambda: now[0])
+    assert [rates.wait("a") for _ in range(4)] == [0, 0, 0, 0.5]
+    assert rates.wait("b") == 0
+    now[0] = 0.5
+    assert [rates.wait("a"), rates.wait("a")] == [0, 0.5]
+    rates.wait("b"), rates.wait("c")  # of three addresses, two are remembered
+    assert len(rates._buckets) == 2
+    assert rates.wait("a") == 0
+
+
+def test_who_an_address_is() -> None:
+    assert client_of("192.0.2.1") == ("192.0.2.1", False)
+    assert client_of("127.0.0.5") == ("127.0.0.5", True)
+    assert client_of("::ffff:127.0.0.1") == ("127.0.0.1", True)
+    assert client_of("2001:db8:1:2:3::1") == client_of("2001:db8:1:2:4::9")
+    assert client_of("::1")[1]
+    assert client_of("x" * 1000) == ("x" * 64, False)
+
+
+def shaken(made: Any, address: str, host: str) -> str | None:
+    """A handshake with a client that trusts the authority alone; what it says against the certificate."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(made.certificate, made.key)
+    client = ssl.create_default_context(cafile=str(made.ca))
+    client.verify_flags |= ssl.VERIFY_X509_STRICT
+    with socket.create_server((address, 0)) as listener:
+
+        def accept() -> None:
+            taken, _ = listener.accept()
+            with taken, contextlib.suppress(OSError):
+                server.wrap_socket(taken, server_side=True).close()
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            with (
+                socket.create_connection(listener.getsockname()) as plain,
+                client.wrap_socket(plain, server_hostname=host),
+            ):
+                return None
+        except ssl.SSLCertVerificationError as error:
+            return error.verify_message
+        finally:
+            thread.join()
+
+
+def test_the_certificate_holds_where_it_says(tmp_path: Path) -> None:
+    made = local_certificate(tmp_path, ["192.168.1.20", "203.0.113.9", "reader.example"])
+    for host in ("localhost", "127.0.0.1", "::1", "192.168.1.20", "203.0.113.9", "reader.example"):
+        assert shaken(made, "127.0.0.1", host) is None, host
+    for host in ("192.168.1.21", "example.com"):
+        assert "mismatch" in str(shaken(made, "127.0.0.1", host))
+    for path in tmp_path.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_authority_stays_when_addresses_change(tmp_path: Path) -> None:
+    first = local_certificate(tmp_path, ["192.168.1.20"])
+    ca, certificate = first.ca.read_bytes(), first.certificate.read_bytes()
+    local_certificate(tmp_path, ["192.168.1.20"])
+    assert first.certificate.read_bytes() == certificate
+    again = local_certificate(tmp_path, ["10.0.0.7"])
+    assert again.ca.read_bytes() == ca
+    assert shaken(again, "127.0.0.1", "10.0.0.7") is None
+    # An address of the world outside needs another authority; a damaged file is made anew.
+    again = local_certificate(tmp_path, ["203.0.113.9"])
+    assert again.ca.read_bytes() != ca
+    again.certificate.write_text("damaged")
+    assert shaken(local_certificate(tmp_path, []), "127.0.0.1", "localhost") is None
+
+
+def test_a_stolen_authority_signs_for_no_bank(tmp_path: Path) -> None:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from tenfold.serve import certificate as c
+
+    made = local_certificate(tmp_path, [])
+    key = ec.generate_private_key(ec.SECP256R1())
+    ca_key = serialization.load_pem_private_key((tmp_path / "ca.key").read_bytes(), None)
+    forged = c._sign(key, [c._named("bank.example")], ca_key, c._load(made.ca))
+    c._write(made.key, c._private(key))
+    c._write(made.certificate, forged.public_bytes(serialization.Encoding.PEM))
+    assert "permitted subtree" in str(shaken(made, "127.0.0.1", "bank.example"))
+
+
+def test_the_shipped_model_is_served() -> None:
+    (model,) = load_models([]).values()
+    assert model.content == shipped_model().with_suffix(".10fd").read_bytes()
+    assert model.accuracy is not None
+    assert model.accuracy > 0.99
+    assert model.url == f"models/reader-{model.digest[:12]}.10fd"
+
+
+@pytest.fixture(scope="module")
+def served_run(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A copy that a test may change."""
+    folder = tmp_path_factory.mktemp("served") / "My Run 1"
+    shutil.copytree(run.path, folder)
+    return Run.load(folder)
+
+
+def test_a_run_is_exported_where_it_has_to_be(served_run: Run) -> None:
+    folder = served_run.path
+    before = sorted(path.name for path in folder.iterdir())
+    model = load_models([str(folder), str(folder)])["my-run-1"]
+    assert sorted(path.name for path in folder.iterdir()) == before  # what was lacking was written elsewhere
+    assert (model.title, model.accuracy, model.accuracy_on) == ("My Run 1", None, None)
+    assert model.content[:4] == b"10FD"
+    assert model.parameters == served_run.metrics["training"]["parameters"]
+    assert list(load_models([str(folder), str(folder)])) == ["reader", "my-run-1", "my-run-1-2"]
+    # With files of its own, PyTorch is not needed; but not where the run was calibrated after they were written.
+    export(served_run, "web")
+    evaluate(served_run)
+    known = load_models([str(folder)])["my-run-1"]
+    assert known.accuracy == Run.load(folder).metrics["test"]["accuracy"]
+    assert known.accuracy_on == "small.npz test images"
+    (folder / "calibration.json").write_text(json.dumps({"temperature": 2.0, "unsure_below": 0.25}))
+    later = time.time() + 10
+    os.utime(folder / "calibration.json", (later, later))
+    calibrated = load_models([str(folder)])["my-run-1"]
+    assert calibrated.reader.unsure_below == 0.25
+    assert calibrated.digest != known.digest
+
+
+def test_an_exported_pair_of_files_is_served(served_run: Run, tmp_path: Path) -> None:
+    onnx = export(served_run, "onnx", tmp_path / "mine.onnx").path
+    with pytest.raises(ModelError, match=r"mine\.10fd: no such file; tenfold export"):
+        load_models([str(onnx)])
+    web = export(served_run, "web", tmp_path / "mine.10fd").path
+    model = load_models([str(onnx)])["mine"]
+    assert (model.accuracy, model.parameters) == (None, served_run.metrics["training"]["parameters"])
+    assert isinstance(model.reader, Reader)
+    web.write_bytes(b"10FD\xff\xff\0\0{")
+    with pytest.raises(ModelError, match="no web model"):
+        load_models([str(onnx)])
+
+
+def test_what_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such file"):
+        load_models([str(tmp_path / "gone.onnx")])
+    with pytest.raises(RunError, match="not a run"):
+        load_models([str(tmp_path)])
