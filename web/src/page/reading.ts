@@ -1,0 +1,71 @@
+// Workers as promises. Of what is drawn or filmed only the newest is worth reading.
+
+import type { Answers, Ask, Read, Reply } from "../protocol.js";
+
+type Asker = <K extends Ask["kind"]>(asked: Ask & { kind: K }, transfer?: Transferable[]) => Promise<Answers[K]>;
+type ReadAsk = Ask & { kind: "strokes" | "picture" };
+
+const start = (): Asker => {
+  const worker = new Worker(new URL("../worker.ts", import.meta.url), { type: "module" });
+  const open = new Map<number, { resolve: (answer: never) => void; reject: (error: Error) => void }>();
+  let last = 0;
+  worker.onmessage = ({ data }: MessageEvent<Reply>) => {
+    const asked = open.get(data.id);
+    open.delete(data.id);
+    if ("error" in data) asked?.reject(new Error(data.error));
+    else asked?.resolve(data.answer as never);
+  };
+  worker.onerror = (event) => {
+    const error = new Error(event.message || "the part of the page that reads could not be loaded: reload the page");
+    for (const { reject } of open.values()) reject(error);
+    open.clear();
+  };
+  return (asked, transfer = []) =>
+    new Promise((resolve, reject) => {
+      open.set(++last, { resolve, reject });
+      worker.postMessage({ id: last, ask: asked }, transfer);
+    });
+};
+
+const ask = start();
+// An explanation asks the model a hundred times: a second worker, so that the pen does not wait for it.
+let explainer: Asker | null = null;
+const contents = new Map<string, ArrayBuffer>();
+
+export const openModel = async (model: string, content: ArrayBuffer): Promise<Answers["open"]> => {
+  const facts = await ask({ kind: "open", model, content });
+  contents.set(model, content);
+  await explainer?.({ kind: "open", model, content });
+  return facts;
+};
+
+export const explain = async (model: string, pixels: Uint8Array, digit: number): Promise<Float32Array> => {
+  if (!explainer) {
+    explainer = start();
+    for (const [name, content] of contents) void explainer({ kind: "open", model: name, content });
+  }
+  return explainer({ kind: "explain", model, pixels, digit });
+};
+
+// One question at a time, and the newest of those that wait: a fast pen never piles up work.
+export const newest = <About>(answer: (read: Read, about: About) => void, failed: (error: Error) => void) => {
+  let waiting: { question: ReadAsk; about: About } | null = null;
+  let busy = false;
+  const next = async (): Promise<void> => {
+    if (busy || !waiting) return;
+    const { question, about } = waiting;
+    waiting = null;
+    busy = true;
+    try {
+      answer(await ask(question), about);
+    } catch (error) {
+      failed(error as Error);
+    }
+    busy = false;
+    return next();
+  };
+  return (question: ReadAsk, about: About) => {
+    waiting = { question, about };
+    void next();
+  };
+};

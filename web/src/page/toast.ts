@@ -1,0 +1,19 @@
+// A line at the bottom for a few seconds, with at most one thing to do about it.
+
+import { $, make } from "./elements.js";
+
+let timer = 0;
+
+export const toast = (words: string, action?: { label: string; run: () => void }) => {
+  const line = $("toast");
+  const button = action && make("button", { type: "button", onclick: () => (hide(), action.run()) }, action.label);
+  line.replaceChildren(words, ...(button ? [button] : []));
+  line.hidden = false;
+  clearTimeout(timer);
+  // What asks for a decision stays.
+  if (!action) timer = window.setTimeout(hide, 2500 + 45 * words.length);
+};
+
+const hide = () => {
+  $("toast").hidden = true;
+};

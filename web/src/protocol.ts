@@ -1,0 +1,31 @@
+// What the page asks of the worker that reads, and what it answers.
+
+import type { NumberReading, Stroke } from "./reader.js";
+
+export interface ModelFacts {
+  readonly parameters: number;
+  // The median of a few runs on this device.
+  readonly latencyMs: number;
+}
+
+export interface Read {
+  // One for each model that was asked for, in that order.
+  readonly numbers: readonly NumberReading[];
+  readonly elapsedMs: number;
+}
+
+export type Ask =
+  | { readonly kind: "open"; readonly model: string; readonly content: ArrayBuffer }
+  | { readonly kind: "strokes"; readonly models: readonly string[]; readonly strokes: readonly Stroke[] }
+  | { readonly kind: "picture"; readonly models: readonly string[]; readonly width: number; readonly height: number; readonly rgba: Uint8ClampedArray }
+  | { readonly kind: "explain"; readonly model: string; readonly pixels: Uint8Array; readonly digit: number };
+
+export interface Answers {
+  readonly open: ModelFacts;
+  readonly strokes: Read;
+  readonly picture: Read;
+  // Evidence: Float32Array[784].
+  readonly explain: Float32Array;
+}
+
+export type Reply = { readonly id: number } & ({ readonly answer: Answers[Ask["kind"]] } | { readonly error: string });

@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { brotliCompressSync, gzipSync } from "node:zlib";
+import { defineConfig, type Plugin } from "vite";
+import { VitePWA } from "vite-plugin-pwa";
+
+// The Python package holds the page: `tenfold serve` serves it from there.
+const PAGE = "../src/tenfold/serve/page";
+const shipped = (name: string) => readFileSync(new URL(`../src/tenfold/shipped/${name}`, import.meta.url));
+const model = shipped("reader.10fd");
+const sets: { name: string; right: number }[] = JSON.parse(shipped("reader.json").toString()).sets;
+
+// The model is on its way before any script has asked for it.
+const preload: Plugin = {
+  name: "preload",
+  transformIndexHtml: {
+    order: "post",
+    handler: (_, { bundle }) =>
+      Object.keys(bundle ?? {})
+        .filter((name) => name.endsWith(".10fd"))
+        .map((name) => ({ tag: "link", injectTo: "head", attrs: { rel: "preload", as: "fetch", crossorigin: "", href: `./${name}` } })),
+  },
+};
+
+// Compressed once, here, and better than a server would for each request.
+const compress: Plugin = {
+  name: "compress",
+  apply: "build",
+  closeBundle: {
+    order: "post",
+    sequential: true,
+    handler: () => {
+      const folder = new URL(PAGE, import.meta.url).pathname;
+      for (const name of readdirSync(folder, { recursive: true }) as string[]) {
+        if (!/\.(html|js|css|svg|webmanifest|10fd)$/.test(name)) continue;
+        const content = readFileSync(join(folder, name));
+        writeFileSync(join(folder, `${name}.br`), brotliCompressSync(content));
+        writeFileSync(join(folder, `${name}.gz`), gzipSync(content, { level: 9 }));
+      }
+    },
+  },
+};
+
+export default defineConfig({
+  // Any static host, in any folder.
+  base: "./",
+  build: { target: "es2022", modulePreload: false, assetsInlineLimit: 0, outDir: PAGE, emptyOutDir: true },
+  worker: { format: "es" },
+  server: { fs: { allow: [".."] } },
+  define: {
+    SHIPPED: JSON.stringify({
+      digest: createHash("sha256").update(model).digest("hex"),
+      sizeBytes: model.length,
+      accuracy: sets.find(({ name }) => name === "MNIST test")!.right,
+    }),
+  },
+  assetsInclude: ["**/*.10fd"],
+  plugins: [
+    preload,
+    VitePWA({
+      // A page in use never changes under its user: it asks first (page/offline.ts).
+      registerType: "prompt",
+      injectRegister: false,
+      workbox: {
+        globPatterns: ["**/*.{html,js,css,svg,png,10fd}"],
+        navigateFallbackDenylist: [/^\/v1\//, /^\/models\//, /^\/(healthz|readyz|metrics|openapi)/, /\.crt$/],
+        inlineWorkboxRuntime: true,
+        cleanupOutdatedCaches: true,
+        clientsClaim: true,
+      },
+      manifest: {
+        name: "Tenfold: reads handwritten digits",
+        short_name: "Tenfold",
+        description: "Draw or photograph digits and have them read at once, on your own device.",
+        id: "./",
+        start_url: "./",
+        scope: "./",
+        display: "standalone",
+        background_color: "#ffffff",
+        theme_color: "#2563c9",
+        categories: ["utilities", "education"],
+        icons: [
+          { src: "icon.svg", sizes: "any", type: "image/svg+xml" },
+          { src: "icon-192.png", sizes: "192x192", type: "image/png" },
+          { src: "icon-512.png", sizes: "512x512", type: "image/png" },
+          { src: "icon-maskable-512.png", sizes: "512x512", type: "image/png", purpose: "maskable" },
+        ],
+      },
+    }),
+    compress,
+  ],
+});
