@@ -21,9 +21,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 from playwright.sync_api import CDPSession, Page, sync_playwright
+from slow_network import SLOW_4G, Network, through
 
 from tenfold import Reader
 from tenfold.runs.environment import describe_environment
@@ -33,8 +35,6 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-# Chromium's slow 4G: 1.6 Mbit/s down, 750 kbit/s up, 150 ms.
-SLOW_4G = {"offline": False, "latency": 150, "downloadThroughput": 200_000, "uploadThroughput": 93_750}
 
 
 def main() -> None:
@@ -55,51 +55,37 @@ def main() -> None:
 
 
 def wire(url: str, _: argparse.Namespace) -> dict[str, object]:
-    """Bytes over the wire, headers included, until the first digit is read; and the scripts among them, by gzip."""
-    with browser() as page:
-        devtools = page.context.new_cdp_session(page)
-        sizes: dict[str, float] = {}
-        names: dict[str, str] = {}
-        devtools.on("Network.responseReceived", lambda e: names.update({e["requestId"]: e["response"]["url"]}))
-        devtools.on("Network.loadingFinished", lambda e: sizes.update({e["requestId"]: e["encodedDataLength"]}))
-        devtools.send("Network.enable")
-        page.goto(url, wait_until="commit")
+    """Bytes that come over the wire until the first digit is read, heads of answers included; the scripts by gzip."""
+    network = Network()
+    with through(urlsplit(url).port or 80, network) as near, browser() as page:
+        page.goto(near, wait_until="commit")
         first_digit(page)
-        found = {names.get(request, request).removeprefix(url): int(size) for request, size in sizes.items()}
-    scripts = list((ROOT / "src/tenfold/serve/page/assets").glob("*.js.gz"))
+        received = network.received
+        names = page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")
+    scripts = (ROOT / "src/tenfold/serve/page/assets").glob("*.js.gz")
     return {
-        "bytes": sum(found.values()) + worker_bytes(found),
-        "files": found,
+        "bytes": received,
+        "files": sorted(name.removeprefix(near) for name in names),
         "javascript_gzip_bytes": sum(script.stat().st_size for script in scripts),
     }
 
 
-def worker_bytes(found: dict[str, int]) -> int:
-    """The worker is fetched in a target of its own, which the page's network events may leave out."""
-    if any("worker" in name for name in found):
-        return 0
-    (script,) = (ROOT / "src/tenfold/serve/page/assets").glob("worker-*.js.br")
-    return script.stat().st_size + 700
-
-
 def first(url: str, _: argparse.Namespace, times: int = 11) -> dict[str, object]:
-    """Seconds from navigation to the first digit read, with slow 4G and a processor four times slower."""
+    """Seconds from navigation to the first digit read: slow 4G, and a main thread four times slower."""
     taken = []
     for _ in range(times):
-        with browser() as page:
-            devtools = page.context.new_cdp_session(page)
-            devtools.send("Network.enable")
-            devtools.send("Network.emulateNetworkConditions", SLOW_4G)
-            devtools.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+        network = Network(**SLOW_4G)
+        with through(urlsplit(url).port or 80, network) as near, browser() as page:
+            page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
             page.add_init_script(
                 "document.addEventListener('DOMContentLoaded', () => new MutationObserver(() => {"
                 "  if (document.body.dataset.read) window.firstRead ??= performance.now();"
                 "}).observe(document.body, { attributes: true }));"
             )
-            page.goto(url, wait_until="commit")
+            page.goto(near, wait_until="commit")
             first_digit(page)
             taken.append(page.evaluate("window.firstRead") / 1000)
-    return {"seconds_median": statistics.median(taken), "seconds_worst": max(taken), "n": times}
+    return {"seconds_median": statistics.median(taken), "seconds_worst": max(taken), "n": times, "seconds": taken}
 
 
 def inference(url: str, _: argparse.Namespace) -> dict[str, object]:
@@ -111,7 +97,7 @@ def inference(url: str, _: argparse.Namespace) -> dict[str, object]:
             """async () => {
               const names = performance.getEntriesByType("resource").map((entry) => entry.name);
               const model = await (await fetch(names.find((name) => name.endsWith(".10fd")))).arrayBuffer();
-              const script = names.find((name) => /worker-.*\\.js$/.test(name));
+              const script = names.find((name) => /index-.*\\.js$/.test(name));
               const worker = new Worker(script, { type: "module" });
               const ask = (ask) => new Promise((resolve) => {
                 worker.onmessage = ({ data }) => resolve(data.answer);
@@ -120,7 +106,8 @@ def inference(url: str, _: argparse.Namespace) -> dict[str, object]:
               const strokes = [[[0, 0], [60, 0], [62, 4], [30, 60], [22, 100]]];
               const model_ms = [], strokes_ms = [], round_trip_ms = [];
               const open = { kind: "open", model: "a", content: model };
-              for (let i = 0; i < 60; i++) model_ms.push((await ask(open)).latencyMs);
+              await ask(open);
+              for (let i = 0; i < 30; i++) model_ms.push(await ask({ kind: "time", model: "a" }));
               for (let i = 0; i < 300; i++) {
                 // Another drawing each time: nothing may be remembered.
                 const moved = strokes.map((stroke) => stroke.map(([x, y]) => [x + (i * x) / 900, y]));
@@ -129,7 +116,7 @@ def inference(url: str, _: argparse.Namespace) -> dict[str, object]:
                 round_trip_ms.push(performance.now() - start);
               }
               const warm = (values) => values.slice(50);
-              return { model_ms: model_ms.slice(10), strokes_ms: warm(strokes_ms), round_trip_ms: warm(round_trip_ms) };
+              return { model_ms: model_ms.slice(5), strokes_ms: warm(strokes_ms), round_trip_ms: warm(round_trip_ms) };
             }"""
         )
     return {

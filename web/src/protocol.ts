@@ -2,12 +2,6 @@
 
 import type { NumberReading, Stroke } from "./reader.js";
 
-export interface ModelFacts {
-  readonly parameters: number;
-  // The median of a few runs on this device.
-  readonly latencyMs: number;
-}
-
 export interface Read {
   // One for each model that was asked for, in that order.
   readonly numbers: readonly NumberReading[];
@@ -16,12 +10,16 @@ export interface Read {
 
 export type Ask =
   | { readonly kind: "open"; readonly model: string; readonly content: ArrayBuffer }
+  | { readonly kind: "time"; readonly model: string }
   | { readonly kind: "strokes"; readonly models: readonly string[]; readonly strokes: readonly Stroke[] }
   | { readonly kind: "picture"; readonly models: readonly string[]; readonly width: number; readonly height: number; readonly rgba: Uint8ClampedArray }
   | { readonly kind: "explain"; readonly model: string; readonly pixels: Uint8Array; readonly digit: number };
 
 export interface Answers {
-  readonly open: ModelFacts;
+  // How many parameters the model has.
+  readonly open: number;
+  // Milliseconds that one digit takes on this device: the median of some.
+  readonly time: number;
   readonly strokes: Read;
   readonly picture: Read;
   // Evidence: Float32Array[784].

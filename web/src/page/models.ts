@@ -1,9 +1,8 @@
 // Which models read: the one that ships with the page, those of the server, and files that are opened or dropped.
 
 import shipped from "../../../src/tenfold/shipped/reader.10fd?url";
-import type { ModelFacts } from "../protocol.js";
 import { $, make, percent } from "./elements.js";
-import { openModel } from "./reading.js";
+import { openModel, timeModel } from "./reading.js";
 import type { ServedModel } from "./server.js";
 import { toast } from "./toast.js";
 
@@ -17,32 +16,36 @@ interface Model extends ModelInUse {
   readonly sizeBytes: number;
   readonly accuracy: number | null;
   readonly bytes: () => Promise<ArrayBuffer>;
-  facts: ModelFacts | null;
+  // Null before it is open, and before it was timed on this device.
+  parameters: number | null;
+  latencyMs: number | null;
 }
 
 export interface Models {
   // The first answers; a second, if one is chosen, is shown beside it.
   readonly inUse: () => readonly ModelInUse[];
   readonly addFile: (file: File) => Promise<void>;
+  // How long each model that is open takes here, for the list.
+  readonly time: () => Promise<void>;
   readonly addServed: (served: readonly ServedModel[]) => Promise<void>;
 }
 
 // No model is larger: what is, is no model.
-const LARGEST = 64e6;
+const LARGEST = 16e6;
 
 // Begins to load at once; `changed` hears when the first model is ready, and of every choice.
 export const createModels = (changed: () => void): Models => {
   const models: Model[] = [];
   let inUse: readonly Model[] = [];
 
-  const add = (model: Omit<Model, "facts">): Model => {
+  const add = (model: Omit<Model, "parameters" | "latencyMs">): Model => {
     const known = models.find(({ id }) => id === model.id);
     if (known) return known;
-    models.push({ ...model, facts: null });
+    models.push({ ...model, parameters: null, latencyMs: null });
     return models[models.length - 1];
   };
   const use = async (chosen: readonly Model[]) => {
-    for (const model of chosen) model.facts ??= await openModel(model.id, await model.bytes());
+    for (const model of chosen) model.parameters ??= await openModel(model.id, await model.bytes());
     inUse = chosen;
     $("model-name").textContent = inUse.map(({ title }) => title).join(" and ");
     list();
@@ -78,13 +81,17 @@ export const createModels = (changed: () => void): Models => {
           if (file.size > LARGEST) throw new Error(`${file.name} is no model: it has ${Math.round(file.size / 1e6)} MB`);
           const content = await file.arrayBuffer();
           const model = { id: (await digestOf(content)) ?? `${file.name} ${file.size}`, title: file.name.replace(/\.10fd$/, ""), accuracy: null };
-          const facts = await openModel(model.id, content);
+          const parameters = await openModel(model.id, content);
           const added = add({ ...model, sizeBytes: content.byteLength, bytes: async () => content });
-          added.facts = facts;
+          added.parameters = parameters;
           await use([...inUse.slice(0, 1).filter((other) => other !== added), added]);
           toast(`${added.title} reads too`);
         })(),
       ),
+    time: async () => {
+      for (const model of models) if (model.parameters !== null) model.latencyMs ??= await timeModel(model.id);
+      list();
+    },
     addServed: async (served) => {
       for (const { digest, title, size_bytes, accuracy, url } of served)
         add({ id: digest, title, sizeBytes: size_bytes, accuracy, bytes: () => loaded(url) });
@@ -95,11 +102,12 @@ export const createModels = (changed: () => void): Models => {
   };
 };
 
-const described = ({ sizeBytes, accuracy, facts }: Model): string =>
+const described = ({ sizeBytes, accuracy, parameters, latencyMs }: Model): string =>
   [
     accuracy === null ? "accuracy not known" : `${percent(accuracy)} of MNIST's test images right`,
     `${(sizeBytes / 1000).toFixed(0)} kB`,
-    ...(facts ? [`${facts.parameters.toLocaleString("en")} parameters`, `${facts.latencyMs.toFixed(1)} ms a digit here`] : []),
+    ...(parameters === null ? [] : [`${parameters.toLocaleString("en")} parameters`]),
+    ...(latencyMs === null ? [] : [`${latencyMs.toFixed(1)} ms a digit here`]),
   ].join(", ");
 
 const loaded = async (url: string): Promise<ArrayBuffer> => {

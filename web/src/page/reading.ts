@@ -5,8 +5,10 @@ import type { Answers, Ask, Read, Reply } from "../protocol.js";
 type Asker = <K extends Ask["kind"]>(asked: Ask & { kind: K }, transfer?: Transferable[]) => Promise<Answers[K]>;
 type ReadAsk = Ask & { kind: "strokes" | "picture" };
 
+let script = "";
+
 const start = (): Asker => {
-  const worker = new Worker(new URL("../worker.ts", import.meta.url), { type: "module" });
+  const worker = new Worker(script, { type: "module" });
   const open = new Map<number, { resolve: (answer: never) => void; reject: (error: Error) => void }>();
   let last = 0;
   worker.onmessage = ({ data }: MessageEvent<Reply>) => {
@@ -27,7 +29,15 @@ const start = (): Asker => {
     });
 };
 
-const ask = start();
+let reader: Asker | null = null;
+const ask: Asker = (asked, transfer) => (reader ??= start())(asked, transfer);
+
+// The script that workers run; the first of them starts at once.
+export const workersFrom = (url: string) => {
+  script = url;
+  reader = start();
+};
+
 // An explanation asks the model a hundred times: a second worker, so that the pen does not wait for it.
 let explainer: Asker | null = null;
 const contents = new Map<string, ArrayBuffer>();
@@ -38,6 +48,8 @@ export const openModel = async (model: string, content: ArrayBuffer): Promise<An
   await explainer?.({ kind: "open", model, content });
   return facts;
 };
+
+export const timeModel = (model: string): Promise<number> => ask({ kind: "time", model });
 
 export const explain = async (model: string, pixels: Uint8Array, digit: number): Promise<Float32Array> => {
   if (!explainer) {

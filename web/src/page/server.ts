@@ -1,5 +1,7 @@
 // The server, where there is one: a page on a static host does without.
 
+import { recall, remember } from "./memory.js";
+
 export interface ServedModel {
   readonly title: string;
   readonly default: boolean;
@@ -26,8 +28,6 @@ export interface Correction {
 // What became of a correction that was sent: `refused` will never be taken, `later` may be.
 export type Sent = "stored" | "later" | "token" | "refused";
 
-const TOKEN = "tenfold-token";
-
 // The address that `tenfold serve` prints carries the token behind the #, where no server sees it.
 export const takeToken = () => {
   const found = new URLSearchParams(location.hash.slice(1)).get("token");
@@ -36,20 +36,10 @@ export const takeToken = () => {
   history.replaceState(null, "", location.pathname + location.search);
 };
 
-export const keepToken = (token: string) => {
-  try {
-    localStorage.setItem(TOKEN, token.trim());
-  } catch {
-    // Storage is blocked: it is asked for again.
-  }
-};
-
-const token = (): string | null => {
-  try {
-    return localStorage.getItem(TOKEN);
-  } catch {
-    return null;
-  }
+let token = recall("token");
+export const keepToken = (given: string) => {
+  token = given.trim();
+  remember("token", token);
 };
 
 // Null where no server of Tenfold's answers.
@@ -65,11 +55,10 @@ export const servedModels = async (): Promise<readonly ServedModel[] | null> => 
 };
 
 export const send = async (correction: Correction): Promise<Sent> => {
-  const key = token();
   try {
     const response = await fetch("v1/feedback", {
       method: "POST",
-      headers: { "Content-Type": "application/json", ...(key ? { Authorization: `Bearer ${key}` } : {}) },
+      headers: { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) },
       body: JSON.stringify(correction),
       signal: AbortSignal.timeout(15_000),
     });

@@ -1,0 +1,101 @@
+"""Draws docs/pictures/page.png, the page on a phone: make page && python docs/draw_page.py."""
+
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+from playwright.sync_api import Page, sync_playwright
+
+from tenfold.ink.allographs import DIGITS
+from tenfold.ink.drawing import Hand, pen_path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+from page import FLAGS, served  # noqa: E402
+
+WIDTH, HEIGHT, GAP = 390, 844, 28
+WAYS = {way.character: way for way in reversed(DIGITS)}
+HAND = Hand(places=0.02, proportion=0.08, slant=0.05, turn=2, haste=0.35)
+
+
+def main() -> None:
+    shots = []
+    with served() as url, sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        photo = Path(folder) / "photo.png"
+        draw_photo().save(photo)
+        for number, scheme in enumerate(("light", "dark", "light")):
+            context = playwright.chromium.launch_persistent_context(
+                Path(folder) / f"profile{number}", executable_path="/usr/bin/chromium", args=FLAGS, color_scheme=scheme,
+                viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=2,
+            )  # fmt: skip
+            page = context.pages[0]
+            page.goto(url)
+            page.wait_for_selector("#model-name:not(:empty)", state="attached")
+            page.wait_for_timeout(4500)
+            if number == 2:
+                page.click("nav [data-view=photo]")
+                page.set_input_files("#file", photo)
+            else:
+                write(page, ("4", "2087")[number], number)
+            page.wait_for_function("() => why.getContext('2d').getImageData(0, 0, 28, 28).data.some((v) => v)")
+            page.wait_for_timeout(300)
+            shots.append(Image.open(io.BytesIO(page.screenshot())))
+            context.close()
+    picture = Image.new("RGB", (2 * (3 * WIDTH + 4 * GAP), 2 * (HEIGHT + 2 * GAP)), "#e9eaed")
+    mask = Image.new("L", shots[0].size)
+    ImageDraw.Draw(mask).rounded_rectangle((0, 0, *mask.size), 56, fill=255)
+    for number, shot in enumerate(shots):
+        picture.paste(shot, (2 * (GAP + number * (WIDTH + GAP)), 2 * GAP), mask)
+    smaller = picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.LANCZOS)
+    smaller.quantize(128).save(ROOT / "docs" / "pictures" / "page.png", optimize=True)
+
+
+def write(page: Page, text: str, seed: int) -> None:
+    box = page.locator("#ink").bounding_box()
+    assert box
+    for stroke in strokes_of(text, box["width"], box["height"], seed):
+        places = stroke + np.array([box["x"], box["y"]])
+        page.mouse.move(*places[0])
+        page.mouse.down()
+        for x, y in places[1:]:
+            page.mouse.move(x, y)
+        page.mouse.up()
+
+
+def strokes_of(text: str, width: float, height: float, seed: int) -> list[np.ndarray]:
+    generator = np.random.default_rng(seed + 5)
+    high = min(0.6 * height, 1.1 * width / len(text))
+    strokes = []
+    for place, character in enumerate(text):
+        parts = [np.asarray(part) for part in pen_path(WAYS[character].path, generator, HAND)]
+        points = np.concatenate(parts)
+        low, size = points.min(0), np.ptp(points, 0)
+        factor = min(high / size[1], 0.6 * high / max(size[0], 1e-6))
+        middle = np.array([width / 2 + (place - (len(text) - 1) / 2) * 0.8 * high, height / 2])
+        strokes += [(part - low - size / 2) * factor + middle for part in parts]
+    return strokes
+
+
+def draw_photo() -> Image.Image:
+    """Two numbers in pencil on paper, light from one side."""
+    width, height = 1200, 1000
+    ink = Image.new("L", (width, height), 0)
+    pen = ImageDraw.Draw(ink)
+    for row, text in enumerate(("10784", "3526")):
+        for stroke in strokes_of(text, width, 0.5 * height, row):
+            line = [(x, y + row * 0.42 * height + 40) for x, y in stroke.tolist()]
+            pen.line(line, fill=255, width=13, joint="curve")
+    alpha = np.asarray(ink.filter(ImageFilter.GaussianBlur(1.5)), np.float32)[..., None] / 255
+    y, x = np.mgrid[0:height, 0:width]
+    light = (1 - 0.35 * (x / width) - 0.1 * (y / height))[..., None] + np.random.default_rng(0).normal(
+        0, 0.008, (height, width, 1)
+    )
+    paper = np.array([246, 241, 230]) * light
+    return Image.fromarray(np.clip(paper * (1 - alpha) + np.array([52, 56, 96]) * alpha, 0, 255).astype(np.uint8))
+
+
+if __name__ == "__main__":
+    main()
