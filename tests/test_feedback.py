@@ -1,5 +1,6 @@
 """Corrections: what was acknowledged is never lost, nothing is stored twice, and a data set comes of it."""
 
+import asyncio
 import json
 import os
 import signal
@@ -14,7 +15,14 @@ import numpy as np
 import pytest
 
 from tenfold.data import load_dataset
-from tenfold.errors import FeedbackError, StoreBusyError, StoreError
+from tenfold.errors import (
+    FeedbackError,
+    FormatError,
+    MissingDependencyError,
+    StorageError,
+    StoreBusyError,
+    StoreError,
+)
 from tenfold.feedback import Correction, open_store
 from tenfold.feedback.export import export, held_out
 
@@ -76,6 +84,21 @@ def test_two_thousand_at_once_are_all_stored(url):
         assert {found.id for found in store} == {one.id for one in told}
 
 
+def test_who_gives_up_waiting_takes_nothing_back(url):
+    async def impatient(store, told):
+        for _ in range(3):
+            waiting = [asyncio.wrap_future(store.add(one)) for one in told]
+            for future in waiting:
+                future.cancel()
+            await asyncio.sleep(0.01)
+
+    told = [correction() for _ in range(100)]
+    with open_store(url) as store:
+        asyncio.run(impatient(store, told))
+        assert store.add(told[0]).result(10) is False
+        assert store.count() == 100
+
+
 def test_what_waits_is_written_when_the_store_is_closed(url):
     store = open_store(url)
     futures = [store.add(correction()) for _ in range(300)]
@@ -92,20 +115,46 @@ def test_two_stores_may_open_at_once(url):
         assert one.count() == other.count() == 100
 
 
-def test_a_locked_database_is_told_and_waited_for(tmp_path, monkeypatch):
+@pytest.fixture
+def lock(url):
+    """Takes the database for another's, until it is let go."""
+    if url.startswith("sqlite"):
+        other, words = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None), "BEGIN EXCLUSIVE"
+    else:
+        import psycopg
+
+        other, words = psycopg.connect(url), "LOCK TABLE corrections IN EXCLUSIVE MODE"
+    yield lambda: other.execute(words)
+    other.close()
+
+
+def test_a_locked_database_is_told_and_waited_for(url, request, monkeypatch):
     monkeypatch.setattr("tenfold.feedback.database.PATIENCE", 0.3)
-    path = tmp_path / "feedback.db"
-    with open_store(f"sqlite:///{path}") as store:
-        other = sqlite3.connect(path, isolation_level=None)
-        other.execute("BEGIN EXCLUSIVE")
+    with open_store(url) as store:
+        lock = request.getfixturevalue("lock")
+        other = lock()
         late = correction()
-        with pytest.raises(StoreError, match="locked"):
+        with pytest.raises(StoreError, match="lock"):
             store.add(late).result()
         # Reading goes on meanwhile.
+        store.check()
         assert store.count() == 0
-        other.execute("COMMIT")
-        other.close()
+        getattr(other, "connection", other).rollback()
         assert store.add(late).result() is True
+
+
+def test_a_store_that_cannot_write_is_closed_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr("tenfold.feedback.database.PATIENCE", 0.5)
+    monkeypatch.setattr("tenfold.feedback.store._CLOSE_SECONDS", 0.2)
+    store = open_store(f"sqlite:///{tmp_path / 'feedback.db'}")
+    other = sqlite3.connect(tmp_path / "feedback.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    futures = [store.add(correction()) for _ in range(500)]
+    store.close()
+    for future in futures:
+        with pytest.raises(StoreError):
+            future.result(5)
+    other.close()
 
 
 @pytest.mark.postgres
@@ -140,6 +189,32 @@ def test_a_full_queue_is_refused_at_once(tmp_path):
         other.execute("COMMIT")
         other.close()
         assert all(future.result() for future in futures)
+
+
+def test_several_processes_may_make_it_at_once(url):
+    words = [sys.executable, "-c", "import sys, tenfold.feedback as f; f.open_store(sys.argv[1]).close()", url]
+    started = [subprocess.Popen(words) for _ in range(3)]
+    assert [process.wait(30) for process in started] == [0, 0, 0]
+
+
+def test_the_migrations_make_the_table_that_is_used(url):
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from tenfold.feedback.tables import metadata
+
+    with open_store(url) as store, store._engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_a_database_of_a_newer_tenfold_is_told(tmp_path):
+    url = f"sqlite:///{tmp_path / 'feedback.db'}"
+    open_store(url).close()
+    with sqlite3.connect(tmp_path / "feedback.db") as database:
+        database.execute("update alembic_version set version_num = '9999'")
+    database.close()
+    with pytest.raises(StoreError, match="newer Tenfold"):
+        open_store(url)
 
 
 WRITER = """
@@ -179,7 +254,10 @@ def test_what_was_acknowledged_is_there_after_a_kill(url):
     [
         ("mysql://a@b/c", "not known here"),
         ("nonsense", "is no database"),
-        ("sqlite://", "needs a file"),
+        ("sqlite://", "is a file"),
+        ("sqlite:///:memory:", "is a file"),
+        ("sqlite:///x.db?mode=ro", "without options"),
+        ("postgresql://nobody:secret@host:port/none", "is no database"),
         ("sqlite:////dev/null/x.db", "can't be opened"),
         ("postgresql://nobody:secret@127.0.0.1:1/none", "can't be opened"),
     ],
@@ -203,6 +281,13 @@ def test_the_environment_names_the_database(tmp_path, monkeypatch):
     assert (tmp_path / "there.db").exists()
 
 
+def test_a_missing_extra_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "tenfold.feedback.store")
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    with pytest.raises(MissingDependencyError, match="serve"):
+        open_store("sqlite:///x.db")
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -210,6 +295,7 @@ def test_the_environment_names_the_database(tmp_path, monkeypatch):
         ("confidence", float("nan")), ("probabilities", (0.5,)), ("pixels", b"short"), ("pixels", bytes(784)),
         ("strokes", (((float("nan"), 0.0),),)), ("strokes", (((1.0,),),)), ("strokes", (((0.0, 0.0),) * 20_001,)),
         ("source", "dream"), ("model_digest", "xyz"), ("made_at", datetime(2026, 1, 1)),
+        ("made_at", datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))),
     ],
 )  # fmt: skip
 def test_a_field_that_makes_no_sense_is_named(field, value):
@@ -233,7 +319,11 @@ def test_corrections_become_a_data_set(tmp_path):
     assert manifest["misread"] == sum(one.digit != one.truth for one in told)
     lines = (tmp_path / "set" / "strokes.jsonl").read_text().splitlines()
     assert len(lines) == 200
-    assert json.loads(lines[0])["truth"] in range(10)
+    parts = {"train": data.train_images, "test": data.test_images}
+    by_id = {str(one.id): one for one in told}
+    for line in map(json.loads, lines):
+        assert parts[line["part"]][line["row"]].tobytes() == by_id[line["id"]].pixels
+    assert manifest["digest"] == data.digest
 
 
 def test_more_corrections_leave_each_on_its_side(tmp_path):
@@ -259,6 +349,48 @@ def test_no_corrections_and_too_few_are_told(tmp_path, tenfold_json):
     with pytest.raises(FeedbackError, match="collect more"):
         export([correction()], tmp_path / "one")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(b"years of work")
+    with pytest.raises(FeedbackError, match="other files"):
+        export([correction() for _ in range(60)], tmp_path)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"years of work"]
+
+
+@pytest.mark.parametrize("written", range(4))
+def test_an_export_that_is_stopped_leaves_no_images_with_labels_of_others(tmp_path, monkeypatch, written):
+    from tenfold import atomic
+
+    told = [correction(truth=number % 10) for number in range(100)]
+    export(told[:60], tmp_path)
+    whole, calls = atomic.write_bytes, []
+
+    def full(path, content):
+        if "idx" in path.name:
+            calls.append(path)
+            if len(calls) > written:
+                raise StorageError("the disk is full")
+        return whole(path, content)
+
+    monkeypatch.setattr(atomic, "write_bytes", full)
+    with pytest.raises(StorageError):
+        export(told, tmp_path)
+    with pytest.raises(FormatError, match="missing"):
+        load_dataset(tmp_path)
+    monkeypatch.undo()
+    export(told, tmp_path)
+    assert len(load_dataset(tmp_path).train_labels) + len(load_dataset(tmp_path).test_labels) == 100
+
+
+def test_an_empty_database_is_named(tmp_path, capsys):
+    from tenfold import cli
+
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["feedback", "export", str(tmp_path / "out"), "--database", f"sqlite:///{tmp_path / 'none.db'}"])
+    assert stopped.value.code == 1
+    assert "none.db holds no corrections yet" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_command_exports(tmp_path, tenfold_json):

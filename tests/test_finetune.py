@@ -18,7 +18,7 @@ from scipy import ndimage
 from tenfold.errors import RunError
 from tenfold.feedback import Correction
 from tenfold.feedback.export import export
-from tenfold.runs.finetune import before_and_after, finetuning
+from tenfold.runs.finetune import SLOWER, before_and_after, finetuning
 from tenfold.runs.run import Run
 from tenfold.runs.train import resume, train
 
@@ -55,7 +55,13 @@ def test_the_run_tells_where_it_came_from(run, tuned, odd_hand):
     recipe = Run.load(tuned.path).recipe
     assert recipe.training.start_from == str(run.path.resolve())
     assert recipe.data.corrections == str(odd_hand.resolve())
-    assert recipe.training.learning_rate == pytest.approx(0.1 * run.recipe.training.learning_rate)
+    assert recipe.training.learning_rate == pytest.approx(SLOWER * run.recipe.training.learning_rate)
+
+
+def test_fine_tuning_again_is_no_slower_than_the_first_time(run, tuned, odd_hand):
+    again = finetuning(tuned, str(odd_hand)).training
+    assert again.learning_rate == tuned.recipe.training.learning_rate
+    assert again.start_from == str(tuned.path)
 
 
 def test_the_same_recipe_gives_the_same_weights(tuned, tmp_path):
@@ -90,7 +96,7 @@ def test_a_killed_fine_tuning_is_taken_up_and_ends_the_same(tuned, tmp_path):
     assert (done.path / "model.safetensors").read_bytes() == (tuned.path / "model.safetensors").read_bytes()
 
 
-def test_other_corrections_than_at_the_beginning_are_refused(tuned, run, odd_hand, tmp_path):
+def test_other_corrections_than_at_the_beginning_are_compared_with_nothing(run, odd_hand, tmp_path, tenfold_json):
     moved = tmp_path / "moved"
     shutil.copytree(odd_hand, moved)
     recipe = finetuning(run, str(moved)).replace(epochs=1)
@@ -101,6 +107,34 @@ def test_other_corrections_than_at_the_beginning_are_refused(tuned, run, odd_han
     )
     with pytest.raises(RunError, match="other corrections"):
         before_and_after(made)
+    told = tenfold_json("evaluate", made.path)
+    assert told["accuracy"] > 0.5
+    assert "before_and_after" not in told
+
+
+def test_another_model_than_it_started_from_is_refused(tuned, run, tmp_path):
+    from tenfold.training.checkpoint import load_weights, save_weights
+
+    start, made = tmp_path / "start", tmp_path / "made"
+    shutil.copytree(run.path, start)
+    shutil.copytree(tuned.path, made)
+    text = (made / "recipe.toml").read_text().replace(str(run.path.resolve()), str(start))
+    (made / "recipe.toml").write_text(text)
+    before_and_after(Run.load(made))
+    model = run.model()
+    load_weights(tuned.path / "model.safetensors", model)
+    save_weights(start / "model.safetensors", model)
+    with pytest.raises(RunError, match="other weights"):
+        before_and_after(Run.load(made))
+    (made / "model.safetensors").unlink()
+    with pytest.raises(RunError, match="other weights"):
+        resume(made)
+
+
+def test_a_run_that_is_not_finished_is_no_start(run, odd_hand, tmp_path):
+    shutil.copytree(run.path, tmp_path / "cut", ignore=shutil.ignore_patterns("model.*"))
+    with pytest.raises(RunError, match="not finished"):
+        finetuning(Run.load(tmp_path / "cut"), str(odd_hand))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +143,7 @@ def test_other_corrections_than_at_the_beginning_are_refused(tuned, run, odd_han
         (["--from", "RUN"], "go together"),
         (["--data", "DIR"], "go together"),
         (["cnn", "--from", "RUN", "--data", "DIR"], "own recipe"),
-        (["--from", "nowhere", "--data", "DIR"], "not a folder"),
+        (["--from", "reader", "--data", "DIR"], "the shipped model"),
         (["--from", "RUN", "--data", "nowhere"], "no file or folder|nowhere"),
         (["--from", "RUN", "--data", "DIR", "--hidden", "5"], "the recipe's model has not"),
     ],

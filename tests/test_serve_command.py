@@ -126,6 +126,13 @@ def test_beyond_this_machine_a_token_and_a_code_to_scan(
     assert settings.ca.startswith(b"-----BEGIN CERTIFICATE")
 
 
+def test_behind_a_proxy_corrections_need_a_token(tmp_path: Path) -> None:
+    with serving(tmp_path, "--trust-proxy") as (_, told):
+        url, _, end = told["urls"][0].partition("#")
+        assert end == f"token={told['token']}"
+        assert httpx.post(f"{url}v1/feedback", json={}).status_code == 401
+
+
 def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
     enough = threading.Event()
 

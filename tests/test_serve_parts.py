@@ -25,7 +25,8 @@ from tenfold.runs.export import export
 from tenfold.runs.run import Run
 from tenfold.serve.certificate import local_certificate
 from tenfold.serve.models import load_models
-from tenfold.serve.problems import on_http_exception
+from tenfold.serve.pool import ReadingPool
+from tenfold.serve.problems import ProblemError, on_http_exception
 from tenfold.serve.rates import RateLimiter, client_of
 from tenfold.serve.static import StaticFiles
 
@@ -106,6 +107,24 @@ def test_a_page_is_not_written_to(page: Path) -> None:
 def test_the_authority_is_given_to_phones(page: Path) -> None:
     answer = get(StaticFiles(page, [], b"PEM"), "/tenfold-ca.crt")
     assert (answer.content, answer.headers["content-type"]) == (b"PEM", "application/x-x509-ca-cert")
+
+
+def test_large_pictures_take_turns() -> None:
+    pool, at_once, most = ReadingPool(4, 20), [0], [0]
+
+    def work() -> None:
+        at_once[0] += 1
+        most[0] = max(most[0], at_once[0])
+        time.sleep(0.01)
+        at_once[0] -= 1
+
+    async def many() -> list[object]:
+        return await asyncio.gather(*(pool.run_alone(work) for _ in range(12)), return_exceptions=True)
+
+    refused = [one for one in asyncio.run(many()) if one]
+    pool.close()
+    assert most == [1]
+    assert [one.status for one in refused if isinstance(one, ProblemError)] == [503] * 4
 
 
 def test_a_burst_and_then_a_rate() -> None:

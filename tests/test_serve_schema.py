@@ -60,7 +60,7 @@ OPERATIONS = [
 @pytest.mark.parametrize("mode", list(GenerationMode))
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_the_document_is_true(api: Any, method: str, path: str, mode: GenerationMode) -> None:
-    @settings(max_examples=50, derandomize=True, deadline=None, database=None,
+    @settings(max_examples=30, derandomize=True, deadline=None, database=None,
               phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(api[path][method].as_strategy(generation_mode=mode))
     def holds(case: schemathesis.Case) -> None:

@@ -27,6 +27,10 @@ class FormatError(DataError):
     """Bytes that are not what their name claims: IDX, CSV, npz or an image."""
 
 
+class TooLargeError(FormatError):
+    """An image of more pixels than are read."""
+
+
 class DownloadError(DataError):
     """No mirror gave the file that was asked for."""
 
@@ -56,7 +60,7 @@ class StorageError(TenfoldError):
 
 
 class FeedbackError(TenfoldError):
-    """A correction with a field that makes no sense."""
+    """A correction with a field that makes no sense, or corrections that no data set can be made of."""
 
 
 class StoreError(TenfoldError):
@@ -65,6 +69,10 @@ class StoreError(TenfoldError):
 
 class StoreBusyError(StoreError):
     """More corrections wait to be stored than may."""
+
+
+class ServeError(TenfoldError):
+    """A server that can't begin: its port is taken, its address is not this machine's."""
 
 
 class MissingDependencyError(TenfoldError):

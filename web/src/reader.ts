@@ -62,6 +62,8 @@ const UNSURE_BELOW = 0.5;
 // Pixels a side that a page is read at.
 const PAGE = 1600;
 const SIDE = 28;
+// Images whose answers are remembered: more than a number's digits, and what its neighbours could make.
+const REMEMBERED = 64;
 // Pixels a side of the window that is wiped clean: two strokes wide.
 const WINDOW = 5;
 
@@ -71,9 +73,20 @@ export const createReader = (model: ModelFile): Reader => {
   const settled = Number(model.settings["unsure_below"] ?? UNSURE_BELOW);
   const unsureBelow = Number.isFinite(settled) ? settled : UNSURE_BELOW;
 
+  const remembered = new Map<string, Float32Array>();
+  // While a number is written, all but its last digit stay as they are from frame to frame.
+  const rowOf = (pixels: Uint8Array): Float32Array => {
+    const key = String.fromCharCode(...pixels);
+    const row = remembered.get(key) ?? probabilities(pixels);
+    remembered.delete(key);
+    remembered.set(key, row);
+    if (remembered.size > REMEMBERED) remembered.delete(remembered.keys().next().value!);
+    return row;
+  };
+
   const reading = (pixels: Uint8Array): Reading => {
     const blank = isBlank(pixels);
-    const row = blank ? new Float32Array(10).fill(0.1) : probabilities(pixels);
+    const row = blank ? new Float32Array(10).fill(0.1) : rowOf(pixels);
     const digit = row.reduce((best, value, i) => (value > row[best] ? i : best), 0);
     const confidence = row[digit];
     return { digit, confidence, probabilities: row, unsure: blank || !(confidence >= unsureBelow), pixels, box: null };

@@ -1,8 +1,10 @@
 """The command `tenfold`: parse, call, print. Heavy packages are imported by the command that needs them, not before."""
 
 import io
+import re
 import sys
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from typing import Any
 
 from cyclopts import CycloptsError
@@ -40,7 +42,7 @@ def _run(command: Callable[[], Any], debug: bool) -> int:
     except ModuleNotFoundError as error:
         if debug or error.name is None or error.name.startswith("tenfold"):
             raise
-        return _fail(str(MissingDependencyError(error.name, "train")), 1)
+        return _fail(str(MissingDependencyError(error.name, _extra_of(error.name))), 1)
     except BrokenPipeError:
         return 1
     except KeyboardInterrupt as interrupted:
@@ -51,6 +53,15 @@ def _run(command: Callable[[], Any], debug: bool) -> int:
             raise
         return _fail(f"{type(error).__name__}: {error} (unexpected; --debug shows where)", 1)
     return 0
+
+
+def _extra_of(module: str) -> str:
+    """The extra of this package that brings a module; most are for training."""
+    name = module.split(".")[0].replace("_", "-")
+    for line in metadata.requires("tenfold") or []:
+        if found := re.match(rf"{re.escape(name)}\b.*extra == ['\"](\w+)", line):
+            return found[1]
+    return "train"
 
 
 def _fail(message: str, code: int) -> int:

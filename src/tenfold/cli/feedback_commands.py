@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from tenfold.cli.app import feedback_app
 from tenfold.cli.flags import PLAIN, EverywhereFlags
+from tenfold.errors import FeedbackError
 
 
 @feedback_app.command
@@ -27,6 +28,11 @@ def export(
     from tenfold.feedback.export import export as write
 
     with open_store(database) as store:
+        if not store.count():
+            raise FeedbackError(
+                f"{store.url_without_password} holds no corrections yet: tenfold serve takes them; "
+                "--database names another"
+            )
         made = write(store, folder)
     screen.say(f"{made.folder}: {made.train:,} corrections to train on, {made.test:,} held out")
     if made.repeated or made.contradicted:

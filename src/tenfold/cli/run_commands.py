@@ -40,7 +40,11 @@ def evaluate(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN)
     )
     pairs = ", ".join(f"{names[t]} as {names[p]} ({n})" for t, p, n in evaluation.confused_pairs(5))
     screen.say(f"most confused: {pairs or 'nothing'}")
-    compared = before_and_after(opened)
+    try:
+        compared = before_and_after(opened)
+    except (RunError, DataError) as error:  # Corrections were exported anew since, say.
+        compared = []
+        screen.say(f"before and after are not told: {error}", style="yellow")
     if compared:
         shown = [
             [found.name, f"{found.after.images:,}", *(

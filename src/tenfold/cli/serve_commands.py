@@ -55,7 +55,8 @@ def serve(
     logging.getLogger("asyncio").setLevel("WARNING")
     host = host or ("0.0.0.0" if https else "127.0.0.1")
     lan = [] if is_loopback(host) else lan_addresses() if host in ("0.0.0.0", "::") else [host]
-    if token is None and not is_loopback(host) and feedback:
+    # Behind a proxy it is the world that asks, whatever address this listens on.
+    if token is None and feedback and (trust_proxy or not is_loopback(host)):
         token = secrets.token_urlsafe(16)
     listener = listen(host, port)
     try:

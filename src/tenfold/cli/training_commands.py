@@ -124,12 +124,12 @@ def train(
 
         resume = str(latest_run(files=("recipe.toml", "seeds.json")))
     several = seeds is not None or (resume is not None and Path(resume, "seeds.json").exists())
-    resolved = None if resume is not None else resolve_recipe(recipe, flags)
-    if from_run is not None:
-        from tenfold.runs.finetune import finetuning
-        from tenfold.runs.run import Run
-
-        resolved = finetuning(Run.load(from_run), str(data)).replace(**recipe_changes(flags))
+    if resume is not None:
+        resolved = None
+    elif from_run is not None and data is not None:
+        resolved = _finetuning(from_run, data, flags)
+    else:
+        resolved = resolve_recipe(recipe, flags)
     from tenfold.training.monitors import tensorboard as tensorboard_monitor
 
     monitors = [tensorboard_monitor] if tensorboard else []
@@ -151,6 +151,18 @@ def train(
     )
     screen.say(f"next: tenfold evaluate {run.path}")
     screen.result({"run": str(run.path), **run.metrics})
+
+
+def _finetuning(from_run: str, data: str, flags: RecipeFlags) -> "Recipe":
+    if from_run != "latest" and not Path(from_run).is_dir():
+        raise UsageError(
+            f"--from {from_run} is not a folder: it takes a run; the shipped model and other model files hold no "
+            "weights to train on, but tenfold train reader makes a run of the shipped model's recipe"
+        )
+    from tenfold.runs.finetune import finetuning
+    from tenfold.runs.run import Run
+
+    return finetuning(Run.load(from_run), data).replace(**recipe_changes(flags))
 
 
 def _train_seeds(

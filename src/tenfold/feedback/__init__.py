@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from tenfold.errors import MissingDependencyError
 from tenfold.feedback.correction import Correction
 
 if TYPE_CHECKING:
@@ -14,9 +15,12 @@ def open_store(url: str | None = None) -> "FeedbackStore":
     """The store at a database's URL: `sqlite:///PATH` or `postgresql://USER@HOST/NAME`; made, and brought up to date.
 
     None: `TENFOLD_DATABASE_URL`, or else a SQLite file where the platform keeps a user's data. Raises `StoreError`
-    where there is no such database.
+    where there is no such database, `MissingDependencyError` without the extra `serve`.
     """
-    from tenfold.feedback.store import FeedbackStore
+    try:
+        from tenfold.feedback.store import FeedbackStore
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(str(error.name), "serve") from error
 
     return FeedbackStore(url)
 

@@ -4,7 +4,7 @@ import math
 import re
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from tenfold.errors import FeedbackError
 
@@ -50,11 +50,18 @@ class Correction:
         _check(self.source in SOURCES, "source", self.source, " or ".join(SOURCES))
         digest = self.model_digest
         _check(digest is None or bool(re.fullmatch("[0-9a-f]{64}", digest)), "model_digest", digest, "a SHA-256 in hex")
-        _check(self.made_at.tzinfo is not None, "made_at", self.made_at, "a time with its time zone")
+        _check(_is_aware(self.made_at), "made_at", self.made_at, "a time with its time zone")
         points = [place for stroke in self.strokes or () for place in stroke]
         _check(len(points) <= MOST_POINTS, "strokes", f"{len(points)} points", f"at most {MOST_POINTS} points")
         good = all(len(place) == 2 and all(map(math.isfinite, place)) for place in points)
         _check(good, "strokes", "another number", "finite numbers x, y")
+
+
+def _is_aware(time: datetime) -> bool:
+    try:
+        return time.utcoffset() is not None and time.astimezone(UTC) is not None
+    except OverflowError:  # Databases keep UTC, where the first hours of year 1 may lie before it.
+        return False
 
 
 def _check(holds: bool, name: str, value: object, wanted: str) -> None:

@@ -2,14 +2,18 @@
 
 import hashlib
 import json
+import sys
+import uuid
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from tenfold import atomic
+from tenfold.data.dataset import Dataset
 from tenfold.data.idx import encode
 from tenfold.errors import FeedbackError
 from tenfold.feedback.correction import Correction
@@ -31,43 +35,45 @@ class Exported:
     contradicted: int
 
 
+class _Kept(NamedTuple):
+    """What is remembered of a correction while all are read: not the strokes, which take the most."""
+
+    id: uuid.UUID
+    truth: int
+    misread: bool
+    source: str
+    model: str
+    pixels: bytes
+
+
 def export(corrections: Iterable[Correction], folder: Path) -> Exported:
     """Writes `train-images-idx3-ubyte` and its three fellows, `strokes.jsonl` and `manifest.json`.
 
-    A fifth is held out as the test part: which ones is told by the ink alone, so that the same ink falls on the same
-    side always, however many corrections come. Raises `FeedbackError` where a part would be empty, `StorageError`
-    where the folder can't be written.
+    corrections: gone through twice; more may come meanwhile. A fifth is held out as the test part: which ones is told
+    by the ink alone, so that the same ink falls on the same side always, however many corrections come. Raises
+    `FeedbackError` where a part would be empty or the folder holds something else, `StorageError` where it can't be
+    written.
     """
-    by_ink: dict[bytes, list[Correction]] = {}
-    for correction in corrections:
-        by_ink.setdefault(correction.pixels, []).append(correction)
-    count = sum(map(len, by_ink.values()))
-    if not count:
-        raise FeedbackError("there are no corrections yet: tenfold serve takes them")
-    agreed = [same[0] for same in by_ink.values() if len({correction.truth for correction in same}) == 1]
-    contradicted = sum(len(same) for same in by_ink.values()) - sum(
-        len(by_ink[correction.pixels]) for correction in agreed
-    )
-    parts: dict[str, list[Correction]] = {"train": [], "test": []}
-    for correction in sorted(agreed, key=lambda correction: correction.id.int):
-        parts["test" if held_out(correction.pixels) else "train"].append(correction)
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "manifest.json").is_file():
+        raise FeedbackError(f"{folder} holds other files, and no corrections: name a new folder")
+    agreed, repeated, contradicted = _agreed(corrections)
+    parts: dict[str, list[_Kept]] = {"train": [], "test": []}
+    for kept in agreed:
+        parts["test" if held_out(kept.pixels) else "train"].append(kept)
     if empty := [name for name, part in parts.items() if not part]:
         raise FeedbackError(
-            f"of {count} corrections none falls into the {empty[0]} part (one in {HELD_OUT} is held out): "
+            f"of {len(agreed)} corrections none falls into the {empty[0]} part (one in {HELD_OUT} is held out): "
             "collect more of them first"
         )
-    for name, part in parts.items():
-        images = np.stack([np.frombuffer(correction.pixels, np.uint8).reshape(28, 28) for correction in part])
-        labels = np.array([correction.truth for correction in part], np.uint8)
-        atomic.write_bytes(folder / f"{_FILES[name]}-images-idx3-ubyte", encode(images))
-        atomic.write_bytes(folder / f"{_FILES[name]}-labels-idx1-ubyte", encode(labels))
-    lines = [json.dumps({"part": name, **_told(correction)}) for name, part in parts.items() for correction in part]
-    atomic.write_text(folder / "strokes.jsonl", "\n".join(lines) + "\n")
+    data = _dataset(parts, folder)
     exported = Exported(
-        folder=folder, train=len(parts["train"]), test=len(parts["test"]), repeated=count - len(agreed) - contradicted,
-        contradicted=contradicted,
-    )  # fmt: skip
-    atomic.write_json(folder / "manifest.json", {**_manifest(exported), **_counts([*parts["train"], *parts["test"]])})
+        folder=folder, train=len(parts["train"]), test=len(parts["test"]), repeated=repeated, contradicted=contradicted
+    )
+    # It says that the folder is ours, so it comes first.
+    atomic.write_json(folder / "manifest.json", _manifest(exported, agreed, data.digest))
+    _write(data, folder)
+    places = {kept.id: (name, row) for name, part in parts.items() for row, kept in enumerate(part)}
+    atomic.write_with(folder / "strokes.jsonl", lambda path: _write_lines(path, corrections, places))
     return exported
 
 
@@ -76,21 +82,63 @@ def held_out(pixels: bytes) -> bool:
     return hashlib.sha256(pixels).digest()[0] % HELD_OUT == 0
 
 
-def _told(correction: Correction) -> dict[str, object]:
-    told = asdict(correction)
-    del told["pixels"]
-    return {name: str(value) if name in ("id", "made_at") else value for name, value in told.items()}
+def _agreed(corrections: Iterable[Correction]) -> tuple[list[_Kept], int, int]:
+    """One correction for each ink, by its id; how many repeated it, and how many are of ink said to be two digits."""
+    by_ink: dict[bytes, list[_Kept]] = {}
+    for one in corrections:
+        misread = one.digit is not None and one.digit != one.truth
+        kept = _Kept(one.id, one.truth, misread, one.source, sys.intern(one.model_digest or ""), one.pixels)
+        by_ink.setdefault(one.pixels, []).append(kept)
+    if not by_ink:
+        raise FeedbackError("there are no corrections yet: tenfold serve takes them")
+    groups = list(by_ink.values())
+    agreed = [group for group in groups if len({kept.truth for kept in group}) == 1]
+    repeated = sum(len(group) - 1 for group in agreed)
+    contradicted = sum(map(len, groups)) - sum(map(len, agreed))
+    return sorted((min(group) for group in agreed), key=lambda kept: kept.id.int), repeated, contradicted
 
 
-def _manifest(exported: Exported) -> dict[str, object]:
-    return {name: value for name, value in asdict(exported).items() if name != "folder"}
+def _dataset(parts: dict[str, list[_Kept]], folder: Path) -> Dataset:
+    images = {
+        name: np.frombuffer(b"".join(kept.pixels for kept in part), np.uint8).reshape(-1, 28, 28)
+        for name, part in parts.items()
+    }
+    labels = {name: np.array([kept.truth for kept in part], np.uint8) for name, part in parts.items()}
+    return Dataset(
+        name=folder.name, origin="corrections", train_images=images["train"], train_labels=labels["train"],
+        test_images=images["test"], test_labels=labels["test"],
+    )  # fmt: skip
 
 
-def _counts(corrections: list[Correction]) -> dict[str, object]:
+def _write(data: Dataset, folder: Path) -> None:
+    # An export over an older one that is killed must not leave images beside labels that are another's.
+    for name in _FILES.values():
+        with atomic.storage_errors(folder):
+            (folder / f"{name}-labels-idx1-ubyte").unlink(missing_ok=True)
+    atomic.write_bytes(folder / "train-images-idx3-ubyte", encode(data.train_images))
+    atomic.write_bytes(folder / "t10k-images-idx3-ubyte", encode(data.test_images))
+    atomic.write_bytes(folder / "t10k-labels-idx1-ubyte", encode(data.test_labels))
+    atomic.write_bytes(folder / "train-labels-idx1-ubyte", encode(data.train_labels))
+
+
+def _write_lines(path: Path, corrections: Iterable[Correction], places: dict[uuid.UUID, tuple[str, int]]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for correction in corrections:
+            if correction.id not in places:
+                continue
+            part, row = places[correction.id]
+            told = {name: value for name, value in vars(correction).items() if name != "pixels"}
+            told |= {"id": str(correction.id), "made_at": correction.made_at.isoformat()}
+            file.write(json.dumps({"part": part, "row": row, **told}) + "\n")
+
+
+def _manifest(exported: Exported, agreed: list[_Kept], digest: str) -> dict[str, object]:
+    """digest: `Dataset.digest`, which a run that is trained on it keeps in its environment.json."""
     return {
-        "digits": {str(digit): sum(c.truth == digit for c in corrections) for digit in range(10)},
-        "misread": sum(c.digit is not None and c.digit != c.truth for c in corrections),
-        "sources": Counter(c.source for c in corrections),
-        "models": Counter(c.model_digest or "" for c in corrections),
-        "ids_digest": hashlib.sha256(b"".join(c.id.bytes for c in corrections)).hexdigest(),
+        **{name: value for name, value in asdict(exported).items() if name != "folder"},
+        "digits": {str(digit): sum(kept.truth == digit for kept in agreed) for digit in range(10)},
+        "misread": sum(kept.misread for kept in agreed),
+        "sources": Counter(kept.source for kept in agreed),
+        "models": Counter(kept.model for kept in agreed),
+        "digest": digest,
     }

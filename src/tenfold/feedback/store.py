@@ -2,16 +2,14 @@
 hundred as for one."""
 
 import contextlib
-import queue
 import threading
-import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict
 from datetime import UTC
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -42,7 +40,9 @@ class FeedbackStore:
         self._engine = open_engine(found)
         dialect = sqlite if found.get_backend_name() == "sqlite" else postgresql
         self._insert: Any = dialect.insert(corrections).on_conflict_do_nothing().returning(corrections.c.id)
-        self._queue: queue.Queue[_Waiting | None] = queue.Queue(waiting)
+        self._limit = waiting
+        self._queue: deque[_Waiting] = deque()
+        self._changed = threading.Condition()
         self._closed = False
         self._writer = threading.Thread(target=self._write, name="feedback", daemon=True)
         self._writer.start()
@@ -53,18 +53,21 @@ class FeedbackStore:
         It raises `StoreError` where the database can't be written. Raises `StoreBusyError` when too many wait.
         """
         stored: Future[bool] = Future()
-        if self._closed:
-            raise StoreError("the store is closed")
-        try:
-            self._queue.put_nowait(_Waiting(correction, stored))
-        except queue.Full:
-            raise StoreBusyError(f"{self._queue.maxsize} corrections wait to be stored: try again") from None
+        # It can't be cancelled: a client that goes away takes back nothing.
+        stored.set_running_or_notify_cancel()
+        with self._changed:
+            if self._closed:
+                raise StoreError("the store is closed")
+            if len(self._queue) >= self._limit:
+                raise StoreBusyError(f"{self._limit} corrections wait to be stored: try again")
+            self._queue.append(_Waiting(correction, stored))
+            self._changed.notify()
         return stored
 
     def check(self) -> None:
         """Raises `StoreError` when the database does not answer."""
         with self._reading() as connection:
-            connection.execute(text("SELECT 1"))
+            connection.execute(select(corrections.c.id).limit(1))
 
     def count(self) -> int:
         with self._reading() as connection:
@@ -85,12 +88,16 @@ class FeedbackStore:
             last = rows[-1]["id"]
 
     def close(self) -> None:
-        """Writes what waits, for ten seconds at most."""
-        if not self._closed:
+        """Writes what waits, for ten seconds at most; what is not written by then gets a `StoreError`."""
+        with self._changed:
             self._closed = True
-            self._queue.put(None)
-            self._writer.join(_CLOSE_SECONDS)
-            self._engine.dispose()
+            self._changed.notify()
+        self._writer.join(_CLOSE_SECONDS)
+        with self._changed:
+            late = list(self._queue)
+            self._queue.clear()
+        _fail(late, f"{self.url_without_password} did not answer before the store was closed")
+        self._engine.dispose()
 
     def __enter__(self) -> "FeedbackStore":
         return self
@@ -107,31 +114,22 @@ class FeedbackStore:
             raise StoreError(f"{self.url_without_password} can't be read: {reason(error)}") from error
 
     def _write(self) -> None:
-        closing = False
-        while not closing:
-            together = [self._queue.get()]
-            with contextlib.suppress(queue.Empty):
-                while len(together) < TOGETHER:
-                    together.append(self._queue.get_nowait())
-            closing = None in together
-            waiting = [entry for entry in together if entry is not None]
-            if waiting:
-                self._commit(waiting)
+        while together := self._next():
+            self._commit(together)
+
+    def _next(self) -> list[_Waiting]:
+        """What goes into one transaction; nothing when the store is closed and all is written."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closed)
+            return [self._queue.popleft() for _ in range(min(TOGETHER, len(self._queue)))]
 
     def _commit(self, waiting: Sequence[_Waiting]) -> None:
-        rows = {entry.correction.id: _row(entry.correction) for entry in waiting}
         try:
+            rows = {entry.correction.id: _row(entry.correction) for entry in waiting}
             with self._engine.begin() as connection:
                 new = set(connection.execute(self._insert, list(rows.values())).scalars())
-        except SQLAlchemyError as error:
-            message = f"{self.url_without_password} can't be written: {reason(error)}"
-            for entry in waiting:
-                entry.stored.set_exception(StoreError(message))
-            return
-        except BaseException as error:  # What nobody thought of must not leave anyone waiting for ever.
-            for entry in waiting:
-                entry.stored.set_exception(error)
-            time.sleep(0.1)
+        except Exception as error:  # Whatever it is: nobody may wait for ever, and the thread goes on.
+            _fail(waiting, f"{self.url_without_password} can't be written: {reason(error)}")
             return
         for entry in waiting:
             # The second of two with one id in one transaction is known already.
@@ -139,8 +137,14 @@ class FeedbackStore:
             new.discard(entry.correction.id)
 
 
+def _fail(waiting: Sequence[_Waiting], message: str) -> None:
+    for entry in waiting:
+        entry.stored.set_exception(StoreError(message))
+
+
 def _row(correction: Correction) -> dict[str, Any]:
-    return {**asdict(correction), "made_at": correction.made_at.astimezone(UTC)}
+    # Not by `asdict`, which copies each point of each stroke.
+    return {**vars(correction), "made_at": correction.made_at.astimezone(UTC)}
 
 
 def _correction(row: Any) -> Correction:

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from tenfold import atomic
-from tenfold.errors import FormatError
+from tenfold.errors import FormatError, TooLargeError
 
 MAX_PIXELS = 64_000_000
 _TOO_LARGE = f"is larger than {MAX_PIXELS // 1_000_000} megapixels: make it smaller"
@@ -19,8 +19,8 @@ _TOO_LARGE = f"is larger than {MAX_PIXELS // 1_000_000} megapixels: make it smal
 def opened(source: str | Path | bytes) -> Iterator[Image.Image]:
     """The image in a file, or in a file's bytes, with nothing decoded yet but its header.
 
-    Raises `FormatError` naming the file when there is none, it is not an image, it is larger than 64 megapixels, or
-    the block fails to decode it.
+    Raises `FormatError` naming the file when there is none, it is not an image, or the block fails to decode it;
+    `TooLargeError`, which is one, for more than 64 megapixels.
     """
     path = "the image" if isinstance(source, bytes) else source
     try:
@@ -32,14 +32,14 @@ def opened(source: str | Path | bytes) -> Iterator[Image.Image]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # The limit here is lower.
             with Image.open(file) as image:
                 if image.width * image.height > MAX_PIXELS:
-                    raise FormatError(f"{path} {_TOO_LARGE}")
+                    raise TooLargeError(f"{path} {_TOO_LARGE}")
                 yield image
     except FormatError as error:
         raise error if str(path) in str(error) else FormatError(f"{path}: {error}") from error
     except FileNotFoundError as error:
         raise FormatError(f"{path}: no such file") from error
     except Image.DecompressionBombError as error:
-        raise FormatError(f"{path} {_TOO_LARGE}") from error
+        raise TooLargeError(f"{path} {_TOO_LARGE}") from error
     except UnidentifiedImageError as error:
         raise FormatError(f"{path} is not an image: save it again as PNG or JPEG") from error
     except Exception as error:

@@ -1,5 +1,6 @@
 """Run: the folder that a training leaves, read back."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,6 +72,18 @@ class Run:
                 f"{self.path} was trained on other data than {data.name} is now: figures on it would mean nothing; "
                 "bring the data back, or hand it over from Python"
             )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the trained weights, in hexadecimal. Raises `RunError` for a run that is not finished."""
+        if not self.finished:
+            raise RunError(f"{self.path} is not finished: tenfold train --resume {self.path}")
+        return hashlib.sha256((self.path / "model.safetensors").read_bytes()).hexdigest()
+
+    def check_start(self, start: "Run") -> None:
+        """Raises `RunError` unless `start` holds the weights that this run was begun with."""
+        if self.environment.get("start_from") != start.digest:
+            raise RunError(f"{start.path} holds other weights than when {self.path} started from it")
 
     def check_corrections(self, corrections: Dataset | None) -> None:
         """Raises `RunError` unless they are what the run was begun with."""

@@ -81,6 +81,8 @@ def resume(
     data = data or load_dataset(run.recipe.data.dataset)
     run.check_data(data)
     run.check_corrections(corrections_of(run.recipe))
+    if run.recipe.training.start_from:
+        run.check_start(Run.load(run.recipe.training.start_from))
     return _train(Run(run.path, run.recipe, data), data, watch, monitors, 0.0)
 
 
@@ -91,10 +93,7 @@ def start_model(recipe: Recipe) -> torch.nn.Module:
     """
     model = build_model(recipe.model)
     if recipe.training.start_from:
-        start = Run.load(recipe.training.start_from)
-        if not start.finished:
-            raise RunError(f"{start.path} is not finished: tenfold train --resume {start.path}")
-        load_weights(start.path / "model.safetensors", model)
+        load_weights(Run.load(recipe.training.start_from).path / "model.safetensors", model)
     return model
 
 
@@ -328,8 +327,11 @@ def new_folder(folder: Path, name: str) -> Path:
 def _new_run(recipe: Recipe, data: Dataset, path: Path) -> Run:
     with atomic.storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
-    corrections = corrections_of(recipe)
-    digests = {"data": data.digest, "corrections": corrections and corrections.digest}
+    digests = {"data": data.digest}
+    if corrections := corrections_of(recipe):
+        digests["corrections"] = corrections.digest
+    if recipe.training.start_from:
+        digests["start_from"] = Run.load(recipe.training.start_from).digest
     atomic.write_json(path / "environment.json", {**describe_environment(), **digests})
     atomic.write_text(path / "events.jsonl", "")
     # recipe.toml is what makes a folder a run, so it comes last.

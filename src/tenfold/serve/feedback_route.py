@@ -45,7 +45,9 @@ class Feedback:
             )
         sent = await take_json(request, schemas.FeedbackIn)
         try:
-            new = await asyncio.wrap_future(self._store.add(_correction(sent)))
+            stored = asyncio.wrap_future(self._store.add(_correction(sent)))
+            # Who stops waiting must not take it out of the hands of the thread that writes.
+            new = await asyncio.shield(stored)
         except FeedbackError as error:
             raise ProblemError(422, str(error)) from error
         except StoreBusyError as error:

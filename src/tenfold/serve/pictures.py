@@ -6,6 +6,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from tenfold.ink.image_file import opened
 from tenfold.serve.problems import ProblemError
 
 # How the files begin that are taken. Pillow knows more formats: some run other programs (EPS), some are rarely tried.
@@ -42,6 +43,12 @@ def is_known(picture: bytes) -> bool:
         or (picture[:4] == b"RIFF" and picture[8:12] == b"WEBP")
         or (picture[4:8] == b"ftyp" and picture[8:12] in (b"avif", b"avis", b"mif1"))
     )
+
+
+def pixels_of(picture: bytes) -> int:
+    """How many its header tells of. Raises `FormatError` as `Reader.read` does."""
+    with opened(picture) as image:
+        return image.width * image.height
 
 
 async def _of_form(request: Request) -> bytes:

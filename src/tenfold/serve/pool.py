@@ -7,6 +7,9 @@ from typing import ParamSpec, TypeVar
 
 from tenfold.serve.problems import ProblemError
 
+# Of pictures that are read one at a time, as many may be in line.
+_IN_LINE = 8
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -18,6 +21,8 @@ class ReadingPool:
         self.threads = threads
         self.most = threads + waiting
         self._inside = 0
+        self._in_line = 0
+        self._alone = asyncio.Lock()
         self._executor = ThreadPoolExecutor(threads, "reading")
 
     @property
@@ -38,6 +43,17 @@ class ReadingPool:
             return await asyncio.wrap_future(future)
         finally:
             self._inside -= 1
+
+    async def run_alone(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `run`, of work that takes so much memory that it is done one at a time."""
+        if self._in_line >= _IN_LINE:
+            raise ProblemError(503, f"{self._in_line} large pictures wait to be read: try again", retry_after=10)
+        self._in_line += 1
+        try:
+            async with self._alone:
+                return await self.run(work, *args, **kwargs)
+        finally:
+            self._in_line -= 1
 
     def close(self) -> None:
         self._executor.shutdown(wait=True, cancel_futures=True)

@@ -8,13 +8,7 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tenfold.errors import TenfoldError
-
 MEDIA_TYPE = "application/problem+json"
-
-
-class ServeError(TenfoldError):
-    """A server that can't begin: its port is taken, its address is not this machine's."""
 
 
 class ProblemError(Exception):

@@ -9,18 +9,21 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tenfold.errors import FormatError, nearest
+from tenfold.errors import FormatError, TooLargeError, nearest
 from tenfold.reader import Number, Reading
 from tenfold.serve import openapi, schemas
 from tenfold.serve.answers import Answers, json_response
 from tenfold.serve.batch import Batch, is_small
 from tenfold.serve.metrics import Metrics
 from tenfold.serve.models import ServedModel
-from tenfold.serve.pictures import take_picture
+from tenfold.serve.pictures import pixels_of, take_picture
 from tenfold.serve.pool import ReadingPool
 from tenfold.serve.problems import ProblemError
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
+# Pixels. Reading takes 22 bytes of memory for each of them: 1.4 GB for the largest picture that is taken.
+_LARGE = 16_000_000
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 _ERRORS = openapi.problems(400, 408, 413, 415, 422, 429, 500, 503)
 
@@ -71,7 +74,7 @@ class Readings:
             if is_small(picture):
                 reading = await self._batches[name].read(picture)
             else:
-                reading = await self._pool.run(self.models[name].reader.read, picture)
+                reading = await self._large_or_not(self.models[name].reader.read, picture)
         except FormatError as error:
             raise _refusal(error) from error
         return self._answer(name, reading, pixels)
@@ -81,7 +84,7 @@ class Readings:
         name, pixels = self._choice(request)
         picture = await take_picture(request)
         try:
-            number = await self._pool.run(self.models[name].reader.read_number, picture)
+            number = await self._large_or_not(self.models[name].reader.read_number, picture)
         except FormatError as error:
             raise _refusal(error) from error
         return self._answer(name, number, pixels)
@@ -97,6 +100,11 @@ class Readings:
         except FormatError as error:
             raise ProblemError(422, str(error)) from error
         return self._answer(name, found, pixels)
+
+    async def _large_or_not(self, read: Callable[[bytes], T], picture: bytes) -> T:
+        pixels = await self._pool.run(pixels_of, picture)
+        run = self._pool.run_alone if pixels > _LARGE else self._pool.run
+        return await run(read, picture)
 
     def _choice(self, request: Request) -> tuple[str, bool]:
         if not request.scope["query_string"]:
@@ -123,7 +131,7 @@ class Readings:
 
 
 def _refusal(error: FormatError) -> ProblemError:
-    return ProblemError(413 if "megapixels" in str(error) else 400, str(error))
+    return ProblemError(413 if isinstance(error, TooLargeError) else 400, str(error))
 
 
 async def take_json(request: Request, model: type[M]) -> M:

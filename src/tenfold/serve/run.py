@@ -9,8 +9,8 @@ from pathlib import Path
 
 import uvicorn
 
+from tenfold.errors import ServeError
 from tenfold.serve.app import create_app
-from tenfold.serve.problems import ServeError
 from tenfold.serve.protocol import protocol_with
 from tenfold.serve.settings import ServeSettings
 
