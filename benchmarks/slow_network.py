@@ -39,6 +39,8 @@ SLOW_4G = {"round_trip": 0.150, "down": 1.6e6 / 8}
 def through(port: int, network: Network) -> Iterator[str]:
     """The address of a proxy to a port of this machine."""
     loop = asyncio.new_event_loop()
+    # A browser that is closed leaves connections where they are.
+    loop.set_exception_handler(lambda *_: None)
     ready: list[int] = []
     begun = threading.Event()
 

@@ -4,13 +4,17 @@ import dataclasses
 import os
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from tenfold.cli.app import app
 from tenfold.cli.flags import PLAIN, EverywhereFlags, RunPath
-from tenfold.errors import UsageError
+from tenfold.errors import DataError, RunError, UsageError
+
+if TYPE_CHECKING:
+    from tenfold.console import Screen
+    from tenfold.runs.run import Run
 
 # More predictions than this are drawn only when asked for: drawing takes a second a dozen.
 _DRAWN = 48
@@ -21,7 +25,6 @@ def evaluate(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN)
     """Measure a run on the test set."""
     screen = everywhere.screen()
     from tenfold.runs.evaluate import evaluate as measure
-    from tenfold.runs.finetune import before_and_after
     from tenfold.runs.run import Run
 
     opened = Run.load(run)
@@ -40,24 +43,28 @@ def evaluate(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN)
     )
     pairs = ", ".join(f"{names[t]} as {names[p]} ({n})" for t, p, n in evaluation.confused_pairs(5))
     screen.say(f"most confused: {pairs or 'nothing'}")
+    screen.result({"run": str(opened.path), **evaluation.summary(), **_before_and_after(screen, opened)})
+
+
+def _before_and_after(screen: "Screen", run: "Run") -> dict[str, Any]:
+    """Shows and gives what fine-tuning brought; nothing for a run that started from none."""
+    from tenfold.runs.finetune import before_and_after
+
     try:
-        compared = before_and_after(opened)
+        compared = before_and_after(run)
     except (RunError, DataError) as error:  # Corrections were exported anew since, say.
-        compared = []
         screen.say(f"before and after are not told: {error}", style="yellow")
-    if compared:
-        shown = [
-            [found.name, f"{found.after.images:,}", *(
-                f"{100 * e.accuracy:.2f} ({100 * e.interval[0]:.2f} to {100 * e.interval[1]:.2f})"
-                for e in (found.before, found.after)
-            )]
-            for found in compared
-        ]  # fmt: skip
-        screen.say()
-        columns = ["", ">images", ">before, % (95 % interval)", ">after, %"]
-        screen.table(columns, shown, f"fine-tuned from {Path(opened.recipe.training.start_from).name}")
-    told = {"before_and_after": [found.summary() for found in compared]} if compared else {}
-    screen.result({"run": str(opened.path), **evaluation.summary(), **told})
+        return {}
+    if not compared:
+        return {}
+    rows = []
+    for found in compared:
+        shares = [[100 * share for share in (e.accuracy, *e.interval)] for e in (found.before, found.after)]
+        rows.append([found.name, f"{found.after.images:,}", *("{:.2f} ({:.2f} to {:.2f})".format(*s) for s in shares)])
+    columns = ["", ">images", ">before, % (95 % interval)", ">after, %"]
+    screen.say()
+    screen.table(columns, rows, f"fine-tuned from {Path(run.recipe.training.start_from).name}")
+    return {"before_and_after": [found.summary() for found in compared]}
 
 
 @app.command(sort_key=8)

@@ -1,6 +1,7 @@
 """The app: routes, and what every request passes on its way to them."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import metadata
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from tenfold.feedback import FeedbackStore
 
 _ABOUT = "Reads handwritten digits, and says when it is unsure."
+
+
+_log = logging.getLogger("tenfold.serve")
 
 
 def create_app(settings: ServeSettings) -> FastAPI:
@@ -86,7 +90,8 @@ def _add_state(app: FastAPI, metrics: Metrics, store: "FeedbackStore | None") ->
             if store is not None:
                 await asyncio.wait_for(asyncio.to_thread(store.check), 5)
         except (StoreError, TimeoutError) as error:
-            raise ProblemError(503, f"the database does not answer: {error}", retry_after=5) from error
+            _log.error("%s", error or "the database does not answer")
+            raise ProblemError(503, "the database does not answer", retry_after=5) from error
         return json_response({"status": "ok"})
 
     @app.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hmac
+import logging
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from tenfold.serve.metrics import Metrics
 from tenfold.serve.problems import ProblemError
 from tenfold.serve.routes import PlainRoute, take_json
 
+_log = logging.getLogger("tenfold.serve")
 _STATUSES = (400, 408, 413, 415, 422, 429, 500, 503)
 
 
@@ -55,7 +57,9 @@ class Feedback:
             raise ProblemError(503, str(error), retry_after=1) from error
         except StoreError as error:
             self._metrics.corrected("failed")
-            raise ProblemError(503, f"the correction could not be stored: {error}", retry_after=10) from error
+            # Where the database is, is the log's to tell.
+            _log.error("a correction could not be stored: %s", error)
+            raise ProblemError(503, "the correction could not be stored; send it again", retry_after=10) from error
         self._metrics.corrected("stored" if new else "known")
         return json_response({"id": str(sent.id)}, 201 if new else 200)
 
