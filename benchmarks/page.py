@@ -127,8 +127,7 @@ def inference(url: str, _: argparse.Namespace) -> dict[str, object]:
 
 
 def memory(url: str, _: argparse.Namespace, drawings: int = 500) -> dict[str, object]:
-    """JavaScript's heap and the renderers' own memory over many drawings, each explained; garbage is collected before, in
-    page and workers."""
+    """JavaScript's heap and the renderers' own memory over many drawings, each explained, with garbage collected."""
     with browser("--js-flags=--expose-gc") as page:
         page.goto(url)
         told = []

@@ -58,6 +58,17 @@ def test_nothing_is_cut_off_or_scrolls_sideways(browse, server, draw, size):
             "[...document.querySelectorAll('main *')].filter((e) => e.getClientRects().length && !e.closest('.unseen, svg') && e.getBoundingClientRect().right > innerWidth + 0.5).map((e) => e.id || e.tagName)"
         )
         assert wide == []
+        # Nothing lies over the pad.
+        over = page.evaluate(
+            """() => {
+              const pad = document.getElementById('pad').getBoundingClientRect();
+              const apart = (b) => b.right <= pad.left + 1 || b.left >= pad.right - 1 || b.bottom <= pad.top + 1 || b.top >= pad.bottom - 1;
+              return [...document.querySelectorAll('main button, main canvas, main li, main p')]
+                .filter((e) => !e.closest('#stage, .unseen') && e.getClientRects().length && !e.classList.contains('unseen') && !apart(e.getBoundingClientRect()))
+                .map((e) => e.id || e.tagName);
+            }"""
+        )
+        assert over == []
         # The answer and the pad are seen at once.
         pad = page.locator("#ink").bounding_box()
         assert pad["y"] + 0.8 * pad["height"] <= height

@@ -49,9 +49,15 @@ export const createApp = () => {
     read = found;
     delete document.body.dataset["read"];
     panel.show(read, models.inUse(), settled);
-    $("time").textContent = read ? `${read.elapsedMs < 10 ? read.elapsedMs.toFixed(1) : Math.round(read.elapsedMs)} ms` : "";
+    showTime(settled);
     $("wrong").hidden = !canCorrect || !panel.chosen() || !settled;
     showBoxes((read?.numbers[0].digits.length ?? 0) - 1);
+  };
+  // When the pen is lifted the same ink is asked for again, and the answer is remembered: that is no measure.
+  const showTime = (settled: boolean) => {
+    const again = settled && view === "draw" && $("time").textContent;
+    if (!read) $("time").textContent = "";
+    else if (!again) $("time").textContent = `${read.elapsedMs < 10 ? read.elapsedMs.toFixed(1) : Math.round(read.elapsedMs)} ms`;
   };
   const showBoxes = (chosen: number) => {
     if (view !== "photo") return;

@@ -107,7 +107,7 @@ const described = ({ sizeBytes, accuracy, parameters, latencyMs }: Model): strin
     accuracy === null ? "accuracy not known" : `${percent(accuracy)} of MNIST's test images right`,
     `${(sizeBytes / 1000).toFixed(0)} kB`,
     ...(parameters === null ? [] : [`${parameters.toLocaleString("en")} parameters`]),
-    ...(latencyMs === null ? [] : [`${latencyMs.toFixed(1)} ms a digit here`]),
+    ...(latencyMs === null ? [] : [`${latencyMs < 0.1 ? "under 0.1" : latencyMs.toFixed(1)} ms a digit here`]),
   ].join(", ");
 
 const loaded = async (url: string): Promise<ArrayBuffer> => {
