@@ -92,9 +92,10 @@ class _Body:
     async def _linger(self) -> None:
         """Throws away what still comes for a moment: closed at once, a client that is sending loses the answer."""
         with contextlib.suppress(TimeoutError):
+            left = self._limit
             async with asyncio.timeout(self._guard.settings.linger_seconds):
-                while (await self._receive()).get("more_body", False):
-                    pass
+                while left > 0 and (message := await self._receive()).get("more_body", False):
+                    left -= len(message.get("body", b""))
 
     def _too_large(self) -> ProblemError:
         return ProblemError(413, f"the body is larger than {self._limit / 1e6:g} MB: make the picture smaller")
