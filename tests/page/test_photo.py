@@ -132,3 +132,25 @@ def test_a_refused_camera_is_told(browse, server):
     page.click("#camera")
     expect(page.locator("#toast")).to_contain_text("camera was refused")
     expect(page.locator("#choose")).to_be_visible()
+
+
+def test_a_camera_that_comes_too_late_is_switched_off(browse, server):
+    context = browse("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    context.add_init_script(
+        """window.streams = [];
+        const begin = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (wanted) => {
+          const stream = await begin(wanted);
+          await new Promise((resolve) => setTimeout(resolve, 600));
+          window.streams.push(stream);
+          return stream;
+        };"""
+    )
+    page = context.pages[0]
+    page.goto(server.url)
+    page.click("nav [data-view=photo]")
+    page.click("#camera")
+    page.click("nav [data-view=draw]")
+    page.wait_for_function("() => window.streams.length === 1")
+    page.wait_for_function("() => window.streams[0].getTracks().every((track) => track.readyState === 'ended')")
+    assert page.evaluate("live.srcObject") is None

@@ -29,6 +29,8 @@ export const createPhoto = (taken: (picture: Picture) => void, closed: () => voi
   const image = $<HTMLImageElement>("picture");
   let stream: MediaStream | null = null;
   let timer = 0;
+  // Counts what was begun: what comes late, after its user has gone on, is thrown away.
+  let turn = 0;
 
   const show = (what: "choose" | "live" | "picture") => {
     $("choose").hidden = what !== "choose";
@@ -40,6 +42,7 @@ export const createPhoto = (taken: (picture: Picture) => void, closed: () => voi
     $("copy").hidden = true;
   };
   const stop = () => {
+    turn++;
     clearTimeout(timer);
     stream?.getTracks().forEach((track) => track.stop());
     stream = video.srcObject = null;
@@ -57,11 +60,16 @@ export const createPhoto = (taken: (picture: Picture) => void, closed: () => voi
 
   const open = async (file: File) => {
     stop();
+    const mine = turn;
     let bitmap: ImageBitmap;
     try {
       bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
     } catch {
       toast(`${file.name || "That"} is no picture that this browser can open: try PNG or JPEG.`);
+      return;
+    }
+    if (mine !== turn) {
+      bitmap.close();
       return;
     }
     if (bitmap.width * bitmap.height > MOST_PIXELS) {
@@ -81,12 +89,20 @@ export const createPhoto = (taken: (picture: Picture) => void, closed: () => voi
       $<HTMLInputElement>("capture").click();
       return;
     }
+    stop();
+    const mine = turn;
+    let found: MediaStream;
     try {
-      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1280 } } });
+      found = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1280 } } });
     } catch (error) {
       toast(refusals[(error as Error).name] ?? `The camera can't be used: ${(error as Error).message}`);
       return;
     }
+    if (mine !== turn) {
+      found.getTracks().forEach((track) => track.stop());
+      return;
+    }
+    stream = found;
     stream.getVideoTracks()[0].addEventListener("ended", close);
     video.srcObject = stream;
     show("live");
