@@ -75,6 +75,14 @@ class ServeError(TenfoldError):
     """A server that can't begin: its port is taken, its address is not this machine's."""
 
 
+class WorkerError(TenfoldError):
+    """A measurement in a process of its own came to no result. kind: `crashed`, `hung` or `memory`."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class MissingDependencyError(TenfoldError):
     """A command needs a package of an extra that is not installed."""
 
