@@ -1,0 +1,112 @@
+"""Which frameworks there are, what each needs, and how much of the disk that takes."""
+
+import importlib.metadata
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tenfold.errors import UsageError, nearest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A framework: where its class is, as `module:class`, and what must be installed for it.
+
+    distributions: by their names in the package index; the first is the one that its version is told of.
+    environment: variables that must stand before it is imported.
+    """
+
+    title: str
+    target: str
+    distributions: tuple[str, ...]
+    networks: tuple[str, ...] = ("mlp", "cnn")
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> list[str]:
+        """The distributions that are not installed."""
+        return [name for name in self.distributions if not _is_installed(name)]
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of the distributions that are installed."""
+        return {name: importlib.metadata.version(name) for name in self.distributions if _is_installed(name)}
+
+
+_HERE = "tenfold.compare.frameworks."
+
+FRAMEWORKS = {
+    "tenfold": Entry(title="Tenfold", target=_HERE + "on_tenfold:Tenfold", distributions=("torch",)),
+    "pytorch": Entry(title="PyTorch", target=_HERE + "on_pytorch:PyTorch", distributions=("torch",)),
+    "pytorch-compiled": Entry(
+        title="PyTorch, compiled", target=_HERE + "on_pytorch:CompiledPyTorch", distributions=("torch",)
+    ),
+    "jax": Entry(title="JAX", target=_HERE + "on_jax:JAX", distributions=("jax", "flax", "optax")),
+    "keras-tensorflow": Entry(
+        title="Keras on TensorFlow", target=_HERE + "on_keras:Keras", distributions=("keras", "tensorflow-cpu"),
+        environment={"KERAS_BACKEND": "tensorflow"},
+    ),
+    "keras-jax": Entry(
+        title="Keras on JAX", target=_HERE + "on_keras:Keras", distributions=("keras", "jax"),
+        environment={"KERAS_BACKEND": "jax"},
+    ),
+    "keras-torch": Entry(
+        title="Keras on PyTorch", target=_HERE + "on_keras:Keras", distributions=("keras", "torch"),
+        environment={"KERAS_BACKEND": "torch"},
+    ),
+    "scikit-learn": Entry(
+        title="scikit-learn", target=_HERE + "on_sklearn:ScikitLearn", distributions=("scikit-learn",),
+        networks=("mlp",),
+    ),
+    "tinygrad": Entry(title="tinygrad", target=_HERE + "on_tinygrad:Tinygrad", distributions=("tinygrad",)),
+    "numpy": Entry(title="NumPy", target=_HERE + "on_numpy:NumPy", distributions=("numpy",), networks=("mlp",)),
+}  # fmt: skip
+
+# What installs every one of them.
+INSTALL = "pip install 'tenfold[compare]'"
+
+
+def chosen(names: Sequence[str]) -> dict[str, Entry]:
+    """The frameworks of those names; of none, all. Raises `UsageError` for one that there is not, naming the nearest."""
+    for name in names:
+        if name not in FRAMEWORKS:
+            raise UsageError(f"there is no framework {name!r}{nearest(name, FRAMEWORKS)}")
+    return {name: entry for name, entry in FRAMEWORKS.items() if not names or name in names}
+
+
+def installed_bytes(distributions: Sequence[str]) -> int:
+    """The bytes on disk of the distributions and of all that they require, as if nothing else were installed.
+
+    Requirements of extras, or for other systems, are left out.
+    """
+    found: set[str] = set()
+    waiting = list(distributions)
+    total = 0
+    while waiting:
+        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
+        if name in found or not _is_installed(name):
+            continue
+        found.add(name)
+        distribution = importlib.metadata.distribution(name)
+        files = (Path(str(distribution.locate_file(file))) for file in distribution.files or ())
+        total += sum(file.stat().st_size for file in files if file.is_file())
+        waiting += [match[0] for line in distribution.requires or () if (match := _required(line))]
+    return total
+
+
+def _required(line: str) -> re.Match[str] | None:
+    """The name at the start of a requirement that holds here."""
+    from packaging.requirements import Requirement
+
+    marker = Requirement(line).marker
+    holds = marker is None or marker.evaluate({"extra": ""})
+    return re.match(r"[\w.-]+", line) if holds else None
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
