@@ -18,7 +18,8 @@ from tenfold.models.layers import set_memory_format
 from tenfold.training.augment import make_augmentation
 from tenfold.training.averaging import Average
 from tenfold.training.engine import FORMATS, autocast
-from tenfold.training.loss import STRANGER, cross_entropy
+from tenfold.training.lean import LeanStep
+from tenfold.training.loss import STRANGER, cross_entropy, targets_of
 from tenfold.training.optimizers import decay_weights, decayed, make_optimizer
 from tenfold.training.recipe import EngineConfig, Recipe
 from tenfold.training.records import EpochRecord, Progress
@@ -30,6 +31,8 @@ PROGRESS_SECONDS = 0.1
 EVALUATION_BATCH = 2048
 # Images that are gathered at a time.
 GATHERED = 16_384
+# A training of more steps than this has them made lean: that takes a tenth of a second, and saves 0.2 ms of each.
+LEAN_STEPS = 2000
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ class Trainer:
         self.network = self.networks[member]
         self.optimizer = make_optimizer(self.network, self.recipe.training)
         self.average = Average(self.network) if self.recipe.training.averaging else None
+        self.lean: LeanStep | None = None
 
     @property
     def epochs(self) -> int:
@@ -162,9 +166,16 @@ class Trainer:
     def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """One step on a batch, uint8[N,28,28] and int64[N]; returns its loss and the classes read before it."""
         config = self.recipe.training
+        inputs = to_float(images)
+        if self.augment:
+            inputs = self.augment(inputs)
+        targets = targets_of(labels, config.label_smoothing)
+        if self.lean and len(images) == config.batch_size and targets is labels:
+            loss, logits = self.lean(inputs, targets)
+            return loss, logits.argmax(1)
         self.optimizer.zero_grad(set_to_none=True)
-        logits = self._logits(images)
-        loss = cross_entropy(logits, labels, config.label_smoothing)
+        logits = self._logits(inputs)
+        loss = cross_entropy(logits, targets, config.label_smoothing)
         self._penalised(loss).backward()  # type: ignore[no-untyped-call]
         decay_weights(self.network, config, self.optimizer.param_groups[0]["lr"])
         self.optimizer.step()
@@ -181,12 +192,17 @@ class Trainer:
         steps = -(-len(train) // config.batch_size)
         losses = torch.zeros(steps, device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        many = self._may_be_lean and steps * config.epochs > LEAN_STEPS
         self.network.train()
         began = shown = time.perf_counter()
         checked = 0
         for step, (images, labels) in enumerate(train.batches(config.batch_size, order), start=1):
             progress = (done + (step - 0.5) / steps) / config.epochs
             self._set_learning_rate(progress)
+            if step == 2 and many and not self.lean and len(images) == config.batch_size:
+                # The optimiser has its state now.
+                digits = labels.clamp_max(STRANGER - 1)
+                self.lean = LeanStep(self.network, self.recipe, self.optimizer, to_float(images), digits)
             losses[step - 1], classes = self.step(images, labels)
             correct += (classes == labels).sum()
             if self.average and progress > 1 - config.averaging:
@@ -205,6 +221,15 @@ class Trainer:
                 shown, checked = now, step
         return losses, int(correct)
 
+    @property
+    def _may_be_lean(self) -> bool:
+        """Whether a lean step is known to give the same bits; in bfloat16 it does not for every network."""
+        return (
+            self.recipe.engine.precision == "float32"
+            and self.recipe.training.optimizer != "sgd"
+            and self.device.type == "cpu"
+        )
+
     def _seen(self, train: Part) -> Iterator[Tensor]:
         """Whole batches in random order, as the network sees them in training."""
         size = self.recipe.training.batch_size
@@ -214,10 +239,7 @@ class Trainer:
                 inputs = to_float(images)
                 yield self.augment(inputs) if self.augment else inputs
 
-    def _logits(self, images: Tensor) -> Tensor:
-        inputs = to_float(images)
-        if self.augment:
-            inputs = self.augment(inputs)
+    def _logits(self, inputs: Tensor) -> Tensor:
         with autocast(self.recipe.engine, self.device):
             logits: Tensor = self.network(inputs)
         return logits.float()
