@@ -6,6 +6,7 @@ and backward pass do, and that list is run instead, with the optimiser's own ker
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -43,30 +44,36 @@ class LeanStep:
             traced = make_fx(_pass(network, recipe))(images, targets, *(tensor.clone() for tensor in self.state))
         self.run = _plain(traced).forward
         self.kernel = torch._fused_adamw_ if isinstance(optimizer, torch.optim.AdamW) else torch._fused_adam_
-        places = {parameter: place for place, parameter in enumerate(network.parameters())}
-        self.groups = [
-            (
-                group,
-                [places[parameter] for parameter in group["params"]],
-                [parameter.detach() for parameter in group["params"]],
-                *([optimizer.state[p][name] for p in group["params"]] for name in ("exp_avg", "exp_avg_sq", "step")),
-            )
-            for group in optimizer.param_groups
-        ]
+        places: dict[Tensor, int] = {parameter: place for place, parameter in enumerate(network.parameters())}
+        self.groups = [_Group(group, optimizer, places) for group in optimizer.param_groups]
 
     def __call__(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """A step on float32[N,28,28] and int64[N], at the groups' learning rates; returns loss and logits before it."""
         with torch.no_grad():
             loss, logits, *gradients = self.run(images, targets, *self.state)
-            for group, places, parameters, first, second, steps in self.groups:
-                torch._foreach_add_(steps, 1)
-                beta1, beta2 = group["betas"]
+            for group in self.groups:
+                options = group.options
+                beta1, beta2 = options["betas"]
+                torch._foreach_add_(group.steps, 1)
                 self.kernel(
-                    parameters, [gradients[place] for place in places], first, second, [], steps, amsgrad=False,
-                    lr=group["lr"], beta1=beta1, beta2=beta2, weight_decay=group["weight_decay"], eps=group["eps"],
-                    maximize=False,
+                    group.parameters, [gradients[place] for place in group.places], group.first, group.second, [],
+                    group.steps, amsgrad=False, lr=options["lr"], beta1=beta1, beta2=beta2,
+                    weight_decay=options["weight_decay"], eps=options["eps"], maximize=False,
                 )  # fmt: skip
         return loss, logits
+
+
+class _Group:
+    """The parameters of one of Adam's groups, their places among the network's, their moments and steps."""
+
+    def __init__(self, options: dict[str, Any], optimizer: torch.optim.Optimizer, places: dict[Tensor, int]) -> None:
+        self.options = options
+        self.places = [places[parameter] for parameter in options["params"]]
+        self.parameters: list[Tensor] = [parameter.detach() for parameter in options["params"]]
+        states = [optimizer.state[parameter] for parameter in options["params"]]
+        self.first: list[Tensor] = [state["exp_avg"] for state in states]
+        self.second: list[Tensor] = [state["exp_avg_sq"] for state in states]
+        self.steps: list[Tensor] = [state["step"] for state in states]
 
 
 def _pass(network: nn.Module, recipe: Recipe) -> Callable[..., Sequence[Tensor]]:

@@ -32,7 +32,7 @@ EVALUATION_BATCH = 2048
 # Images that are gathered at a time.
 GATHERED = 16_384
 # A training of more steps than this has them made lean: that takes a tenth of a second, and saves 0.2 ms of each.
-LEAN_STEPS = 2000
+LEAN_STEPS = 1000
 
 
 @dataclass(frozen=True)
@@ -181,6 +181,10 @@ class Trainer:
         self.optimizer.step()
         return loss.detach(), logits.detach().argmax(1)
 
+    def order(self, count: int) -> Tensor:
+        """The order of an epoch's images, int64[count], drawn from torch's generator."""
+        return torch.randperm(count)
+
     def _train_steps(self, train: Part, epoch: int, done: int) -> Generator[Progress, None, tuple[Tensor, int]]:
         """One pass over the images; returns each step's loss and how many images were read right.
 
@@ -188,7 +192,7 @@ class Trainer:
         """
         config = self.recipe.training
         torch.manual_seed(int(np.random.SeedSequence([config.seed, epoch]).generate_state(1)[0]))
-        order = torch.randperm(len(train)).to(self.device)
+        order = self.order(len(train)).to(self.device)
         steps = -(-len(train) // config.batch_size)
         losses = torch.zeros(steps, device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
