@@ -13,6 +13,7 @@ from tenfold.cli import (  # noqa: F401
     compare_commands,
     data_commands,
     feedback_commands,
+    frameworks_command,
     read_commands,
     run_commands,
     serve_commands,

@@ -3,6 +3,7 @@
 What it imports, leaks or breaks ends with it. `python -m tenfold.compare.worker` is the other side of `run_worker`.
 """
 
+import ctypes
 import importlib
 import json
 import os
@@ -114,6 +115,7 @@ def _group_memory(group: int) -> int:
 
 
 def _main() -> None:
+    _end_with_parent()
     request = json.load(sys.stdin)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, request["cores"])
@@ -122,6 +124,12 @@ def _main() -> None:
     partial = Path(request["result"] + ".partial")
     partial.write_text(json.dumps(answer), encoding="utf-8")
     partial.replace(request["result"])
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed can't end its worker; Linux does it then (prctl(2), PR_SET_PDEATHSIG)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 if __name__ == "__main__":

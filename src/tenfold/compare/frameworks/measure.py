@@ -1,6 +1,7 @@
 """What a worker does: holds one framework against the reference, or times it. The clock is its own process's."""
 
 import importlib
+import math
 import resource
 import statistics
 import sys
@@ -34,8 +35,8 @@ PRODUCT = 1024
 def gate(spec: dict[str, Any]) -> dict[str, Any]:
     """Whether a framework does the reference's arithmetic; and how long its import and its first step take.
 
-    spec: target, network, weights (file), seed, threads. In the result, `passed`, the three differences, and seconds;
-    or `broken`, the one line of an import that fails.
+    spec: target, network, weights (file), seed, threads. The status is `passed` or `failed`, with the three differences
+    and seconds; or `broken`, with the one line of an import that fails.
     """
     digits, task, weights = Digits(), TASKS[spec["network"]], load_weights(Path(spec["weights"]))
     images, labels = digits.train
@@ -46,7 +47,7 @@ def gate(spec: dict[str, Any]) -> dict[str, Any]:
         make = _load(spec["target"])
     except Exception as error:
         # Whatever a broken installation raises, it is the finding.
-        return {"broken": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
+        return {"status": "broken", "told": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
     imported = time.perf_counter()
     framework = make(task, weights, spec["threads"])
     framework.hold(images, labels)
@@ -54,11 +55,12 @@ def gate(spec: dict[str, Any]) -> dict[str, Any]:
     framework.train(first)
     stepped = time.perf_counter()
     differences = _differences(make, task, weights, spec["threads"], images, labels)
+    limits = {"logits": LOGITS, "gradients": GRADIENTS, "movement": MOVEMENT}
+    # NaN is under no limit.
+    passed = all(differences[name] <= limit for name, limit in limits.items())
     return {
-        "passed": differences["logits"] <= LOGITS
-        and differences["gradients"] <= GRADIENTS
-        and differences["movement"] <= MOVEMENT,
-        **differences,
+        "status": "passed" if passed else "failed",
+        **{name: value if math.isfinite(value) else 1e300 for name, value in differences.items()},
         "import_s": imported - started,
         "first_step_s": stepped - imported,
     }
@@ -91,6 +93,7 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     rate, ceiling = _product_gflops(framework), _product_gflops(None)
     latency = {size: _latency_ms(framework, validation[0][:size], calls) for size, calls in LATENCY_CALLS.items()}
     return {
+        "status": "measured",
         "import_s": imported,
         "training_s": prepared + sum(epochs),
         "epochs_s": epochs,

@@ -1,4 +1,8 @@
-"""JAX with Flax NNX and Optax: a whole epoch is one compiled function, a scan over its batches."""
+"""JAX with Flax NNX and Optax: a whole epoch is one compiled function, a scan over its batches.
+
+With convolutions a step is: in a loop, which a scan becomes, XLA runs them ten times slower on a CPU
+(docs/frameworks.md).
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -68,13 +72,21 @@ class JAX:
         scores = self.logits(parameters, images)
         return optax.softmax_cross_entropy_with_integer_labels(scores, labels).mean()
 
+    def _step(self, parameters: Any, moments: Any, images: jax.Array, labels: jax.Array) -> Any:
+        loss, gradients = jax.value_and_grad(self.loss)(parameters, images, labels)
+        updates, moments = self.optimizer.update(gradients, moments)
+        return optax.apply_updates(parameters, updates), moments, loss
+
+    @partial(jax.jit, static_argnums=0, donate_argnums=(1, 2))
+    def _one(self, parameters: Any, moments: Any, images: jax.Array, labels: jax.Array) -> Any:
+        return self._step(parameters, moments, images, labels)
+
     @partial(jax.jit, static_argnums=0, donate_argnums=(1, 2))
     def _epoch(self, parameters: Any, moments: Any, images: jax.Array, labels: jax.Array, order: jax.Array) -> Any:
         def step(state: Any, batch: jax.Array) -> Any:
             parameters, moments = state
-            loss, gradients = jax.value_and_grad(self.loss)(parameters, images[batch], labels[batch])
-            updates, moments = self.optimizer.update(gradients, moments)
-            return (optax.apply_updates(parameters, updates), moments), loss
+            parameters, moments, loss = self._step(parameters, moments, images[batch], labels[batch])
+            return (parameters, moments), loss
 
         state, losses = jax.lax.scan(step, (parameters, moments), order.reshape(-1, self.task.batch_size))
         return *state, losses.mean()
@@ -84,13 +96,23 @@ class JAX:
         return self.logits(parameters, images)
 
     def hold(self, images: Floats, labels: Labels) -> None:
-        self.images, self.labels = jnp.asarray(images), jnp.asarray(labels, jnp.int32)
+        if self.task.network == "mlp":
+            self.images, self.labels = jnp.asarray(images), jnp.asarray(labels, jnp.int32)
+        else:  # Batches are cut out of NumPy's arrays, which costs less than a call.
+            self.images, self.labels = images, labels.astype(np.int32)
 
     def train(self, order: Labels) -> float:
-        self.parameters, self.moments, loss = self._epoch(
-            self.parameters, self.moments, self.images, self.labels, jnp.asarray(order, jnp.int32)
-        )
-        return float(loss)
+        if self.task.network == "mlp":
+            rows = jnp.asarray(order, jnp.int32)
+            *state, loss = self._epoch(self.parameters, self.moments, self.images, self.labels, rows)
+            self.parameters, self.moments = state
+            return float(loss)
+        losses = []
+        for batch in order.reshape(-1, self.task.batch_size):
+            *state, loss = self._one(self.parameters, self.moments, self.images[batch], self.labels[batch])
+            self.parameters, self.moments = state
+            losses.append(loss)
+        return float(jnp.stack(losses).mean())
 
     def predict(self, images: Floats) -> Floats:
         return np.asarray(self._predict(self.parameters, images))
@@ -98,7 +120,7 @@ class JAX:
     def weights(self) -> list[Floats]:
         return self._canonical(self.parameters)
 
-    def gradients(self, images: Floats, labels: Labels) -> list[Any]:
+    def gradients(self, images: Floats, labels: Labels) -> list[Floats]:
         return self._canonical(jax.grad(self.loss)(self.parameters, images, labels))
 
     def product(self, left: Floats, right: Floats) -> Callable[[], object]:

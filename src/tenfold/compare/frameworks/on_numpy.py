@@ -1,7 +1,6 @@
 """NumPy alone: every multiplication of the training in sight, and the control that the frameworks stand beside."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +37,7 @@ class NumPy:
     def weights(self) -> list[Floats]:
         return [view.copy() for view in self.views]
 
-    def gradients(self, images: Floats, labels: Labels) -> list[Any]:
+    def gradients(self, images: Floats, labels: Labels) -> list[Floats]:
         self._backward(images.reshape(len(images), -1), labels)
         return [view.copy() for view in self.slope_views]
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -55,7 +54,7 @@ class PyTorch:
     def weights(self) -> list[Floats]:
         return [self._canonical(parameter.detach()) for parameter in self.model.parameters()]
 
-    def gradients(self, images: Floats, labels: Labels) -> list[Any]:
+    def gradients(self, images: Floats, labels: Labels) -> list[Floats]:
         loss = self.loss(_images(images), torch.from_numpy(labels))
         return [self._canonical(slope) for slope in torch.autograd.grad(loss, list(self.model.parameters()))]
 

@@ -1,7 +1,6 @@
 """scikit-learn's MLPClassifier, an epoch at a time through `partial_fit`."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from sklearn.neural_network import MLPClassifier
@@ -39,7 +38,7 @@ class ScikitLearn:
     def weights(self) -> list[Floats]:
         return [np.array(weight) for weight in _weights(self.model)]
 
-    def gradients(self, images: Floats, labels: Labels) -> list[Any]:
+    def gradients(self, images: Floats, labels: Labels) -> list[Floats]:
         # It shows no gradients; a step of plain descent at rate 1 goes just as far.
         before = self.weights()
         descent = MLPClassifier(

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from numpy.typing import ArrayLike
-
 from tenfold.compare.frameworks.task import Floats, Labels, Task
 
 
@@ -29,7 +27,7 @@ class Framework(Protocol):
     def weights(self) -> list[Floats]:
         """As they are now, in the task's shapes and order."""
 
-    def gradients(self, images: Floats, labels: Labels) -> list[ArrayLike]:
+    def gradients(self, images: Floats, labels: Labels) -> list[Floats]:
         """Of the mean loss over these images, in the task's shapes and order; nothing is changed."""
 
     def product(self, left: Floats, right: Floats) -> Callable[[], object]:

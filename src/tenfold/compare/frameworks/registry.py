@@ -68,7 +68,7 @@ INSTALL = "pip install 'tenfold[compare]'"
 
 
 def chosen(names: Sequence[str]) -> dict[str, Entry]:
-    """The frameworks of those names; of none, all. Raises `UsageError` for one that there is not, naming the nearest."""
+    """The frameworks of those names; of none, all. Raises `UsageError` for an unknown one, naming the nearest."""
     for name in names:
         if name not in FRAMEWORKS:
             raise UsageError(f"there is no framework {name!r}{nearest(name, FRAMEWORKS)}")

@@ -1,0 +1,73 @@
+"""Rows -> the tables that the terminal and the page show."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from tenfold.compare.frameworks.comparison import Row, accuracies_agree
+from tenfold.compare.frameworks.registry import FRAMEWORKS
+from tenfold.evaluation.statistics import Spread
+
+COLUMNS = ("framework", ">training, s", ">images/s", ">first step, s", ">test, %", ">MB")
+
+
+def tables(rows: Sequence[Row]) -> list[tuple[str, Sequence[str], list[list[str]]]]:
+    """A title, columns and cells for each network and number of threads."""
+    return [(title, COLUMNS, [_cells(row, rows) for row in group]) for title, group in groups(rows)]
+
+
+def remarks(rows: Sequence[Row]) -> list[str]:
+    """A line for each row that was not measured as planned."""
+    return [
+        f"{FRAMEWORKS[row.framework].title} ({setup(row.network, row.threads)}) {row.status}: {row.told}"
+        for row in rows
+        if row.told
+    ]
+
+
+def groups(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """The rows of each network and number of threads, under what they are called."""
+    grouped = groupby(rows, key=lambda row: (row.network, row.threads))
+    return [(setup(network, threads), list(group)) for (network, threads), group in grouped]
+
+
+def setup(network: str, threads: int) -> str:
+    """`mlp, 1 thread`."""
+    return f"{network}, {threads} thread{'' if threads == 1 else 's'}"
+
+
+def of(spread: Spread | None, factor: float = 1, digits: int = 3, deviation: bool = False) -> str:
+    """A mean to so many significant digits, with its standard deviation where asked for; empty without one."""
+    if spread is None:
+        return ""
+    written = significant(factor * spread.mean, digits)
+    return written + (f" ± {significant(factor * spread.sd, 2)}" if deviation and spread.sd is not None else "")
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """`12,400`, `5.41`, `0.0371`: so many significant digits, and never an exponent."""
+    if value == 0:
+        return "0"
+    places = digits - 1 - int(f"{value:e}".rpartition("e")[2])
+    return f"{round(value, places):,.{max(0, places)}f}"
+
+
+def accuracy(spread: Spread | None) -> str:
+    """In percent, with the standard deviation."""
+    if spread is None:
+        return ""
+    return f"{100 * spread.mean:.2f}" + ("" if spread.sd is None else f" ± {100 * spread.sd:.2f}")
+
+
+def _cells(row: Row, rows: Sequence[Row]) -> list[str]:
+    name, figures = FRAMEWORKS[row.framework].title, row.figures
+    if not figures:
+        return [name, row.status, *[""] * (len(COLUMNS) - 2)]
+    agrees = accuracies_agree(row, list(rows))
+    return [
+        name,
+        of(figures["training_s"], deviation=True),
+        of(figures["images_per_s"]),
+        significant(row.gate["first_step_s"]),
+        accuracy(figures["test_accuracy"]) + (" (apart)" if agrees is False else ""),
+        of(figures["peak_bytes"], 1e-6),
+    ]
