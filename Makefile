@@ -2,9 +2,11 @@
 #
 # PYTHON   the interpreter that .venv is made with: 3.11 or newer
 # ARGS     more words for tenfold walk, pytest or tenfold serve: make walk ARGS="--epochs 3"
+# EXTRAS   what the tests are installed with; what they need beyond that, they skip and say so
 
 PYTHON ?= python3
 ARGS ?=
+EXTRAS ?= train,serve,postgres,dev
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -64,7 +66,7 @@ $(VENV)/train.stamp: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/dev.stamp: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing everything, once: a minute or two"
-	@$(PIP) --editable ".[train,serve,postgres,dev]"
+	@$(PIP) --editable ".[$(EXTRAS)]"
 	@touch $(VENV)/train.stamp $(VENV)/serve.stamp $@
 
 $(VENV)/serve.stamp: $(BIN)/python pyproject.toml constraints.txt

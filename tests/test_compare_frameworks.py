@@ -232,6 +232,17 @@ def test_one_framework_that_goes_wrong_does_not_stop_the_rest(tmp_path, odd):
     assert all(len(cells) == len(columns) for cells in table)
 
 
+@pytest.mark.parametrize(("name", "tool"), [("pytorch-compiled", "g++"), ("tinygrad", "clang")])
+def test_without_a_compiler_those_that_need_one_say_which(tmp_path, monkeypatch, needs_installed, name, tool):
+    needs_installed(*FRAMEWORKS[name].distributions)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    study = Comparison.begin(Plan(frameworks=(name,)), tmp_path)
+    (row,) = study.run(lambda line: None)
+    assert row.status == "crashed"
+    assert row.told.endswith(f"which is not installed: apt install {tool}" + (", or set CXX" if tool == "g++" else ""))
+
+
 def test_a_framework_that_hangs_is_ended_at_its_limit(tmp_path, odd):
     odd("hangs")
     study = Comparison.begin(Plan(frameworks=("hangs",), seconds=12), tmp_path)

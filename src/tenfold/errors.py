@@ -90,6 +90,13 @@ class MissingDependencyError(TenfoldError):
         super().__init__(f"this needs {package}, which is not installed: pip install 'tenfold[{extra}]'")
 
 
+class MissingToolError(TenfoldError):
+    """A program that no Python package brings, such as a compiler, is not installed."""
+
+    def __init__(self, what: str, tool: str, install: str) -> None:
+        super().__init__(f"{what} needs {tool}, which is not installed: {install}")
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Ends an error message: `"; did you mean 'relu'?"`, or the list of what is known when nothing is near."""
     names = sorted(known)

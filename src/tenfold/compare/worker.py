@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tenfold.errors import WorkerError
+from tenfold.errors import TenfoldError, WorkerError
 
 # Every library's own name for the number of threads that it may make; read once, when it is loaded.
 THREADS = (
@@ -120,7 +120,10 @@ def _main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, request["cores"])
     module, _, function = request["target"].partition(":")
-    answer = getattr(importlib.import_module(module), function)(request["spec"])
+    try:
+        answer = getattr(importlib.import_module(module), function)(request["spec"])
+    except TenfoldError as error:
+        sys.exit(str(error))  # Its message is the whole finding.
     partial = Path(request["result"] + ".partial")
     partial.write_text(json.dumps(answer), encoding="utf-8")
     partial.replace(request["result"])

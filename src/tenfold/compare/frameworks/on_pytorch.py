@@ -1,6 +1,7 @@
 """PyTorch as its documentation teaches it, and with `torch.compile`."""
 
 import os
+import shutil
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tenfold.compare.frameworks.task import Floats, Labels, Task
+from tenfold.errors import MissingToolError
 
 
 class PyTorch:
@@ -20,7 +22,8 @@ class PyTorch:
         # framework here, but NumPy and scikit-learn, rounds them to zero by itself.
         torch.set_flush_denormal(True)
         self.task = task
-        self.model = network(task)
+        # For convolutions on a CPU, channels last is the quicker layout.
+        self.model = network(task).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         with torch.no_grad():
             for parameter, weight in zip(self.model.parameters(), weights, strict=True):
                 parameter.copy_(_to_torch(weight, self._after_convolution(weight)))
@@ -80,6 +83,9 @@ class CompiledPyTorch(PyTorch):
     """The forward and backward passes through TorchInductor, which writes C++ and needs a compiler."""
 
     def __init__(self, task: Task, weights: list[Floats], threads: int) -> None:
+        compiler = os.environ.get("CXX", "g++")
+        if shutil.which(compiler) is None:
+            raise MissingToolError("torch.compile", f"a C++ compiler ({compiler})", "apt install g++, or set CXX")
         # One compiling process, as everything else here runs on the same cores.
         os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
         super().__init__(task, weights, threads)
@@ -88,7 +94,7 @@ class CompiledPyTorch(PyTorch):
 
     def predict(self, images: Floats) -> Floats:
         with torch.inference_mode():
-            result: Floats = self._logits(_images(images)).numpy()
+            result: Floats = self._logits(_images(images)).numpy()  # type: ignore[no-untyped-call]
         return result
 
 

@@ -26,8 +26,9 @@ class Tenfold(PyTorch):
     def __init__(self, task: Task, weights: list[Floats], threads: int) -> None:
         super().__init__(task, weights, threads)
         recipe = Recipe.load("tutorial").replace(
-            threads=threads, batch_size=task.batch_size, epochs=EPOCHS, learning_rate=task.learning_rate
-        )
+            threads=threads, batch_size=task.batch_size, epochs=EPOCHS, learning_rate=task.learning_rate,
+            layout="channels_last",
+        )  # fmt: skip
         # The trainer gives float32[N,28,28].
         self.trainer = Told(nn.Sequential(nn.Unflatten(1, (1, 28)), self.model), recipe)
         for group in self.trainer.optimizer.param_groups:
