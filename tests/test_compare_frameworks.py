@@ -384,11 +384,11 @@ def test_accuracies_beyond_the_spread_are_pointed_at():
 
 
 def test_the_size_of_an_installation_counts_what_it_requires():
-    alone = installed_bytes(["numpy"])
+    alone = installed_bytes(("numpy",))
     assert alone > 10e6
-    assert installed_bytes(["scipy"]) > alone
-    assert installed_bytes(["scipy", "numpy"]) == installed_bytes(["scipy"])
-    assert installed_bytes(["no-such-distribution"]) == 0
+    assert installed_bytes(("scipy",)) > alone
+    assert installed_bytes(("scipy", "numpy")) == installed_bytes(("scipy",))
+    assert installed_bytes(("no-such-distribution",)) == 0
 
 
 def test_numbers_are_written_to_three_digits():

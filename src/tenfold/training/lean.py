@@ -54,7 +54,7 @@ class LeanStep:
             for group in self.groups:
                 options = group.options
                 beta1, beta2 = options["betas"]
-                torch._foreach_add_(group.steps, 1)
+                group.count += 1
                 self.kernel(
                     group.parameters, [gradients[place] for place in group.places], group.first, group.second, [],
                     group.steps, amsgrad=False, lr=options["lr"], beta1=beta1, beta2=beta2,
@@ -73,7 +73,11 @@ class _Group:
         states = [optimizer.state[parameter] for parameter in options["params"]]
         self.first: list[Tensor] = [state["exp_avg"] for state in states]
         self.second: list[Tensor] = [state["exp_avg_sq"] for state in states]
-        self.steps: list[Tensor] = [state["step"] for state in states]
+        # Views of one tensor, so that one operation counts for all of them.
+        self.count = torch.stack([state["step"] for state in states])
+        self.steps = list(self.count.unbind())
+        for state, step in zip(states, self.steps, strict=True):
+            state["step"] = step
 
 
 def _pass(network: nn.Module, recipe: Recipe) -> Callable[..., Sequence[Tensor]]:

@@ -112,6 +112,8 @@ class Trainer:
         self.augment = make_augmentation(recipe.augment, self.device)
         self.networks = networks(model)
         set_memory_format(model, FORMATS[recipe.engine.layout])
+        # Whether some of the images show no digit.
+        self.strangers = True
         self.epoch = 0
         self.preparing_seconds = 0.0
         self.begin(0)
@@ -169,7 +171,7 @@ class Trainer:
         inputs = to_float(images)
         if self.augment:
             inputs = self.augment(inputs)
-        targets = targets_of(labels, config.label_smoothing)
+        targets = targets_of(labels, config.label_smoothing) if self.strangers else labels
         if self.lean and len(images) == config.batch_size and targets is labels:
             loss, logits = self.lean(inputs, targets)
             return loss, logits.argmax(1)
@@ -194,8 +196,10 @@ class Trainer:
         torch.manual_seed(int(np.random.SeedSequence([config.seed, epoch]).generate_state(1)[0]))
         order = self.order(len(train)).to(self.device)
         steps = -(-len(train) // config.batch_size)
-        losses = torch.zeros(steps, device=self.device)
-        correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        # Sums and comparisons of single steps would take as long as their smaller layers.
+        losses: list[Tensor] = []
+        read: list[Tensor] = []
+        self.strangers = train.digits < len(train)
         many = self._may_be_lean and steps * config.epochs > LEAN_STEPS
         self.network.train()
         began = shown = time.perf_counter()
@@ -207,23 +211,26 @@ class Trainer:
                 # The optimiser has its state now.
                 digits = labels.clamp_max(STRANGER - 1)
                 self.lean = LeanStep(self.network, self.recipe, self.optimizer, to_float(images), digits)
-            losses[step - 1], classes = self.step(images, labels)
-            correct += (classes == labels).sum()
+            loss, classes = self.step(images, labels)
+            losses.append(loss)
+            read.append(classes)
             if self.average and progress > 1 - config.averaging:
                 self.average.add(self.network)
             now = time.perf_counter()
             if now - shown >= PROGRESS_SECONDS or step == steps:
-                _check_finite(losses, checked, step, epoch)
+                latest = torch.stack(losses[checked:])
+                _check_finite(latest, checked, epoch)
                 yield Progress(
                     epoch=epoch,
                     epochs=self.epochs,
                     step=step,
                     steps=steps,
-                    loss=losses[checked:step].mean().item(),
+                    loss=latest.mean().item(),
                     images_per_second=min(step * config.batch_size, len(train)) / (now - began),
                 )
                 shown, checked = now, step
-        return losses, int(correct)
+        right = (torch.cat(read) == train.labels[train.rows[order]]).sum()
+        return torch.stack(losses), int(right)
 
     @property
     def _may_be_lean(self) -> bool:
@@ -264,7 +271,7 @@ class Trainer:
 
 def to_float(images: Tensor) -> Tensor:
     """uint8[N,28,28], 0 paper to 255 ink -> float32[N,28,28], 0 paper to 1 ink."""
-    return images.float().mul_(1 / 255)
+    return images * (1 / 255)
 
 
 def predict_logits(model: nn.Module, images: Tensor, engine: EngineConfig | None = None) -> Tensor:
@@ -288,11 +295,12 @@ def loss_and_accuracy(model: nn.Module, part: Part, engine: EngineConfig) -> tup
     return loss, int((logits.argmax(1) == labels).sum()) / len(labels)
 
 
-def _check_finite(losses: Tensor, start: int, stop: int, epoch: int) -> None:
-    bad = (~torch.isfinite(losses[start:stop])).nonzero()
+def _check_finite(losses: Tensor, before: int, epoch: int) -> None:
+    """losses: of the steps after the first `before` of the epoch."""
+    bad = (~torch.isfinite(losses)).nonzero()
     if len(bad):
-        step = start + int(bad[0])
+        place = int(bad[0])
         raise TrainingError(
-            f"the loss is {losses[step].item()} at epoch {epoch}, step {step + 1}: training diverged; "
+            f"the loss is {losses[place].item()} at epoch {epoch}, step {before + place + 1}: training diverged; "
             "try a lower --learning-rate"
         )

@@ -55,7 +55,7 @@ class Keras:
     def weights(self) -> list[Floats]:
         return [self._canonical(weight) for weight in self.model.get_weights()]
 
-    def gradients(self, images: Floats, labels: Labels) -> list[Any]:
+    def gradients(self, images: Floats, labels: Labels) -> list[Floats]:
         slopes = _gradients(self.model, self.loss, keras.ops.convert_to_tensor(images), labels)
         return [self._canonical(keras.ops.convert_to_numpy(slope)) for slope in slopes]
 
@@ -105,7 +105,6 @@ def _limit(threads: int) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     elif BACKEND == "torch":
         torch.set_num_threads(threads)
-        torch.set_flush_denormal(True)  # TensorFlow and JAX round denormal numbers to zero by themselves.
 
 
 def _compiles(task: Task) -> bool:

@@ -18,9 +18,6 @@ class PyTorch:
 
     def __init__(self, task: Task, weights: list[Floats], threads: int) -> None:
         torch.set_num_threads(threads)
-        # Adam's averages of gradients that died out become denormal, which processors are slow at; every other
-        # framework here, but NumPy and scikit-learn, rounds them to zero by itself.
-        torch.set_flush_denormal(True)
         self.task = task
         # For convolutions on a CPU, channels last is the quicker layout.
         self.model = network(task).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -15,6 +15,7 @@ from tenfold.training.records import EpochRecord
 
 # More than are asked for: epochs come one at a time, and the trainer would turn to another network after the last.
 EPOCHS = 1000
+HELD = 500
 
 
 class Tenfold(PyTorch):
@@ -33,11 +34,14 @@ class Tenfold(PyTorch):
         self.trainer = Told(nn.Sequential(nn.Unflatten(1, (1, 28)), self.model), recipe)
         for group in self.trainer.optimizer.param_groups:
             group["eps"] = task.epsilon
-        # For as long as the process lasts.
-        ExitStack().enter_context(settings(recipe.engine))
+        # For as long as this lasts; let go of, they would be taken back.
+        self.settings = ExitStack()
+        self.settings.enter_context(settings(recipe.engine))
 
     def hold(self, images: Floats, labels: Labels) -> None:
-        self.bytes, self.classes = np.rint(images * 255).astype(np.uint8), labels
+        self.bytes, self.classes = np.empty(images.shape, np.uint8), labels
+        for start in range(0, len(images), HELD):  # So few at a time stay in the processor's cache.
+            self.bytes[start : start + HELD] = np.rint(255 * images[start : start + HELD])
 
     def train(self, order: Labels) -> float:
         device = torch.device("cpu")

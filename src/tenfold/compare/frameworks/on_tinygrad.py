@@ -1,10 +1,7 @@
 """tinygrad on its CPU device: a step of training is captured by TinyJit, and its kernels are compiled by clang."""
 
-import ctypes
 import os
-import platform
 import shutil
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +10,11 @@ from tinygrad import Context, Device, Tensor, TinyJit, Variable, nn
 from tinygrad.helpers import NUM_CPU_THREADS
 
 from tenfold.compare.frameworks.task import Floats, Labels, Task
-from tenfold.errors import TenfoldError
+from tenfold.errors import MissingToolError
 
 _COMPILER = os.environ.get("CC", "clang")
 if shutil.which(_COMPILER) is None:
-    raise TenfoldError(
-        f"tinygrad compiles with {_COMPILER}, which is not found: apt install clang, or on macOS xcode-select --install"
-    )
+    raise MissingToolError("tinygrad", f"a C compiler ({_COMPILER})", "apt install clang")
 
 
 class MLP:
@@ -54,7 +49,6 @@ class Tinygrad:
 
     def __init__(self, task: Task, weights: list[Floats], threads: int) -> None:
         NUM_CPU_THREADS.value = threads
-        _round_denormals_to_zero()
         self.task = task
         self.model = MLP(task) if task.network == "mlp" else CNN(task)
         self.parameters = [value for layer in self.model.layers for value in (layer.weight, layer.bias)]
@@ -97,14 +91,17 @@ class Tinygrad:
             total.assign(total + loss).realize(*self.optimizer.schedule_step())
 
     def predict(self, images: Floats) -> Floats:
-        forward = self._forwards.setdefault(len(images), TinyJit(lambda values: self.model(values).realize()))
-        result: Floats = forward(Tensor(images)).numpy()
+        # Copied from NumPy within what is captured: a copy outside of it is planned anew each time, for milliseconds.
+        forward = self._forwards.setdefault(
+            len(images), TinyJit(lambda values: self.model(values.to(Device.DEFAULT)).realize())
+        )
+        result: Floats = forward(Tensor(images, device="NPY")).numpy()
         return result
 
     def weights(self) -> list[Floats]:
         return [self._canonical(parameter.numpy()) for parameter in self.parameters]
 
-    def gradients(self, images: Floats, labels: Labels) -> list[Any]:
+    def gradients(self, images: Floats, labels: Labels) -> list[Floats]:
         loss = self.loss(Tensor(images), Tensor(labels.astype(np.int32)))
         return [self._canonical(slope.numpy()) for slope in loss.gradient(*self.parameters)]
 
@@ -140,18 +137,3 @@ def _to_tinygrad(weight: Floats, channels: int) -> Floats:
             weight = weight.reshape(-1, channels, weight.shape[1]).transpose(1, 0, 2).reshape(weight.shape)
         weight = weight.T
     return np.ascontiguousarray(weight)
-
-
-def _round_denormals_to_zero() -> None:
-    """In this thread, where tinygrad runs its kernels: Adam's averages of gradients that died out become denormal.
-
-    The other frameworks do so by themselves or by a call of theirs; tinygrad has none, and would take three times as
-    long from the third epoch on. On Linux on x86-64 only: the last word of the C library's `fenv_t` there is the
-    register MXCSR (glibc, sysdeps/x86/fpu/bits/fenv.h), whose bits 15 and 6 say it of results and of inputs
-    (Intel 64 Software Developer's Manual, volume 1, 10.2.3).
-    """
-    if sys.platform == "linux" and platform.machine() == "x86_64":
-        library, environment = ctypes.CDLL("libm.so.6"), (ctypes.c_uint32 * 8)()
-        library.fegetenv(environment)
-        environment[7] |= 1 << 15 | 1 << 6
-        library.fesetenv(environment)

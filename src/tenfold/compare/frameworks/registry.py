@@ -1,5 +1,6 @@
 """Which frameworks there are, what each needs, and how much of the disk that takes."""
 
+import functools
 import importlib.metadata
 import re
 from collections.abc import Mapping, Sequence
@@ -45,7 +46,7 @@ FRAMEWORKS = {
     "jax": Entry(title="JAX", target=_HERE + "on_jax:JAX", distributions=("jax", "flax", "optax")),
     "keras-tensorflow": Entry(
         title="Keras on TensorFlow", target=_HERE + "on_keras:Keras", distributions=("keras", "tensorflow-cpu"),
-        environment={"KERAS_BACKEND": "tensorflow"},
+        environment={"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"},
     ),
     "keras-jax": Entry(
         title="Keras on JAX", target=_HERE + "on_keras:Keras", distributions=("keras", "jax"),
@@ -59,7 +60,11 @@ FRAMEWORKS = {
         title="scikit-learn", target=_HERE + "on_sklearn:ScikitLearn", distributions=("scikit-learn",),
         networks=("mlp",),
     ),
-    "tinygrad": Entry(title="tinygrad", target=_HERE + "on_tinygrad:Tinygrad", distributions=("tinygrad",)),
+    "tinygrad": Entry(
+        title="tinygrad", target=_HERE + "on_tinygrad:Tinygrad", distributions=("tinygrad",),
+        # No accelerator; no compiled kernels of an earlier process; no second process that compiles.
+        environment={"DEV": "CPU", "CACHELEVEL": "0", "PARALLEL": "0"},
+    ),
     "numpy": Entry(title="NumPy", target=_HERE + "on_numpy:NumPy", distributions=("numpy",), networks=("mlp",)),
 }  # fmt: skip
 
@@ -75,7 +80,8 @@ def chosen(names: Sequence[str]) -> dict[str, Entry]:
     return {name: entry for name, entry in FRAMEWORKS.items() if not names or name in names}
 
 
-def installed_bytes(distributions: Sequence[str]) -> int:
+@functools.cache
+def installed_bytes(distributions: tuple[str, ...]) -> int:
     """The bytes on disk of the distributions and of all that they require, as if nothing else were installed.
 
     Requirements of extras, or for other systems, are left out.
