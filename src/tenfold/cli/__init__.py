@@ -16,6 +16,7 @@ from tenfold.cli import (  # noqa: F401
     frameworks_command,
     read_commands,
     run_commands,
+    runtimes_command,
     serve_commands,
     training_commands,
 )

@@ -1,0 +1,135 @@
+"""What a worker does: converts a model, has it answer, opens it anew, or times it. The clock is its own process's."""
+
+import importlib
+import resource
+import sys
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tenfold.compare.runtimes.protocol import Images, Runtime
+
+# Of the images that the gate is held on, so many are read one at a time, as latency is measured, and the rest so many
+# at once.
+ALONE, TOGETHER = 100, 225
+# Numbers of images a call that throughput is measured at.
+BATCHES = (1, 16, 64, 256)
+# What comes before the clock: caches fill, and what compiles as it goes is compiled.
+WARM_SECONDS, WARM_CALLS = 0.3, 20
+FEWEST_CALLS = 5
+
+
+def convert(spec: dict[str, Any]) -> dict[str, Any]:
+    """Has a runtime make its own file of the model. spec: target, folder. Adds what it tells to the status."""
+    try:
+        call = _load(spec["target"])
+    except Exception as error:
+        return _broken(error)
+    return {"status": "converted", **call(Path(spec["folder"]))}
+
+
+def answers(spec: dict[str, Any]) -> dict[str, Any]:
+    """Stores the probabilities of all images. spec: target, file, threads, images, answers (files of arrays)."""
+    images = np.load(spec["images"], mmap_mode="r")
+    try:
+        make = _load(spec["target"])
+    except Exception as error:
+        # Whatever a broken installation raises, it is the finding.
+        return _broken(error)
+    runtime = make(Path(spec["file"]), spec["threads"])
+    starts = [*range(ALONE), *range(ALONE, len(images), TOGETHER), len(images)]
+    parts = [runtime.answer(np.array(images[start:stop])) for start, stop in pairwise(starts)]
+    np.save(spec["answers"], np.concatenate(parts))
+    return {"status": "answered"}
+
+
+def load(spec: dict[str, Any]) -> dict[str, Any]:
+    """How long a fresh process takes to the first answer, beyond Python and NumPy, and its memory after fifty.
+
+    spec: as for `answers`. Files are in the system's cache.
+    """
+    images = np.array(np.load(spec["images"], mmap_mode="r")[:50])
+    before = _peak_bytes()
+    started = time.perf_counter()
+    make = _load(spec["target"])
+    imported = time.perf_counter()
+    runtime = make(Path(spec["file"]), spec["threads"])
+    opened = time.perf_counter()
+    runtime.answer(images[:1])
+    answered = time.perf_counter()
+    for place in range(1, len(images)):
+        runtime.answer(images[place : place + 1])
+    return {
+        "status": "measured",
+        "import_s": imported - started,
+        "open_s": opened - imported,
+        "first_s": answered - opened,
+        "load_s": answered - started,
+        "peak_bytes": _peak_bytes(),
+        "bare_bytes": before,
+    }
+
+
+def clock(spec: dict[str, Any]) -> dict[str, Any]:
+    """Latency of one image and throughput of several. spec: as for `answers`, and seconds: half for either.
+
+    From NumPy to NumPy, another image each time.
+    """
+    images = np.array(np.load(spec["images"], mmap_mode="r"))
+    runtime = _load(spec["target"])(Path(spec["file"]), spec["threads"])
+    half = spec["seconds"] / 2
+    _calls(runtime, images, 1, WARM_SECONDS, WARM_CALLS)
+    times = np.array(_calls(runtime, images, 1, half, FEWEST_CALLS))
+    throughput = {}
+    for size in BATCHES:
+        _calls(runtime, images, size, 0, 2)
+        taken = _calls(runtime, images, size, half / len(BATCHES), FEWEST_CALLS)
+        throughput[str(size)] = size * len(taken) / sum(taken)
+    return {
+        "status": "measured",
+        "latency_ms": 1e3 * float(np.median(times)),
+        "latency_p99_ms": 1e3 * float(np.percentile(times, 99)),
+        "calls": len(times),
+        "images_per_s": throughput,
+        "peak_bytes": _peak_bytes(),
+    }
+
+
+def _calls(runtime: Runtime, images: Images, size: int, seconds: float, fewest: int) -> list[float]:
+    """The seconds of each call, of so many as there is time for."""
+    taken: list[float] = []
+    start, end = 0, time.perf_counter() + seconds
+    while len(taken) < fewest or time.perf_counter() < end:
+        batch = images[start : start + size]
+        began = time.perf_counter()
+        runtime.answer(batch)
+        taken.append(time.perf_counter() - began)
+        start = start + size if start + 2 * size <= len(images) else 0
+    return taken
+
+
+def _load(target: str) -> Callable[..., Any]:
+    module, _, name = target.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def _broken(error: Exception) -> dict[str, Any]:
+    return {"status": "broken", "told": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
+
+
+def _peak_bytes() -> int:
+    """The most memory that this process has had resident.
+
+    Linux's ru_maxrss would be that of the process that started this one, where that had more.
+    """
+    try:
+        told = Path("/proc/self/status").read_text(encoding="ascii")
+        return 1024 * int(told.partition("VmHWM:")[2].split()[0])
+    except (OSError, IndexError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else 1024 * peak

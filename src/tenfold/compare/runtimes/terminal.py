@@ -1,0 +1,55 @@
+"""Rows -> the table that the terminal shows, and how figures are written."""
+
+from collections.abc import Sequence
+
+from tenfold.compare.frameworks.terminal import significant
+from tenfold.compare.runtimes.comparison import Row
+from tenfold.compare.runtimes.registry import RUNTIMES
+
+COLUMNS = (
+    "runtime", ">1 image, ms", ">99th of 100", ">images/s", ">load, s", ">memory, MB", ">file, kB", ">right, %",
+    ">as float32, %",
+)  # fmt: skip
+
+
+def table(rows: Sequence[Row]) -> list[list[str]]:
+    """The cells under `COLUMNS`."""
+    return [_cells(row) for row in rows]
+
+
+def remarks(rows: Sequence[Row]) -> list[str]:
+    """A line for each row that was not measured as planned."""
+    return [f"{RUNTIMES[row.runtime].title} {row.status}: {row.told}" for row in rows if row.told]
+
+
+def of(row: Row, figure: str, factor: float = 1) -> str:
+    """The median over rounds to three digits; empty without one."""
+    return significant(factor * row.figures[figure].median) if figure in row.figures else ""
+
+
+def share(row: Row, figure: str) -> str:
+    """What the gate found, in percent."""
+    return f"{100 * row.gate[figure]:.2f}" if figure in row.gate else ""
+
+
+def kilobytes(row: Row) -> str:
+    """Of the model's file."""
+    return "" if row.size_bytes is None else f"{row.size_bytes / 1e3:.0f}"
+
+
+def _cells(row: Row) -> list[str]:
+    title = RUNTIMES[row.runtime].title
+    if not row.figures:
+        return [title, row.status, *[""] * (len(COLUMNS) - 5), kilobytes(row), share(row, "accuracy"),
+                share(row, "agreement")]  # fmt: skip
+    return [
+        title,
+        of(row, "latency_ms"),
+        of(row, "latency_p99_ms"),
+        of(row, "images_per_s"),
+        of(row, "load_s"),
+        of(row, "peak_bytes", 1e-6),
+        kilobytes(row),
+        share(row, "accuracy"),
+        share(row, "agreement"),
+    ]
