@@ -188,6 +188,9 @@ def test_every_runtime_passes_the_gate_and_is_timed(run, tmp_path, tenfold_json,
     assert all(RUNTIMES[name].title in page.read_text() for name in names)
     assert (page.parent / "figures" / "latency.png").stat().st_size > 5000
     assert json.loads((page.parent / "runtimes.json").read_text())["rows"] == told["rows"]
+    assert {path.name for path in (page.parent / "models").iterdir()} == {
+        "model.onnx", "model-int8.onnx", "model.pt", "model.10fd", "model.xml", "model.bin", "model.tflite", "page",
+    }  # fmt: skip
 
 
 @pytest.mark.slow

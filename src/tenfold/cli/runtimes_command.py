@@ -55,8 +55,10 @@ def runtimes(
     screen.table(
         terminal.COLUMNS,
         terminal.table(rows),
-        f"{comparison.network.title}, {threads} thread{'' if threads == 1 else 's'}: medians of {rounds} rounds",
+        f"{comparison.network.title}, {threads} thread{'' if threads == 1 else 's'}: "
+        + ("one round" if rounds == 1 else f"medians of {rounds} rounds"),
     )
+    screen.say(terminal.LEGEND, style="dim")
     for line in terminal.remarks(rows):
         screen.say(line)
     screen.say(f"\nThe comparison: {page}")

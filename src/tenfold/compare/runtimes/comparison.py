@@ -12,7 +12,7 @@ import numpy as np
 
 from tenfold import atomic
 from tenfold.compare.frameworks.registry import installed_bytes
-from tenfold.compare.runtimes.network import Answers, Network, load_network, size_bytes, write
+from tenfold.compare.runtimes.network import LAYERS, Answers, Network, load_network, size_bytes, write
 from tenfold.compare.runtimes.registry import RUNTIMES, Entry, chosen
 from tenfold.compare.worker import run_worker
 from tenfold.data import Dataset, load_dataset
@@ -107,11 +107,14 @@ class Comparison:
             tell(f"{name}: {_told_of_gate(self.found[name])}")
             self._write()
         for turn in range(self.plan.rounds):
-            for name in self.plan.runtimes:
+            # In another order each time: who comes after a runtime that shares its libraries finds them in the cache.
+            for name in np.random.default_rng(turn).permutation(self.plan.runtimes).tolist():
                 if self.found[name]["status"] in ("passed", "measured"):
                     self._round(name)
                     tell(f"{name}, round {turn + 1} of {self.plan.rounds}: {_told_of_round(self.found[name])}")
             self._write()
+        for scratch in (models / "images.npy", models / LAYERS, *models.glob("answers-*.npy")):
+            scratch.unlink(missing_ok=True)
         return self.rows()
 
     def rows(self) -> list[Row]:

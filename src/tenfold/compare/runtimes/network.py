@@ -23,6 +23,8 @@ from tenfold.runs.run import Run
 
 Answers = NDArray[np.float32]
 _BATCH = 250
+# The plain layers, for a worker that makes a file of them.
+LAYERS = "model.layers"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,12 +103,12 @@ def write(network: Network, folder: Path, images: NDArray[np.uint8]) -> None:
     if layers is not None:
         write_int8_onnx(layers, folder / "model-int8.onnx", {})
         write_web(layers, folder / "model.10fd", {})
-        atomic.write_bytes(folder / "model.layers", pickle.dumps([dataclasses.asdict(layer) for layer in layers]))
+        atomic.write_bytes(folder / LAYERS, pickle.dumps([dataclasses.asdict(layer) for layer in layers]))
 
 
 def read_layers(folder: Path) -> list[PlainLayer]:
     """The plain layers that `write` has put there, in float32."""
-    return [PlainLayer(**fields) for fields in pickle.loads((folder / "model.layers").read_bytes())]
+    return [PlainLayer(**fields) for fields in pickle.loads((folder / LAYERS).read_bytes())]
 
 
 def size_bytes(file: Path) -> int:

@@ -8,7 +8,7 @@ from tenfold.compare.runtimes.protocol import Answers, Images
 
 
 def convert(folder: Path) -> dict[str, str]:
-    """Writes `model.tflite` from `model.layers`; this alone needs TensorFlow."""
+    """Writes `model.tflite` from the plain layers; this alone needs TensorFlow."""
     from tenfold.compare.runtimes.network import read_layers
     from tenfold.compare.runtimes.plain_tensorflow import write_tflite
 

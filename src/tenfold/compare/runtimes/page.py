@@ -28,12 +28,12 @@ METHOD = (
     "of int8 weights that is what they stand for, and they must also read "
     f"{100 * (1 - CHANGED):g} % of the images as float32 weights do. What fails is not timed.",
     "Then, in rounds: each runtime in two fresh processes, pinned to its cores before anything is imported and told "
-    "its threads through its own settings too, all runtimes in turn, so that a slow minute slows all. The first "
-    "process imports, opens the file and answers, with files in the system's cache, and its memory is taken after "
-    "fifty images one at a time. Python and NumPy, or Node, are there before the clock starts; their memory is in the "
-    "figure and told beside it. The second is warmed up, then timed: half of the time one image a call, another each "
-    f"time; the other half {', '.join(map(str, BATCHES))} a call. From NumPy to NumPy, but for Node, which has no "
-    "NumPy and takes one image at a time. All figures are medians over rounds.",
+    "its threads through its own settings too, all runtimes in turn, in another order each round, so that a slow "
+    "minute slows all. The first process imports, opens the file and answers, with files in the system's cache, and "
+    "its memory is taken after fifty images one at a time. Python and NumPy, or Node, are there before the clock "
+    "starts; their memory is in the figure and told beside it. The second is warmed up, then timed: half of the time "
+    f"one image a call, another each time; the other half {', '.join(map(str, BATCHES))} a call. From NumPy to NumPy, "
+    "but for Node, which has no NumPy and takes one image at a time. All figures are medians over rounds.",
     "OpenVINO is told to compute in float32: on a CPU with bfloat16 it would take that, and give other answers. "
     "PyTorch has channels last. ONNX Runtime turns int8 weights into floats when it opens the file, so they save "
     "bytes and no time. The page's code is its TypeScript with the types stripped.",
@@ -57,11 +57,11 @@ def write_page(comparison: Comparison, rows: Sequence[Row]) -> Path:
             title="Compared: runtimes",
             kicker=comparison.path.name,
             value=f"{of(measured[0], 'latency_ms')}\u202fms",
-            what=f"for one image by {RUNTIMES[measured[0].runtime].title}, the quickest here",
+            what=f"for one image by {_quickest(measured)}",
             lead=_lead(measured),
             facts={
                 "network": network.title,
-                "parameters": f"{network.parameters:,}",
+                "weights, folded": f"{network.parameters:,}",
                 "threads": f"{plan.threads}",
                 "rounds": f"{plan.rounds}",
             },
@@ -73,6 +73,13 @@ def write_page(comparison: Comparison, rows: Sequence[Row]) -> Path:
             ],
             footer="Every figure above was measured in this comparison, in processes that took turns.",
         ),
+    )
+
+
+def _quickest(rows: Sequence[Row]) -> str:
+    first, *others = [RUNTIMES[row.runtime].title for row in rows if row.place == 1]
+    return (
+        f"{first}, which shares the first place with {', '.join(others)}" if others else f"{first}, the quickest here"
     )
 
 
