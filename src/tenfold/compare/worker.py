@@ -7,6 +7,7 @@ import ctypes
 import importlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -112,6 +113,19 @@ def _group_memory(group: int) -> int:
         except (OSError, IndexError, ValueError):
             continue  # It ended in between.
     return total
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has had resident.
+
+    Linux's ru_maxrss would be that of the process that started this one, where that had more.
+    """
+    try:
+        told = Path("/proc/self/status").read_text(encoding="ascii")
+        return 1024 * int(told.partition("VmHWM:")[2].split()[0])
+    except (OSError, IndexError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _main() -> None:

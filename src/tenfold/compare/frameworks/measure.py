@@ -4,7 +4,6 @@ import ctypes
 import importlib
 import math
 import platform
-import resource
 import statistics
 import sys
 import time
@@ -18,6 +17,7 @@ from scipy.special import log_softmax
 from tenfold.compare.frameworks import reference
 from tenfold.compare.frameworks.protocol import Framework
 from tenfold.compare.frameworks.task import TASKS, Digits, Floats, Labels, Task, load_weights
+from tenfold.compare.worker import peak_bytes
 from tenfold.errors import TenfoldError
 
 # The gate. Logits are compared as log-probabilities, since one framework gives no others: the largest difference.
@@ -95,7 +95,7 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
         losses.append(framework.train(order))
         epochs.append(time.perf_counter() - started)
         accuracies.append(_accuracy(framework, *validation))
-    peak = _peak_bytes()
+    peak = peak_bytes()
     steady = statistics.median(epochs[1:])
     rate, ceiling = _product_gflops(framework), _product_gflops(None)
     latency = {size: _latency_ms(framework, validation[0][:size], calls) for size, calls in LATENCY_CALLS.items()}
@@ -194,12 +194,6 @@ def _product_gflops(framework: Framework | None) -> float:
         multiply()
         least = min(least, time.perf_counter() - started)
     return 2 * PRODUCT**3 / least / 1e9
-
-
-def _peak_bytes() -> int:
-    """The most memory that this process has had resident."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _round_denormals_to_zero() -> None:

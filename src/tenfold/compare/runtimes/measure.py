@@ -1,8 +1,6 @@
 """What a worker does: converts a model, has it answer, opens it anew, or times it. The clock is its own process's."""
 
 import importlib
-import resource
-import sys
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tenfold.compare.runtimes.protocol import Images, Runtime
+from tenfold.compare.worker import peak_bytes
 
 # Of the images that the gate is held on, so many are read one at a time, as latency is measured, and the rest so many
 # at once.
@@ -53,7 +52,7 @@ def load(spec: dict[str, Any]) -> dict[str, Any]:
     spec: as for `answers`. Files are in the system's cache.
     """
     images = np.array(np.load(spec["images"], mmap_mode="r")[:50])
-    before = _peak_bytes()
+    before = peak_bytes()
     started = time.perf_counter()
     make = _load(spec["target"])
     imported = time.perf_counter()
@@ -69,7 +68,7 @@ def load(spec: dict[str, Any]) -> dict[str, Any]:
         "open_s": opened - imported,
         "first_s": answered - opened,
         "load_s": answered - started,
-        "peak_bytes": _peak_bytes(),
+        "peak_bytes": peak_bytes(),
         "bare_bytes": before,
     }
 
@@ -95,7 +94,7 @@ def clock(spec: dict[str, Any]) -> dict[str, Any]:
         "latency_p99_ms": 1e3 * float(np.percentile(times, 99)),
         "calls": len(times),
         "images_per_s": throughput,
-        "peak_bytes": _peak_bytes(),
+        "peak_bytes": peak_bytes(),
     }
 
 
@@ -120,16 +119,3 @@ def _load(target: str) -> Callable[..., Any]:
 
 def _broken(error: Exception) -> dict[str, Any]:
     return {"status": "broken", "told": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
-
-
-def _peak_bytes() -> int:
-    """The most memory that this process has had resident.
-
-    Linux's ru_maxrss would be that of the process that started this one, where that had more.
-    """
-    try:
-        told = Path("/proc/self/status").read_text(encoding="ascii")
-        return 1024 * int(told.partition("VmHWM:")[2].split()[0])
-    except (OSError, IndexError):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else 1024 * peak
