@@ -75,6 +75,10 @@ class ServeError(TenfoldError):
     """A server that can't begin: its port is taken, its address is not this machine's."""
 
 
+class ClusterError(TenfoldError):
+    """A cluster that does not answer, or has no room for what was asked of it."""
+
+
 class MissingDependencyError(TenfoldError):
     """A command needs a package of an extra that is not installed."""
 
