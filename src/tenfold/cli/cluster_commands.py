@@ -20,7 +20,6 @@ from tenfold.errors import UsageError
 
 if TYPE_CHECKING:
     from tenfold.cluster.pool import Pool
-    from tenfold.cluster.sweep import Sweep
 
 Workers = Annotated[
     int | None,
@@ -104,7 +103,8 @@ def sweep(
     screen.say(f"{found.path}: {found.plan.trials} trials of {found.plan.name}, {found.plan.sampler}")
     if found.url is not None:
         screen.say(f"others take part with: tenfold sweep --join {found.study.study_name} --storage {found.url}")
-    rows = found.run(lambda: _pool(found, workers, ray), screen.say)
+    threads = found.plan.space.recipe.engine.threads
+    rows = found.run(lambda: pool_for(workers, ray, threads), screen.say)
     page = write_page(found, rows)
     best = best_of(rows)
     assert best is not None
@@ -116,12 +116,7 @@ def sweep(
     screen.result({"path": str(found.path), "page": str(page), **found.result(rows)})
 
 
-def _pool(sweep: "Sweep", workers: int | None, ray: str | None) -> "AbstractContextManager[Pool]":
-    threads = sweep.plan.space.recipe.engine.threads
-    return open_pool(workers, ray, threads)
-
-
-def open_pool(workers: int | None, ray: str | None, threads: int) -> "AbstractContextManager[Pool]":
+def pool_for(workers: int | None, ray: str | None, threads: int = 1) -> "AbstractContextManager[Pool]":
     """Where trainings of so many threads run: on Ray, or in processes of this machine."""
     if ray is not None:
         from tenfold.cluster.ray_pool import ray_pool

@@ -79,9 +79,7 @@ def _answers(address: str) -> None:
 
 def _quiet() -> None:
     """Keeps the news of Ray's own daemons off stdout, which is for results; what concerns jobs comes as errors."""
-    try:
-        from ray._private.ray_logging import global_worker_stdstream_dispatcher as dispatcher
+    from ray._private import worker
 
-        dispatcher.remove_handler("ray_print_logs")
-    except (ImportError, AttributeError):
-        return  # Another version of Ray: it may chat.
+    # There is no public switch; another version of Ray may do without this one, and chat.
+    worker._worker_logs_enabled = False

@@ -52,7 +52,11 @@ class Sweep:
         """
         data = load_dataset(plan.wanted.data.dataset)
         check(plan.space.recipe, data)
-        plan = plan.with_recipe(resolved(anchored(plan.space.recipe), data), anchored(plan.wanted))
+        recipe = anchored(plan.space.recipe)
+        if not recipe.engine.threads:
+            # Other cores are busy with other trials.
+            recipe = dataclasses.replace(recipe, engine=dataclasses.replace(recipe.engine, threads=1))
+        plan = plan.with_recipe(resolved(recipe, data), anchored(plan.wanted))
         path = new_folder(folder, f"{plan.name}-sweep")
         try:
             return cls._begin(plan, path, url)
