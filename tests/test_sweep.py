@@ -24,6 +24,8 @@ from tenfold.cluster.rows import best_of
 from tenfold.cluster.seeds import resume_seeds_at_once, train_seeds_at_once
 from tenfold.cluster.sweep import Sweep
 from tenfold.errors import RunError, StoreError, TenfoldError, TrainingError, UsageError
+from tenfold.runs.evaluate import evaluate
+from tenfold.runs.export import export
 from tenfold.runs.run import Run
 from tenfold.runs.seeds import Seeds, train_seeds
 from tenfold.training.recipe import Recipe
@@ -68,6 +70,10 @@ def test_trials_in_two_processes_are_the_trainings_that_one_would_do(swept, brie
     assert run.finished
     assert "test" not in run.metrics  # the test images choose nothing
     assert run.digest == alone.digest
+    with pytest.raises(RunError, match=r"tenfold export .* --to onnx writes it"):
+        run.predict(run.dataset.test_images)
+    export(run)
+    assert evaluate(run).images == 500
 
 
 def test_the_best_recipe_trains_as_it_stands(swept, brief):
@@ -317,7 +323,7 @@ def test_trials_that_all_fail_are_told(brief, tmp_path):
     plan = Plan.make(brief.replace(batch_norm=True), ["batch_size=1599,533"], sampler="grid")
     sweep = Sweep.begin(plan, tmp_path)
     told = []
-    with pytest.raises(TrainingError, match="none of 2 trials came to its end; the first: .*a batch of one image"):
+    with pytest.raises(TrainingError, match=r"none of 2 trials came to its end; the first: .*a batch of one image"):
         sweep.run(lambda: local_pool(1), told.append)
     assert [line.split(":")[1] for line in told] == [" failed", " failed"]
     assert {row.state for row in sweep.rows()} == {"failed"}
@@ -336,7 +342,7 @@ def test_a_trial_that_diverges_teaches_and_the_others_go_on(brief, tmp_path):
 def test_a_full_disk_ends_the_sweep_and_it_goes_on_later(brief, tmp_path):
     sweep = Sweep.begin(grid(brief), tmp_path)
     (sweep.path / "trials").write_text("in the way")
-    with pytest.raises(RunError, match="trial 0: cannot write .* mend that, then: tenfold sweep --resume"):
+    with pytest.raises(RunError, match=r"trial 0: cannot write .* mend that, then: tenfold sweep --resume"):
         sweep.run(lambda: local_pool(1))
     (sweep.path / "trials").unlink()
     assert {row.state for row in Sweep.load(sweep.path).run(lambda: local_pool(2))} == {"finished"}

@@ -139,16 +139,17 @@ def train_into(
     watch: Watch = lambda record: None,
     monitors: Iterable[Monitor] = (),
     *,
-    test: bool = False,
+    test: bool,
 ) -> Run:
     """The finished run in `path`: trained there, gone on with where it was stopped, or left as it is.
 
-    test: read the test images, once. Raises what `train` and `resume` raise.
+    test: read the test images, once; without that no `model.onnx` is written either. Raises what `train` and `resume`
+    raise.
     """
     if not (path / "recipe.toml").exists():
-        train(recipe, data, path=path, watch=watch, monitors=monitors)
+        train(recipe, data, path=path, watch=watch, monitors=monitors, deploy=test)
     elif not Run.load(path).finished:
-        resume(path, data, watch=watch, monitors=monitors)
+        resume(path, data, watch=watch, monitors=monitors, deploy=test)
     run = Run(path, Run.load(path).recipe, data)
     if test and "test" not in run.metrics:
         evaluate(run)

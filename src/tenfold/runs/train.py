@@ -46,11 +46,13 @@ def train(
     path: Path | None = None,
     watch: Watch = lambda record: None,
     monitors: Iterable[Monitor] = (),
+    deploy: bool = True,
 ) -> Run:
     """Trains `recipe` and leaves a finished run in a new folder of `folder`, or in `path` where that is given.
 
     data: in place of the data set that the recipe names. watch: is called with every `Progress` and `EpochRecord`,
-    as they come. The test images are not touched. A training that is stopped leaves a run that `resume` takes up.
+    as they come. deploy: whether to write `model.onnx`, which takes most of a second. The test images are not touched.
+    A training that is stopped leaves a run that `resume` takes up.
 
     Raises `TrainingError` at a loss that is not finite, with the last good epoch kept; `UsageError` for a batch
     larger than the data or a device that is not there; `StorageError` when a file can't be written.
@@ -61,7 +63,7 @@ def train(
     recipe = resolved(anchored(recipe), data)
     probed = time.perf_counter() - started
     run = _new_run(recipe, data, path or new_folder(Path(folder), recipe.name))
-    return _train(run, data, watch, monitors, probed)
+    return _train(run, data, watch, monitors, probed, deploy)
 
 
 def resume(
@@ -70,6 +72,7 @@ def resume(
     *,
     watch: Watch = lambda record: None,
     monitors: Iterable[Monitor] = (),
+    deploy: bool = True,
 ) -> Run:
     """Takes up a run that was stopped, after its last whole epoch, and ends with the weights of an unbroken run.
 
@@ -83,7 +86,7 @@ def resume(
     run.check_corrections(corrections_of(run.recipe))
     if run.recipe.training.start_from:
         run.check_start(Run.load(run.recipe.training.start_from))
-    return _train(Run(run.path, run.recipe, data), data, watch, monitors, 0.0)
+    return _train(Run(run.path, run.recipe, data), data, watch, monitors, 0.0, deploy)
 
 
 def start_model(recipe: Recipe) -> torch.nn.Module:
@@ -119,19 +122,19 @@ def split_indices(recipe: Recipe, data: Dataset) -> tuple[np.ndarray, np.ndarray
     return writer_split(writers, config.validation, config.split_seed)
 
 
-def _train(run: Run, data: Dataset, watch: Watch, monitors: Iterable[Monitor], probed: float) -> Run:
+def _train(run: Run, data: Dataset, watch: Watch, monitors: Iterable[Monitor], probed: float, deploy: bool) -> Run:
     try:
         with ExitStack() as stack:
             stack.enter_context(_alone(run))
             stack.enter_context(settings(run.recipe.engine))
             watchers = [watch, *(stack.enter_context(monitor(run.path)) for monitor in monitors)]
-            _fit(run, data, watchers, probed)
+            _fit(run, data, watchers, probed, deploy)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"the training goes on with: tenfold train --resume {run.path}") from None
     return run
 
 
-def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float) -> None:
+def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float, deploy: bool) -> None:
     started = time.perf_counter()
     recipe, device = run.recipe, torch_device(run.recipe.engine.device)
     torch.manual_seed(recipe.training.seed)
@@ -166,7 +169,7 @@ def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float) -> None:
                 watcher(record)
     if best_weights is not None:
         trainer.model.load_state_dict(best_weights)
-    _finish(run, trainer, history, train_part, validation_part, data)
+    _finish(run, trainer, history, train_part, validation_part, data, deploy)
 
 
 def _epoch(run: Run, trainer: Trainer, train_part: Part, validation_part: Part) -> Iterable[Progress | EpochRecord]:
@@ -184,11 +187,12 @@ def _finish(
     train_part: Part,
     validation_part: Part,
     data: Dataset,
+    deploy: bool,
 ) -> None:
     model, engine = trainer.model, run.recipe.engine
     train_loss, train_accuracy = loss_and_accuracy(model, train_part.sample(TRAIN_SAMPLE), engine)
     validation_loss, validation_accuracy = loss_and_accuracy(model, validation_part, engine)
-    parity = export_onnx(model, run.path / "model.onnx", data.train_images)
+    parity = export_onnx(model, run.path / "model.onnx", data.train_images) if deploy else None
     save_weights(run.path / "final.safetensors", model)
     model_bytes = (run.path / "final.safetensors").stat().st_size
     run.add_metrics(
