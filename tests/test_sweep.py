@@ -118,6 +118,7 @@ def test_the_definition_stands_in_the_folder(swept):
     assert told == []
 
 
+@pytest.mark.slow
 def test_tpe_comes_to_the_same_with_one_worker_and_learns(brief, tmp_path):
     plan = Plan.make(brief.replace(epochs=1), ["learning_rate=log:1e-6..1e-2"], trials=14, pruner="none")
     whole = Sweep.begin(plan, tmp_path / "whole")
@@ -137,6 +138,7 @@ def test_tpe_comes_to_the_same_with_one_worker_and_learns(brief, tmp_path):
     assert np.median([row.values["learning_rate"] for row in rows[10:]]) > 3e-4
 
 
+@pytest.mark.slow
 def test_trials_that_lag_are_stopped_and_the_best_is_not(brief, tmp_path):
     plan = Plan.make(brief.replace(epochs=3), ["learning_rate=log:1e-6..1e-2"], trials=12, sampler="random")
     rows = Sweep.begin(plan, tmp_path).run(lambda: local_pool(2))
@@ -164,6 +166,7 @@ def worker_of(folder):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_killed_workers_trial_goes_on_in_another(swept, brief, tmp_path):
     _, expected, _ = swept
     sweep = Sweep.begin(grid(brief), tmp_path)
@@ -222,6 +225,7 @@ def other(tmp_path, how, where, folder="", url=""):
     return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_killed_goes_on_and_counts_nothing_twice(swept, brief, tmp_path):
     _, expected, _ = swept
     sweep = Sweep.begin(grid(brief), tmp_path)
@@ -239,6 +243,7 @@ def test_a_sweep_that_is_killed_goes_on_and_counts_nothing_twice(swept, brief, t
     assert len(numbers) == len(set(numbers)) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_machines_share_a_sweep_on_postgresql_and_one_that_dies_loses_nothing(swept, brief, tmp_path, postgres):
     _, expected, _ = swept
@@ -264,6 +269,31 @@ def test_machines_share_a_sweep_on_postgresql_and_one_that_dies_loses_nothing(sw
         Sweep.join("none", tmp_path, postgres.url)
 
 
+@pytest.mark.slow
+def test_a_machine_that_only_slept_counts_nothing_twice(swept, brief, tmp_path):
+    _, expected, _ = swept
+    url = f"sqlite:///{tmp_path / 'trials.db'}"
+    sweep = Sweep.begin(grid(brief), tmp_path / "first", url)
+    name = sweep.study.study_name
+    sleeper = other(tmp_path, "join", name, tmp_path / "sleeper", url)
+    sleeper.stdout.readline()
+    worker_of(tmp_path / "sleeper" / name / "trials")
+    sleeper.send_signal(signal.SIGSTOP)
+    awake = other(tmp_path, "join", name, tmp_path / "awake", url)
+    told = awake.communicate(timeout=120)[0].splitlines()
+    assert awake.returncode == 0
+    sleeper.send_signal(signal.SIGCONT)
+    late = sleeper.communicate(timeout=60)[0].splitlines()
+    assert sleeper.returncode == 0
+    # Each trial is told of once: what the sleeper had slept over, by the one that was awake.
+    assert 1 + len(late) + len(told) == 6
+    assert len(told) >= 2
+    rows = Sweep.load(sweep.path).run(lambda: pytest.fail("all is done"))
+    assert results(rows) == results(expected)
+    assert len(rows) == 6
+
+
+@pytest.mark.slow
 def test_sqlite_keeps_a_sweep_too(swept, brief, tmp_path, monkeypatch):
     _, expected, _ = swept
     monkeypatch.chdir(tmp_path)
@@ -339,6 +369,7 @@ def test_a_trial_that_diverges_teaches_and_the_others_go_on(brief, tmp_path):
     assert "Diverged or failed: trial 1" in write_page(sweep, rows).read_text()
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_sweep_and_it_goes_on_later(brief, tmp_path):
     sweep = Sweep.begin(grid(brief), tmp_path)
     (sweep.path / "trials").write_text("in the way")
@@ -358,6 +389,7 @@ def test_what_can_not_be_trained_leaves_no_folder_behind(brief, tmp_path, change
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_seeds_at_once_are_the_seeds_one_after_another(quick, tmp_path):
     serial = train_seeds(quick, 3, folder=tmp_path / "serial")
     told = []
@@ -383,6 +415,7 @@ def test_fewer_workers_than_one_are_refused(workers):
         pass
 
 
+@pytest.mark.slow
 def test_the_command_sweeps_and_says_what_is_next(small_file, tmp_path, tenfold_json):
     words = ["sweep", "--dataset", small_file, "--epochs", 1, "--param", "learning_rate=log:1e-3..1e-2", "--param",
              "batch_size=32,64", "--trials", 5, "--workers", 2, "--out", tmp_path]  # fmt: skip

@@ -43,7 +43,6 @@ def write_page(sweep: Sweep, rows: Sequence[Row]) -> Path:
                 "The test images had no part in any of this."
             ),
             facts={
-                "recipe": sweep.plan.name,
                 "trials": f"{len(rows)}",
                 "trained to the end": f"{len(ended)}",
                 "stopped early": f"{sum(row.state == 'stopped' for row in rows)}",

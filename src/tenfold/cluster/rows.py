@@ -50,7 +50,7 @@ def _row(trial: "FrozenTrial") -> Row:
     figures = told.get(FIGURES, {})
     return Row(
         number=trial.number,
-        state="diverged" if state == "stopped" and WHY in told else state,
+        state="diverged" if state == "stopped" and told.get(WHY) else state,
         values=told.get(VALUES, {}),
         accuracies=dict(sorted(trial.intermediate_values.items())),
         accuracy=trial.value if state == "finished" else None,

@@ -69,7 +69,8 @@ def shown(url: str) -> str:
     """The URL as it may be written down: absolute, and without its password."""
     from tenfold.feedback.database import database_url
 
-    return database_url(url).set(password=None).render_as_string()
+    found = database_url(url)
+    return found.set(drivername=found.get_backend_name(), password=None).render_as_string()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """A sweep's trials while they run: taken from the queue, stopped where they lag, and told to the storage."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,14 @@ class Trials:
 
     def epoch(self, job: Job, record: EpochRecord) -> bool:
         """Writes an epoch down; whether the trial is worth its next."""
+        from optuna.exceptions import UpdateFinishedTrialError
+
+        try:
+            return self._epoch(job, record)
+        except UpdateFinishedTrialError:
+            return False  # Taken for dead, and given to another machine.
+
+    def _epoch(self, job: Job, record: EpochRecord) -> bool:
         trial, epochs = self._claimed[job.key], job.recipe.training.epochs
         # Of an ensemble, the first network: later ones begin from nothing again.
         if record.validation_accuracy is None or record.epoch > epochs:
@@ -76,7 +85,14 @@ class Trials:
 
     def done(self, job: Job, outcome: Outcome) -> None:
         """Tells the storage how a trial ended. Raises `RunError` where no other would fare better."""
+        from optuna.exceptions import UpdateFinishedTrialError
+
         trial = self._claimed.pop(job.key)
+        # Taken for dead and given to another machine: its result counts, not this one.
+        with contextlib.suppress(UpdateFinishedTrialError):
+            self._done(trial, job, outcome)
+
+    def _done(self, trial: "optuna.Trial", job: Job, outcome: Outcome) -> None:
         if outcome.kind == "broken":
             raise RunError(f"trial {trial.number}: {outcome.message}; mend that, then: tenfold sweep --resume "
                            f"{self._sweep.path}")  # fmt: skip
@@ -136,15 +152,16 @@ class Trials:
     def _end(self, trial: "optuna.Trial", state: str, value: float | None = None, why: str = "") -> None:
         from optuna.trial import TrialState
 
-        if self._frozen(trial).state != TrialState.RUNNING:
-            return  # Taken for dead and given to another machine: its result counts, not this one.
-        if why:
-            trial.set_user_attr(rows.WHY, why)
+        # Of a trial that is finished already this raises, which `tell` may not.
+        trial.set_user_attr(rows.WHY, why)
         self._sweep.study.tell(trial.number, value, state=TrialState[state], skip_if_finished=True)
         self._tell(self._line(trial.number, state, value, why))
 
     def _line(self, number: int, state: str, value: float | None, why: str) -> str:
         told = {"COMPLETE": "", "PRUNED": "diverged: " if why else "stopped", "FAIL": "failed: "}[state]
+        if state == "PRUNED" and not why:
+            epoch, accuracy = max(self._storage.get_trial(self._trial_id(number)).intermediate_values.items())
+            told = f"stopped after epoch {epoch}, at {100 * accuracy:.2f} %"
         if value is not None:
             better = value > self._best
             self._best = max(value, self._best)

@@ -94,6 +94,8 @@ def _slice(axes: Axes, panel: Slice, marks: Sequence[Mark], theme: Theme) -> Non
         across = [float(value) for value, _ in there]
         if panel.log:
             axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
     _scatter(axes, across, [mark for _, mark in there], theme)
     axes.set_title(panel.name)
 
