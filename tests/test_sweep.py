@@ -17,6 +17,7 @@ import pytest
 from tenfold.cluster import storage
 from tenfold.cluster.job import Job, Outcome, run_job
 from tenfold.cluster.local import local_pool
+from tenfold.cluster.members import resume_members_at_once, train_members_at_once
 from tenfold.cluster.page import write_page
 from tenfold.cluster.plan import Plan
 from tenfold.cluster.pool import ATTEMPTS, work
@@ -28,6 +29,7 @@ from tenfold.runs.evaluate import evaluate
 from tenfold.runs.export import export
 from tenfold.runs.run import Run
 from tenfold.runs.seeds import Seeds, train_seeds
+from tenfold.runs.train import train
 from tenfold.training.recipe import Recipe
 
 GRID = ["learning_rate=0.0003,0.001,0.003", "hidden=16,32/16"]
@@ -210,6 +212,7 @@ from pathlib import Path
 from tenfold.cluster import storage
 storage.HEARTBEAT, storage.GRACE = 1, 3
 from tenfold.cluster.local import local_pool
+from tenfold.cluster.members import resume_members_at_once, train_members_at_once
 from tenfold.cluster.sweep import Sweep
 if __name__ == "__main__":
     how, where, folder, url = sys.argv[1:]
@@ -409,6 +412,33 @@ def test_a_seed_that_diverges_at_once_is_kept_as_failed(quick, tmp_path):
     assert sorted(done.failed) == sorted(Seeds.load(done.path).failed) == [0, 1]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("averaging", [0.0, 0.5])
+def test_an_ensembles_networks_at_once_are_those_one_after_another(quick, tmp_path, averaging):
+    recipe = quick.replace(keep="last", members=3, epochs=2, deskew=True, batch_norm=True, averaging=averaging)
+    serial = train(recipe, folder=tmp_path / "serial")
+    told = []
+
+    def stop(line):
+        told.append(line)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="--workers"):
+        train_members_at_once(recipe, lambda: local_pool(2), folder=tmp_path / "at-once", tell=stop)
+    (path,) = (tmp_path / "at-once").iterdir()
+    done = resume_members_at_once(path, lambda: local_pool(2), tell=told.append)
+    assert len(told) == len(set(told)) == 3
+    assert done.digest == serial.digest
+    assert [(r.epoch, r.train_loss, r.validation_accuracy) for r in done.history] == [
+        (r.epoch, r.train_loss, r.validation_accuracy) for r in serial.history
+    ]
+    assert done.training["validation_accuracy"] == serial.training["validation_accuracy"]
+    assert (done.path / "model.onnx").exists()
+    assert not (done.path / "members").exists()
+    with pytest.raises(RunError, match="nothing to resume"):
+        resume_members_at_once(path, lambda: local_pool(1))
+
+
 @pytest.mark.parametrize("workers", [0, -1])
 def test_fewer_workers_than_one_are_refused(workers):
     with pytest.raises(UsageError, match=">= 1"), local_pool(workers):
@@ -438,7 +468,8 @@ def test_the_command_sweeps_and_says_what_is_next(small_file, tmp_path, tenfold_
         (["sweep", "--join", "x"], "give its --storage"),
         (["sweep"], "--param"),
         (["sweep", "--param", "epoch=1,2"], "did you mean 'epochs'"),
-        (["train", "--workers", "2"], "give --seeds too"),
+        (["train", "--workers", "2"], "has one network"),
+        (["train", "ensemble", "--workers", "2", "--tensorboard"], "one training at a time"),
         (["train", "--seeds", "2", "--workers", "2", "--tensorboard"], "one training at a time"),
     ],
 )

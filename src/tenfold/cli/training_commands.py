@@ -24,6 +24,7 @@ from tenfold.errors import TrainingError, UsageError
 if TYPE_CHECKING:
     from tenfold.cluster.pool import OpenPool
     from tenfold.console import Screen
+    from tenfold.runs.run import Run
     from tenfold.training.monitors import Monitor
     from tenfold.training.recipe import Recipe
 
@@ -113,7 +114,7 @@ def train(
     ] = None,
     workers: Annotated[
         int | None,
-        Parameter(show_default=False, help="With --seeds: train this many at once; none: one after another."),
+        Parameter(show_default=False, help="With --seeds, or for an ensemble: how many to train at once."),
     ] = None,
     ray: Ray = None,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
@@ -148,12 +149,16 @@ def train(
         open_pool = partial(pool_for, workers, ray) if at_once else None
         _train_seeds(screen, resolved, seeds, resume, out, monitors, open_pool)
         return
-    if workers is not None or ray is not None:
-        raise UsageError("--workers and --ray train several seeds at once: give --seeds too")
     from tenfold.runs import train as runs
+    from tenfold.runs.members import FOLDER
 
+    begun_at_once = resume is not None and Path(resume, FOLDER).is_dir()
     with screen.training() as watch:
-        if resolved is None:
+        if workers is not None or ray is not None or begun_at_once:
+            if tensorboard:
+                raise UsageError("--tensorboard goes with one training at a time; leave out --workers and --ray")
+            run = _train_members(screen, resolved, resume, out, partial(pool_for, workers, ray))
+        elif resolved is None:
             run = runs.resume(str(resume), watch=watch, monitors=monitors)
         else:
             run = runs.train(resolved, folder=out, watch=watch, monitors=monitors)
@@ -165,6 +170,16 @@ def train(
     )
     screen.say(f"next: tenfold evaluate {run.path}")
     screen.result({"run": str(run.path), **run.metrics})
+
+
+def _train_members(
+    screen: "Screen", recipe: "Recipe | None", resume: str | None, out: Path, open_pool: "OpenPool"
+) -> "Run":
+    from tenfold.cluster.members import resume_members_at_once, train_members_at_once
+
+    if recipe is None:
+        return resume_members_at_once(str(resume), open_pool, tell=screen.say)
+    return train_members_at_once(recipe, open_pool, folder=out, tell=screen.say)
 
 
 def _finetuning(from_run: str, data: str, flags: RecipeFlags) -> "Recipe":

@@ -9,6 +9,7 @@ from typing import Literal
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import DataError, ExportError, RunError, StorageError, TenfoldError, TrainingError
 from tenfold.runs.seeds import train_into
+from tenfold.runs.train import train_member
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord, Progress
 
@@ -18,12 +19,17 @@ Tell = Callable[[EpochRecord], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A training to be done. key: tells it from others. path: of the run. test: whether to read the test images."""
+    """A training to be done.
+
+    key: tells it from others. path: of the run. test: whether to read the test images. member: the network of an
+    ensemble that is trained alone; None for the whole model.
+    """
 
     key: int
     recipe: Recipe
     path: Path
     test: bool = False
+    member: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +60,11 @@ def run_job(job: Job, data: Dataset | None, tell: Tell) -> Outcome:
             raise _Stopped
 
     try:
-        train_into(job.recipe, job.path, data or _load(job.recipe.data.dataset), watch, test=job.test)
+        data = data or _load(job.recipe.data.dataset)
+        if job.member is None:
+            train_into(job.recipe, job.path, data, watch, test=job.test)
+        else:
+            train_member(job.recipe, job.member, data, job.path, watch)
     except _Stopped:
         return Outcome(kind="stopped")
     except TrainingError as error:
