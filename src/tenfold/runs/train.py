@@ -51,7 +51,7 @@ def train(
     """Trains `recipe` and leaves a finished run in a new folder of `folder`, or in `path` where that is given.
 
     data: in place of the data set that the recipe names. watch: is called with every `Progress` and `EpochRecord`,
-    as they come. deploy: whether to write `model.onnx`, which takes most of a second. The test images are not touched.
+    as they come. deploy: whether to write `model.onnx`, which takes half a second. The test images are not touched.
     A training that is stopped leaves a run that `resume` takes up.
 
     Raises `TrainingError` at a loss that is not finite, with the last good epoch kept; `UsageError` for a batch
