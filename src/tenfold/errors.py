@@ -75,6 +75,14 @@ class ServeError(TenfoldError):
     """A server that can't begin: its port is taken, its address is not this machine's."""
 
 
+class BulkError(TenfoldError):
+    """A bulk read that can't go on, whose output is there already, or whose counts don't agree."""
+
+
+class ClusterError(TenfoldError):
+    """A cluster that doesn't answer, or that lost what was asked of it."""
+
+
 class MissingDependencyError(TenfoldError):
     """A command needs a package of an extra that is not installed."""
 

@@ -203,10 +203,10 @@ def _all_pixels(
     """
     found: list[NDArray[np.uint8]] = []
     small: list[int] = []
-    greys: list[Grey | NDArray[np.uint8]] = []
+    greys: list[NDArray[Any]] = []
     for index, image in enumerate(images):
         try:
-            grey = image if _is_small(image) else _grey(image)[0]
+            grey: Any = image if _is_small(image) else _grey(image)[0]
         except FormatError as error:
             if errors is None:
                 raise
@@ -223,9 +223,9 @@ def _all_pixels(
     as_made = as_mnist_made(np.stack([found[index] for index in small]))
     for index, grey, made in zip(small, greys, as_made.tolist(), strict=True):
         if not made:
-            found[index] = normalize_grey(to_grey(grey))
-            if grey.dtype == np.uint8:
+            if _is_small(grey):
                 others.append(index)
+            found[index] = normalize_grey(to_grey(grey))
     return found, others
 
 

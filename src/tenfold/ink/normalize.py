@@ -49,7 +49,7 @@ def normalize_grey(grey: Grey) -> NDArray[np.uint8]:
 
 def levels(grey: Grey | NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Luminance float32, 0 to 1 -> uint8, 0 to 255; what is uint8 already stays as it is."""
-    return grey if grey.dtype == np.uint8 else np.floor(grey * 255 + 0.5).astype(np.uint8)
+    return np.asarray(grey if grey.dtype == np.uint8 else np.floor(grey * 255 + 0.5), np.uint8)
 
 
 def extent(ink: Ink) -> tuple[slice, slice]:
