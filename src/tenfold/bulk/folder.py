@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -102,7 +102,7 @@ class JobFolder:
     def done(self) -> frozenset[int]:
         return frozenset(int(path.stem) for path in (self.path / "parts").glob("[0-9]*.parquet"))
 
-    def __iter__(self) -> Iterator[tuple[int, Unit]]:
+    def __iter__(self) -> Generator[tuple[int, Unit]]:
         with (self.path / "units.jsonl").open(encoding="utf-8") as file:
             for number, line in enumerate(file):
                 yield number, Unit.from_json(line)

@@ -7,7 +7,8 @@ unit is done or not; the output appears in one step, when everything is.
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,19 +133,20 @@ def cores() -> int:
 def _read(folder: JobFolder, engine: Engine, task: Task, before: frozenset[int], watch: Watch) -> Counts:
     """Reads what is not done yet, and counts it."""
 
-    def waiting() -> Iterator[tuple[int, Unit]]:
+    def left() -> Generator[tuple[int, Unit]]:
         for number, unit in folder:
             if number not in before:
                 yield number, unit
 
     begun, counts, under_way = time.monotonic(), Counts(), dict[int, int]()
     done_before = sum(folder.counts(number).inputs for number in before)
-    for event in engine(waiting(), task, folder.part):
-        if isinstance(event, Moving):
-            under_way[event.number] = event.inputs
-        else:
-            under_way.pop(event.number, None)
-            counts += event.counts
-        now = counts.inputs + sum(under_way.values())
-        watch(Progress(done_before + now, folder.inputs, now / max(1e-3, time.monotonic() - begun)))
+    with closing(left()) as units, closing(engine(units, task, folder.part)) as events:
+        for event in events:
+            if isinstance(event, Moving):
+                under_way[event.number] = event.inputs
+            else:
+                under_way.pop(event.number, None)
+                counts += event.counts
+            now = counts.inputs + sum(under_way.values())
+            watch(Progress(done_before + now, folder.inputs, now / max(1e-3, time.monotonic() - begun)))
     return counts

@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,16 +41,16 @@ def put_together(folder: JobFolder, out: Path, probabilities: bool) -> Counts:
     Raises `BulkError`, with nothing written, where a part is missing or there is other than a row for each input;
     `StorageError`.
     """
-    tables = _Tables(folder)
-    if out.suffix in _SUFFIXES:
-        atomic.write_with(out, lambda temporary: _write(temporary, tables, folder, probabilities, checked=True))
-        return tables.counts
-    made = folder.path / "made"
-    shutil.rmtree(made, ignore_errors=True)
-    atomic.make_folder(made)
-    while not tables.ended:
-        path = made / f"part-{len(list(made.iterdir())):05d}.parquet"
-        atomic.write_with(path, lambda temporary: _write(temporary, tables, folder, probabilities, FILE_ROWS))
+    with closing(_Tables(folder)) as tables:
+        if out.suffix in _SUFFIXES:
+            atomic.write_with(out, lambda temporary: _write(temporary, tables, folder, probabilities, checked=True))
+            return tables.counts
+        made = folder.path / "made"
+        shutil.rmtree(made, ignore_errors=True)
+        atomic.make_folder(made)
+        while not tables.ended:
+            path = made / f"part-{len(list(made.iterdir())):05d}.parquet"
+            atomic.write_with(path, lambda temporary: _write(temporary, tables, folder, probabilities, FILE_ROWS))
     _check(sum(pq.read_metadata(path).num_rows for path in made.iterdir()), tables.counts, out)
     with atomic.storage_errors(out):
         if out.exists():
@@ -73,18 +74,23 @@ class _Tables:
     def __init__(self, folder: JobFolder) -> None:
         self.counts = Counts()
         self.ended = False
+        self._units = iter(folder)
         self._found = self._tables(folder)
+
+    def close(self) -> None:
+        self._found.close()
+        self._units.close()
 
     def take(self) -> pa.Table | None:
         found = next(self._found, None)
         self.ended = found is None
         return found
 
-    def _tables(self, folder: JobFolder) -> Iterator[pa.Table]:
+    def _tables(self, folder: JobFolder) -> Generator[pa.Table]:
         waiting: list[rows.Rows] = []
         # Where the next unit of a source begins. A folder's images may come with shards between them.
         source, first, in_folders = "", 0, dict[str, int]()
-        for number, unit in folder:
+        for number, unit in self._units:
             counts = folder.counts(number)
             if unit.count is not None and not counts.broken and counts.inputs != unit.count:
                 raise BulkError(f"{folder.part(number)} holds {counts.inputs} rows for {unit.count} inputs")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -46,12 +46,12 @@ class Finished:
 
 
 # Reads numbered units into part files (the name of each by its number), and tells of each once its file is in place.
-Engine = Callable[[Iterable[tuple[int, Unit]], Task, Callable[[int], Path]], Iterator[Moving | Finished]]
+Engine = Callable[[Iterable[tuple[int, Unit]], Task, Callable[[int], Path]], Generator[Moving | Finished]]
 
 
 def read_here(
     units: Iterable[tuple[int, Unit]], task: Task, part: Callable[[int], Path]
-) -> Iterator[Moving | Finished]:
+) -> Generator[Moving | Finished]:
     """An engine without workers: in this process, where `memory://` is."""
     reader = Reader(task.model)
     for number, unit in units:
@@ -61,7 +61,9 @@ def read_here(
 def with_workers(workers: int) -> Engine:
     """An engine of so many processes. One that dies is replaced, and its unit read again."""
 
-    def read(units: Iterable[tuple[int, Unit]], task: Task, part: Callable[[int], Path]) -> Iterator[Moving | Finished]:
+    def read(
+        units: Iterable[tuple[int, Unit]], task: Task, part: Callable[[int], Path]
+    ) -> Generator[Moving | Finished]:
         pool = _Pool(iter(units), task, part)
         try:
             pool.start(workers)
@@ -171,12 +173,23 @@ class _Pool:
         with self._lock:
             if slot in self._processes:
                 return self._processes[slot]
-        process = _Process(self._task)
+        process = _begun(self._task)
         with self._lock:
             self._processes[slot] = process
             if self._stopped:
                 process.end()
         return process
+
+
+def _begun(task: Task) -> "_Process":
+    """A worker that is ready. Raises `BulkError` where several die before they are."""
+    for attempt in range(_DEADLY + 1):
+        try:
+            return _Process(task)
+        except _DiedError as died:
+            if attempt == _DEADLY:
+                raise BulkError(f"a worker can't begin: {died}") from died
+    raise AssertionError
 
 
 class _Process:
@@ -198,9 +211,9 @@ class _Process:
         try:
             self._say(dataclasses.asdict(task))
             self._answer()
-        except _DiedError as died:
+        except BaseException:
             self.end()
-            raise BulkError(f"a worker can't begin: {died}") from died
+            raise
 
     def ask(self, words: dict[str, Any], moving: Callable[[int], object]) -> Counts:
         """Has a unit read. Raises `_DiedError` where the process ends before it answers."""

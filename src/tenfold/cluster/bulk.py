@@ -10,7 +10,7 @@ import io
 import json
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,9 @@ def on_ray(actors: int | None = None) -> Engine:
     read again elsewhere. Raises `ClusterError` where the cluster is lost; what is done stays.
     """
 
-    def read(units: Iterable[tuple[int, Unit]], task: Task, part: Callable[[int], Path]) -> Iterator[Moving | Finished]:
+    def read(
+        units: Iterable[tuple[int, Unit]], task: Task, part: Callable[[int], Path]
+    ) -> Generator[Moving | Finished]:
         import ray
 
         content = Path(task.model or shipped_model()).read_bytes()

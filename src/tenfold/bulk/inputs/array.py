@@ -17,6 +17,7 @@ from tenfold.data.idx import read_header
 from tenfold.errors import FormatError
 from tenfold.ink.fit import SIDE
 
+_FAULTS = (OSError, EOFError, lzma.LZMAError, zlib.error)
 # An IDX header of 255 sizes is 1,024 bytes.
 _HEADER = 1024
 
@@ -50,16 +51,30 @@ def read(unit: Unit, batch: int) -> Iterator[Chunk]:
             file, _ = _unpacked(plain)
             file.seek(unit.offset)
             while left:
-                content = file.read(min(batch, left) * length)
+                content, error = _at_most(file, min(batch, left), length)
                 whole = len(content) // length
                 if whole:
                     values = np.frombuffer(content, dtype, whole * math.prod(unit.shape))
                     yield Chunk(_images(values.reshape(whole, *unit.shape)))
                 left -= whole
+                if error is not None:
+                    raise error
                 if whole < batch and left:
                     raise BrokenError(f"{unit.path} is cut short: {left} images are missing here; fetch it again")
-        except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        except _FAULTS as error:
             raise BrokenError(f"{unit.path} is cut short or damaged: {error}; fetch it again") from error
+
+
+def _at_most(file: BinaryIO, count: int, length: int) -> tuple[bytes, Exception | None]:
+    """Images up to where they can't be read, and why they can't."""
+    whole: list[bytes] = []
+    try:
+        # One by one: a packed file that is cut short gives nothing for a read that goes beyond.
+        while len(whole) < count and len(content := file.read(length)) == length:
+            whole.append(content)
+    except _FAULTS as error:
+        return b"".join(whole), error
+    return b"".join(whole), None
 
 
 def _images(values: np.ndarray[Any, Any]) -> Any:

@@ -47,12 +47,14 @@ def read(unit: Unit, batch: int) -> Iterator[Chunk]:
         try:
             # A buffer: else a whole row group is held.
             parquet = pq.ParquetFile(file, buffer_size=_BUFFER)
-            groups = range(*unit.groups)
             batch = max(1, min(batch, HELD_BYTES // max(1, _row_bytes(parquet.metadata, unit))))
             kind = parquet.schema_arrow.field(unit.column).type
             column = f"{unit.column}.bytes" if pa.types.is_struct(kind) else unit.column
             skip, left = unit.skip, unit.count or 0
-            for found in parquet.iter_batches(batch, row_groups=list(groups), columns=[column], use_threads=False):
+            # Group by group: what comes before a damaged one is read.
+            batches = (parquet.iter_batches(batch, row_groups=[group], columns=[column], use_threads=False)
+                       for group in range(*unit.groups))  # fmt: skip
+            for found in itertools.chain.from_iterable(batches):
                 rows = found.column(0).slice(skip)
                 skip -= len(found) - len(rows)
                 if not len(rows):
@@ -173,7 +175,7 @@ def _levels(values: NDArray[Any]) -> Any:
 
 
 def _holds_images(kind: pa.DataType) -> bool:
-    if isinstance(kind, pa.ExtensionType):
+    if isinstance(kind, pa.BaseExtensionType):
         kind = kind.storage_type
     if pa.types.is_struct(kind):
         # As the Hugging Face Hub writes images.
