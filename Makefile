@@ -64,7 +64,7 @@ $(VENV)/train.stamp: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/dev.stamp: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing everything, once: a minute or two"
-	@$(PIP) --editable ".[train,serve,postgres,dev]"
+	@$(PIP) --editable ".[train,serve,postgres,bulk,cluster,dev]"
 	@touch $(VENV)/train.stamp $(VENV)/serve.stamp $@
 
 $(VENV)/serve.stamp: $(BIN)/python pyproject.toml constraints.txt

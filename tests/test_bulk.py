@@ -7,17 +7,16 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-pq = pytest.importorskip("pyarrow.parquet")
-pa = pytest.importorskip("pyarrow")
-
-from tenfold import Reader, cli  # noqa: E402
-from tenfold.bulk import read_all  # noqa: E402
-from tenfold.bulk.pool import read_here  # noqa: E402
-from tenfold.data import idx  # noqa: E402
-from tenfold.errors import BulkError  # noqa: E402
+from tenfold import Reader, cli
+from tenfold.bulk import read_all
+from tenfold.bulk.pool import read_here
+from tenfold.data import idx
+from tenfold.errors import BulkError
 
 
 def png(pixels) -> bytes:

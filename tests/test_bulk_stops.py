@@ -10,15 +10,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-pq = pytest.importorskip("pyarrow.parquet")
-pa = pytest.importorskip("pyarrow")
-
-from tenfold import cli  # noqa: E402
-from tenfold.bulk import read_all  # noqa: E402
-from tenfold.bulk.pool import Finished, read_here  # noqa: E402
-from tenfold.errors import BulkError, UsageError  # noqa: E402
+from tenfold import cli
+from tenfold.bulk import read_all
+from tenfold.bulk.pool import Finished, read_here
+from tenfold.errors import BulkError, UsageError
 
 COMMAND = [sys.executable, "-m", "tenfold", "read-all"]
 
