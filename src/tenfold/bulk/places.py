@@ -1,5 +1,6 @@
 """Files of this machine, and files anywhere that fsspec knows by URL."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,8 @@ from tenfold.errors import FormatError, UsageError
 
 # Objects fetched at a time: so many wait for the network together.
 _TOGETHER = 64
+# Bytes up to which a file is read whole: Pillow would ask the system for each piece of it.
+_SMALL = 65_536
 
 
 def is_url(place: str) -> bool:
@@ -61,9 +64,9 @@ def reading(place: str) -> Iterator[None]:
 
 
 def fetch(folder: str, names: Sequence[str]) -> Iterator[list[Any]]:
-    """Images by name in a folder, some at a time: paths on this machine; bytes from elsewhere, or the `FormatError`."""
+    """Images by name in a folder, some at a time: bytes, the paths of large ones on this machine, or `FormatError`s."""
     if not is_url(folder):
-        yield [Path(folder, name) for name in names]
+        yield [_small_or_path(os.path.join(folder, name)) for name in names]
         return
     system, root = file_system(folder)
     for start in range(0, len(names), _TOGETHER):
@@ -73,6 +76,17 @@ def fetch(folder: str, names: Sequence[str]) -> Iterator[list[Any]]:
         # One path alone may come back without its name.
         found = found if isinstance(found, dict) else {paths[0]: found}
         yield [_content(path, found.get(path)) for path in paths]
+
+
+def _small_or_path(path: str) -> bytes | Path | FormatError:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            content = file.read(_SMALL + 1)
+    except FileNotFoundError:
+        return FormatError(f"{path}: no such file")
+    except OSError as error:
+        return FormatError(f"cannot read {path}: {error.strerror or error}")
+    return content if len(content) <= _SMALL else Path(path)
 
 
 def _content(path: str, found: Any) -> bytes | FormatError:
