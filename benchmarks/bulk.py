@@ -71,9 +71,9 @@ def cells(folder: Path, count: int) -> Iterator[tuple[str, Callable[[], dict[str
             yield f"{name}, {workers} workers", lambda m=make, n=images, w=workers: read(m(folder, n), n, w)
     yield "parquet, ray", lambda: read_on_ray(parquet(folder, count), count)
     for images in MEMORY_SIZES:
-        yield f"memory, parquet, {images}", lambda n=images: read(parquet(folder, n), n, 2)
+        yield f"memory, parquet, {images} images", lambda n=images: read(parquet(folder, n), n, 2)
     for images in MEMORY_SIZES:
-        yield f"memory, folder, {images}", lambda n=images: read(png_folder(folder, n), n, 2)
+        yield f"memory, folder, {images} images", lambda n=images: read(png_folder(folder, n), n, 2)
 
 
 def read(source: Path, count: int, workers: int, *words: str) -> dict[str, float]:

@@ -244,6 +244,25 @@ def test_a_large_tar_is_read_in_stretches_and_nothing_is_lost_between_them(digit
         assert keys == list(members)
 
 
+def test_row_groups_of_any_size_are_read_once_and_in_order(tmp_path, monkeypatch):
+    from tenfold.bulk.inputs import parquet as tables
+
+    monkeypatch.setattr(tables, "_LONGEST", 5000)
+    sizes = [100, 4095, 30, 9000, 20, 4096, 45_000, 1, 1]
+    numbers = np.arange(sum(sizes), dtype=np.uint32)
+    images = np.zeros((len(numbers), 784), np.uint8)
+    images[:, :4] = numbers.view(np.uint8).reshape(-1, 4)
+    path = tmp_path / "a.parquet"
+    with pq.ParquetWriter(path, pa.schema({"image": pa.list_(pa.uint8(), 784)}), compression="zstd") as writer:
+        for part in np.split(images, np.cumsum(sizes)[:-1]):
+            writer.write_table(pa.table({"image": pa.FixedSizeListArray.from_arrays(pa.array(part.reshape(-1)), 784)}))
+    units = list(tables.plan(str(path), None))
+    assert len(units) == 1 + 1 + 2 + 1 + 9 + 1  # 4,195; 30; 9,000 in two; 4,116; 45,000 in nine; 2
+    read = [np.concatenate([chunk.images for chunk in tables.read(unit, 256)]) for unit in units]
+    assert [len(one) for one in read] == [unit.count for unit in units]
+    assert np.array_equal(np.concatenate(read).reshape(-1, 784)[:, :4].copy().view(np.uint32).ravel(), numbers)
+
+
 # What a shard that can't be read to its end costs: its rest, which one row says.
 
 
