@@ -1,26 +1,37 @@
-"""Writes docs/help.md from the command's own --help, so that the page can't tell anything else.
+"""Writes what the pages under docs/ take from elsewhere, so that they can't tell anything else: help.md from the
+command's own --help, and tables of results from benchmarks/results.
 
 python docs/build.py            write it
-python docs/build.py --check    exit with 1 when it is out of date
+python docs/build.py --check    exit with 1 when something is out of date
 """
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-PAGE = Path(__file__).parent / "help.md"
-COMMANDS = ["", "walk", "read", "data", "data list", "data info", "data fetch", "profile", "preprocess", "augment",
-            "model", "train", "evaluate", "predict", "diagnose", "report", "calibrate",
-            "export", "bench", "bench ink", "bench robustness", "bench speed", "compare", "compare models",
-            "compare remedies", "compare recipes"]  # fmt: skip
+from cyclopts import App
+from results import TABLES
+
+from tenfold.cli import app
+
+HERE = Path(__file__).parent
 
 
-def page() -> str:
-    """The text of docs/help.md as it should be."""
+def pages() -> Iterator[tuple[Path, str]]:
+    """Each page that is written here, and its text as it should be."""
+    yield HERE / "help.md", _help()
+    for page in sorted(HERE.glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        if "<!-- table: " in text:
+            yield page, _with_tables(text)
+
+
+def _help() -> str:
     parts = ["# `tenfold --help`\n\nWritten by `python docs/build.py` from the command itself.\n"]
-    for command in COMMANDS:
-        words = ["tenfold", *command.split()]
+    for words in _commands(app, ("tenfold",)):
         told = subprocess.run(
             [sys.executable, "-m", *words, "--help"],
             check=True,
@@ -33,7 +44,28 @@ def page() -> str:
     return "".join(parts)
 
 
+def _commands(command: App, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """A command and all below it, in the order of its help."""
+    yield words
+    below = [(command[name], name) for name in command if not name.startswith("-")]
+    for other, name in sorted(below, key=lambda pair: pair[0].sort_key or 0):
+        yield from _commands(other, (*words, name))
+
+
+def _with_tables(text: str) -> str:
+    """The text with what follows each `<!-- table: NAME -->`, up to the next empty line, made anew."""
+    return re.sub(
+        r"(<!-- table: (.+?) -->\n\n).*?\n\n",
+        lambda found: f"{found[1]}{TABLES[found[2]]()}\n\n",
+        text,
+        flags=re.DOTALL,
+    )
+
+
 if __name__ == "__main__":
+    stale = [(page, text) for page, text in pages() if not page.exists() or page.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv:
-        sys.exit(0 if PAGE.exists() and PAGE.read_text() == page() else "docs/help.md is out of date: make docs")
-    PAGE.write_text(page())
+        names = ", ".join(f"docs/{page.name}" for page, _ in stale)
+        sys.exit(f"{names} out of date: make docs" if stale else 0)
+    for page, text in stale:
+        page.write_text(text, encoding="utf-8")

@@ -1,5 +1,6 @@
 """What the tests share: a small data set of real digits, a quick recipe, and one trained run."""
 
+import dataclasses
 import os
 import shutil
 import socket
@@ -127,3 +128,47 @@ def postgres():  # type: ignore[no-untyped-def]
     yield server
     server.stop()
     shutil.rmtree(folder)
+
+
+ODD = Path(__file__).parent / "odd"
+
+
+@pytest.fixture
+def odd_framework(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    """Puts a framework of tests/odd among those that there are."""
+    from tenfold.compare.frameworks.registry import FRAMEWORKS, Entry
+
+    def put(name: str, **fields: object) -> None:
+        entry = Entry(
+            title=name.title(), target=f"odd_frameworks:{name.title()}", distributions=("numpy",), networks=("mlp",),
+            environment={"PYTHONPATH": str(ODD)},
+        )  # fmt: skip
+        monkeypatch.setitem(FRAMEWORKS, name, dataclasses.replace(entry, **fields))
+
+    return put
+
+
+@pytest.fixture
+def odd_runtime(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    """Puts a runtime of tests/odd among those that there are."""
+    from tenfold.compare.runtimes.registry import RUNTIMES, Entry
+
+    def put(name: str, **fields: object) -> None:
+        entry = Entry(
+            title=name.title(), target=f"odd_runtimes:{name.title()}", file="model.onnx", plain=False,
+            needs={"onnxruntime": "pip install tenfold"}, environment={"PYTHONPATH": str(ODD)},
+        )  # fmt: skip
+        monkeypatch.setitem(RUNTIMES, name, dataclasses.replace(entry, **fields))
+
+    return put
+
+
+@pytest.fixture
+def needs():  # type: ignore[no-untyped-def]
+    """Skips where what is named is missing; in CI that is a failure, so that no test is lost unseen."""
+
+    def check(missing: object) -> None:
+        if missing:
+            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"needs {missing}")
+
+    return check

@@ -325,7 +325,7 @@ def test_all_public_names_are_there_and_documented():
         _ = tenfold.nonsense
 
 
-def test_the_help_page_is_what_the_command_says():
+def test_the_pages_tell_what_the_command_and_the_results_say():
     done = subprocess.run([sys.executable, ROOT / "docs" / "build.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

@@ -21,10 +21,10 @@ import time; began = time.perf_counter()
 from tenfold import Reader
 reader = Reader()
 ready = time.perf_counter() - began
-import sys, resource, numpy as np
+import numpy as np
+from tenfold.machine import peak_bytes
 for _ in range(20): reader.read(np.random.default_rng(0).integers(0, 256, (100, 100), dtype=np.uint8))
-scale = 1 if sys.platform == "darwin" else 1024
-print(ready, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale)
+print(ready, peak_bytes())
 """
 
 

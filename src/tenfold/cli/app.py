@@ -12,7 +12,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 data_app = App(name="data", help="The data sets that Tenfold knows.", sort_key=2)
-compare_app = App(name="compare", help="Set recipes side by side, over several seeds.", sort_key=20)
+compare_app = App(name="compare", help="Set recipes, frameworks or runtimes side by side.", sort_key=20)
 bench_app = App(name="bench", help="Measure how well real ink is read.", sort_key=21)
 feedback_app = App(name="feedback", help="What people said a digit was.", sort_key=14)
 app.command(bench_app)

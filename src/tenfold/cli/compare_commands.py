@@ -99,7 +99,8 @@ def _compare(
     everywhere: Everywhere,
 ) -> None:
     screen = everywhere.screen()
-    from tenfold.compare.page import change, share, verdict, write_page
+    from tenfold.compare.numbers import percent
+    from tenfold.compare.page import change, verdict, write_page
     from tenfold.compare.study import Study, as_document
 
     study = (
@@ -113,15 +114,15 @@ def _compare(
     if kind == "models":
         columns = ["recipe", ">parameters", ">multiply-adds", ">validation, %", ">test, %", ">seconds"]
         table = [
-            [r.label, f"{r.parameters:,}", f"{r.multiply_adds:,}", share(r.figures.get("validation_accuracy")),
-             share(r.figures["test_accuracy"]), f"{r.figures['seconds'].mean:.3g}"]
+            [r.label, f"{r.parameters:,}", f"{r.multiply_adds:,}", percent(r.figures.get("validation_accuracy")),
+             percent(r.figures["test_accuracy"]), f"{r.figures['seconds'].mean:.3g}"]
             for r in rows
             if r.figures
         ]  # fmt: skip
     else:
         columns = ["", ">validation, %", ">change, points", ""]
         table = [
-            [r.label, share(r.figures.get("validation_accuracy")), change(r.difference), verdict(r.difference)]
+            [r.label, percent(r.figures.get("validation_accuracy")), change(r.difference), verdict(r.difference)]
             for r in rows
         ]
     screen.say()

@@ -65,6 +65,16 @@ PLAIN = Everywhere()
 NO_RECIPE_FLAGS = _RECIPE_FLAGS()
 
 
+def given(help: str) -> Parameter:
+    """A flag whose default is told in its help."""
+    return Parameter(show_default=False, help=help)
+
+
+def words(text: str | None) -> tuple[str, ...]:
+    """Of a list with commas between; of none, none."""
+    return tuple(word for part in (text or "").split(",") if (word := part.strip()))
+
+
 def resolve_recipe(name: str, flags: Any) -> Recipe:
     """The recipe of that name, with the flags that were given."""
     return Recipe.load(name).replace(**recipe_changes(flags))
@@ -82,6 +92,6 @@ def recipe_changes(flags: Any) -> dict[str, Any]:
 
 def _items(key: str, text: str, kind: type[Any]) -> tuple[Any, ...]:
     try:
-        return tuple(kind(part.strip()) for part in text.split(",") if part.strip())
+        return tuple(kind(word) for word in words(text))
     except ValueError:
         raise UsageError(f"--{key} is {text!r}; it takes whole numbers with commas, such as 128,64") from None

@@ -1,31 +1,27 @@
 """compare frameworks: the same network on every framework."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from tenfold.cli.app import compare_app
-from tenfold.cli.flags import PLAIN, EverywhereFlags
+from tenfold.cli.flags import PLAIN, EverywhereFlags, given, words
 from tenfold.errors import UsageError
-
-
-def _given(help: str) -> Any:
-    return Parameter(show_default=False, help=help)
 
 
 @compare_app.command(sort_key=4)
 def frameworks(
     *,
-    frameworks: Annotated[str | None, _given("Which, with commas between; none: all.")] = None,
-    network: Annotated[str | None, _given("mlp or cnn, or both with a comma between; none: mlp.")] = None,
-    threads: Annotated[str | None, _given("How many each may use; several with commas between; none: 1.")] = None,
-    seeds: Annotated[int | None, _given("How many trainings of each; none: 2.")] = None,
+    frameworks: Annotated[str | None, given("Which, with commas between; none: all.")] = None,
+    network: Annotated[str | None, given("mlp or cnn, or both with a comma between; none: mlp.")] = None,
+    threads: Annotated[str | None, given("How many each may use; several with commas between; none: 1.")] = None,
+    seeds: Annotated[int | None, given("How many trainings of each; none: 2.")] = None,
     full: Annotated[bool, Parameter(negative="", help="Both networks, 1 and 2 threads, 5 seeds: some hours.")] = False,
     limit_seconds: Annotated[float, Parameter(help="What one process may take before it is ended.")] = 900.0,
     limit_gb: Annotated[float, Parameter(help="The memory that one process may take before it is ended.")] = 8.0,
     out: Annotated[Path, Parameter(help="The folder to make the comparison in.")] = Path("runs"),
-    resume: Annotated[Path | None, _given("Take up a comparison that was stopped: its folder.")] = None,
+    resume: Annotated[Path | None, given("Take up a comparison that was stopped: its folder.")] = None,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Train the same network on every framework: proven alike, then timed."""
@@ -41,8 +37,8 @@ def frameworks(
         comparison = Comparison.load(resume)
     else:
         plan = Plan(
-            frameworks=tuple(chosen(_words(frameworks))),
-            networks=_words(network) or (("mlp", "cnn") if full else ("mlp",)),
+            frameworks=tuple(chosen(words(frameworks))),
+            networks=words(network) or (("mlp", "cnn") if full else ("mlp",)),
             threads=_numbers(threads) or ((1, 2) if full else (1,)),
             seeds=seeds if seeds is not None else 5 if full else 2,
             seconds=limit_seconds,
@@ -60,12 +56,8 @@ def frameworks(
     screen.result({"path": str(comparison.path), "page": str(page), **comparison.as_document()})
 
 
-def _words(text: str | None) -> tuple[str, ...]:
-    return tuple(word for word in (part.strip() for part in (text or "").split(",")) if word)
-
-
 def _numbers(text: str | None) -> tuple[int, ...]:
     try:
-        return tuple(int(word) for word in _words(text))
+        return tuple(int(word) for word in words(text))
     except ValueError:
         raise UsageError(f"--threads takes whole numbers with commas between, not {text!r}") from None

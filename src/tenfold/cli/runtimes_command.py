@@ -1,28 +1,24 @@
 """compare runtimes: one trained network in every form that it can be deployed in."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from tenfold.cli.app import compare_app
-from tenfold.cli.flags import PLAIN, EverywhereFlags
-
-
-def _given(help: str) -> Any:
-    return Parameter(show_default=False, help=help)
+from tenfold.cli.flags import PLAIN, EverywhereFlags, given, words
 
 
 @compare_app.command(sort_key=5)
 def runtimes(
     model: Annotated[
-        str | None, _given("The folder of a run, latest, or a web file (.10fd); none: the shipped reader.")
+        str | None, given("The folder of a run, latest, or a web file (.10fd); none: the shipped reader.")
     ] = None,
     /,
     *,
     runtimes: Annotated[
         str | None,
-        _given("Which, with commas between; none: all but torch-compiled, which takes a C++ compiler and minutes."),
+        given("Which, with commas between; none: all but torch-compiled, which takes a C++ compiler and minutes."),
     ] = None,
     threads: Annotated[int, Parameter(help="How many each may use.")] = 1,
     rounds: Annotated[int, Parameter(help="How many times each is opened and timed, in turn.")] = 5,
@@ -40,7 +36,7 @@ def runtimes(
     from tenfold.compare.runtimes.registry import chosen
 
     plan = Plan(
-        runtimes=chosen([word for part in (runtimes or "").split(",") if (word := part.strip())]),
+        runtimes=chosen(words(runtimes)),
         model=model,
         threads=threads,
         rounds=rounds,

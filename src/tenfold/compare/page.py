@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tenfold import atomic
+from tenfold.compare.numbers import percent
 from tenfold.compare.study import Row, Study
 from tenfold.errors import RunError
-from tenfold.evaluation.statistics import Difference, Spread
+from tenfold.evaluation.statistics import Difference
 from tenfold.figures.comparison import Bar, Point, accuracy_against, differences
-from tenfold.report.blocks import Code, Step, Table, Text
+from tenfold.report.blocks import Code, Step, Table, Text, environment_table
 from tenfold.report.page import render
 from tenfold.report.pictures import Show, figure_maker
 
@@ -55,13 +56,6 @@ def pareto(rows: Sequence[Row], cost: str) -> set[str]:
             for other in rows
         )
     }  # fmt: skip
-
-
-def share(spread: Spread | None) -> str:
-    """`97.63 ± 0.15`: a mean and its standard deviation, in percent."""
-    if spread is None:
-        return ""
-    return f"{100 * spread.mean:.2f}" + ("" if spread.sd is None else f" ± {100 * spread.sd:.2f}")
 
 
 def verdict(difference: Difference | None) -> str:
@@ -131,8 +125,8 @@ def _models(rows: Sequence[Row], show: Show) -> Step:
             f"{row.parameters:,}",
             f"{row.multiply_adds:,}",
             f"{row.bytes / 1e3:,.0f}",
-            share(row.figures.get("validation_accuracy")),
-            share(row.figures["test_accuracy"]),
+            percent(row.figures.get("validation_accuracy")),
+            percent(row.figures["test_accuracy"]),
             f"{100 * row.figures['test_accuracy'].least:.2f}",
             f"{row.figures['seconds'].mean:.3g}",
         ]
@@ -168,7 +162,7 @@ def _changes(study: Study, rows: Sequence[Row], show: Show) -> Step:
     table = [
         [
             row.label,
-            share(row.figures.get("validation_accuracy")),
+            percent(row.figures.get("validation_accuracy")),
             change(row.difference),
             verdict(row.difference),
             "" if row.difference is None or row.difference.p is None else f"{row.difference.p:.3f}",
@@ -204,21 +198,12 @@ def _changes(study: Study, rows: Sequence[Row], show: Show) -> Step:
 
 
 def _again(study: Study) -> Step:
-    environment = study.environment
-    machine = environment["machine"]
     return Step(
         "again",
         "Do it again",
         [
-            Code(environment["command"]),
-            Table(
-                ["", ""],
-                [
-                    ["machine", f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB"],
-                    ["system", f"{environment['system']}, Python {environment['python']}"],
-                    ["packages", ", ".join(f"{n} {v}" for n, v in environment["packages"].items())],
-                ],
-            ),
+            Code(study.environment["command"]),
+            environment_table(study.environment, study.environment["packages"]),
             Text("Every run is kept in a folder of its own, with its recipe spelled out; tenfold report reads any."),
             Code(f"tenfold report {study.path}/{min(study.path.glob('*/seed-*')).relative_to(study.path)}"),
         ],

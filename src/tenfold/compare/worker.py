@@ -7,13 +7,12 @@ import ctypes
 import importlib
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -115,17 +114,16 @@ def _group_memory(group: int) -> int:
     return total
 
 
-def peak_bytes() -> int:
-    """The most memory that this process has had resident.
+def resolve(target: str) -> Callable[..., Any]:
+    """What `module:name` stands for."""
+    module, _, name = target.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return found
 
-    Linux's ru_maxrss would be that of the process that started this one, where that had more.
-    """
-    try:
-        told = Path("/proc/self/status").read_text(encoding="ascii")
-        return 1024 * int(told.partition("VmHWM:")[2].split()[0])
-    except (OSError, IndexError):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else 1024 * peak
+
+def broken(error: Exception) -> dict[str, str]:
+    """What a worker answers where an installation can't be imported; whatever it raises is the finding."""
+    return {"status": "broken", "told": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
 
 
 def _main() -> None:
@@ -133,9 +131,8 @@ def _main() -> None:
     request = json.load(sys.stdin)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, request["cores"])
-    module, _, function = request["target"].partition(":")
     try:
-        answer = getattr(importlib.import_module(module), function)(request["spec"])
+        answer = resolve(request["target"])(request["spec"])
     except TenfoldError as error:
         sys.exit(str(error))  # Its message is the whole finding.
     partial = Path(request["result"] + ".partial")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, expit
 
-from tenfold.export.plain import PlainLayer
+from tenfold.export.plain import PlainLayer, walk
 
 Array = NDArray[np.float32]
 
@@ -24,19 +24,8 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 def evaluate_plain(layers: Sequence[PlainLayer], images: NDArray[np.uint8]) -> Array:
     """uint8[N,28,28], 0 paper to 255 ink -> logits float32[N,10]."""
-    values: Array = images.astype(np.float32)
-    slots: dict[int, Array] = {}
-    for layer in layers:
-        slot = layer.options.get("slot", 0)
-        if layer.kind == "keep":
-            slots[slot] = values
-        elif layer.kind == "recall":
-            values = slots[slot]
-        elif layer.kind == "add":
-            values = values + slots[slot]
-        else:
-            values = _step(layer, values)
-    return values
+    logits: Array = walk(layers, images.astype(np.float32), _step)
+    return logits
 
 
 def _step(layer: PlainLayer, values: Array) -> Array:

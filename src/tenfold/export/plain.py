@@ -4,6 +4,7 @@ Batch norm goes into the weights before it, dropout goes, and each weight may be
 output. The int8 ONNX file and the web file are both written from this list, so they hold the same numbers.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,21 +14,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tenfold.errors import ExportError
+from tenfold.models.activations import ACTIVATION_LAYERS
 from tenfold.models.layers import PIXEL_MEAN, PIXEL_SPREAD, Flatten, LearnedPooling, MeanAndMaximum, Patches
 from tenfold.models.resnet import Block
 from tenfold.models.separable import Separable
 
 Array = NDArray[np.float32]
 
-_ACTIVATIONS: dict[type[nn.Module], str] = {
-    nn.ReLU: "relu",
-    nn.LeakyReLU: "leaky_relu",
-    nn.ELU: "elu",
-    nn.GELU: "gelu",
-    nn.SiLU: "silu",
-    nn.Tanh: "tanh",
-    nn.Sigmoid: "sigmoid",
-}
+_ACTIVATIONS = {layer: name for name, layer in ACTIVATION_LAYERS.items()}
 
 
 @dataclass(frozen=True)
@@ -63,6 +57,22 @@ def plain_layers(model: nn.Module, temperature: float = 1.0) -> list[PlainLayer]
         raise ExportError(f"the last layer is {last.kind}; a model ends in a dense layer")
     layers[-1] = PlainLayer("dense", last.options, last.weight / temperature, last.bias / temperature)
     return layers
+
+
+def walk(layers: Sequence[PlainLayer], values: Any, step: Callable[[PlainLayer, Any], Any]) -> Any:
+    """values, an array of any library, through all layers by its `step`; layers that remember are done here."""
+    slots: dict[int, Any] = {}
+    for layer in layers:
+        slot = layer.options.get("slot", 0)
+        if layer.kind == "keep":
+            slots[slot] = values
+        elif layer.kind == "recall":
+            values = slots[slot]
+        elif layer.kind == "add":
+            values = values + slots[slot]
+        else:
+            values = step(layer, values)
+    return values
 
 
 def _add(layers: list[PlainLayer], module: nn.Module) -> None:

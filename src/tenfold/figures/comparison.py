@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from tenfold.figures.theme import Theme, figure
+from tenfold.figures.theme import Theme, figure, name_rows
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,7 @@ def differences(bars: Sequence[Bar], what: str, theme: Theme) -> Figure:
         if bar.interval:
             axes.plot(bar.interval, [row, row], color=colour, linewidth=2.5, alpha=0.45, solid_capstyle="round")
         axes.plot(bar.mean, row, "o", color=colour, markersize=5.5)
-    axes.set_yticks(range(len(bars)), [bar.label for bar in bars])
-    axes.tick_params(axis="y", length=0, labelcolor=theme.text)
-    axes.set_ylim(len(bars) - 0.5, -0.5)
-    axes.grid(axis="x")
-    axes.spines["left"].set_visible(False)
+    name_rows(axes, [bar.label for bar in bars], theme)
     axes.set_xlabel(f"change of {what}, points of a percent")
     return drawing
 
@@ -125,11 +121,7 @@ def errors_beside(rows: Sequence[tuple[str, float, float]], names: tuple[str, st
         ([r[2] for r in rows], names[1], theme.contrast),
     ):
         axes.plot(errors, range(len(rows)), "o", color=colour, markersize=6, label=name, linestyle="none")
-    axes.set_yticks(range(len(rows)), [row[0] for row in rows])
-    axes.tick_params(axis="y", length=0, labelcolor=theme.text)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.grid(axis="x")
-    axes.spines["left"].set_visible(False)
+    name_rows(axes, [row[0] for row in rows], theme)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlabel("read wrong, %")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)

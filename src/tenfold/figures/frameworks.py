@@ -1,14 +1,12 @@
 """Figures that set frameworks side by side: a row each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from tenfold.figures.theme import Theme, figure
+from tenfold.figures.theme import Theme, figure, log_ticks, name_rows
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,6 @@ def ways(rows: Sequence[Way], target: str, theme: Theme) -> Figure:
     """One line a framework, on a log axis of seconds: a ring at the target accuracy, a dot at the end."""
     drawing = figure(1.2 + 0.32 * len(rows))
     axes = drawing.add_subplot()
-    axes.set_xscale("log")
     for place, row in enumerate(rows):
         colour = theme.accent if row.ours else theme.muted
         if row.to_target is not None:
@@ -53,8 +50,8 @@ def ways(rows: Sequence[Way], target: str, theme: Theme) -> Figure:
             f"{row.whole:.3g} s", (end, place), xytext=(9, -3.5), textcoords="offset points", color=theme.text,
             fontsize=8.5,
         )  # fmt: skip
-    _rows(axes, [row.label for row in rows], theme)
-    _seconds(axes)
+    name_rows(axes, [row.label for row in rows], theme)
+    log_ticks(axes, 0.12)
     axes.set_xlabel(f"seconds of training; ring: {target}, dot: the end")
     return drawing
 
@@ -74,27 +71,10 @@ def bars(panels: Sequence[tuple[str, Sequence[Bar]]], theme: Theme) -> Figure:
                 row.written, (row.value, place), xytext=(5, -3.5), textcoords="offset points", color=theme.text,
                 fontsize=8.5,
             )  # fmt: skip
-        _rows(axes, [row.label for row in rows], theme)
+        name_rows(axes, [row.label for row in rows], theme)
         axes.set_xlim(0, 1.14 * max(row.value for row in rows))
         axes.grid(visible=False)
         axes.set_xticks([])
         axes.spines["bottom"].set_visible(False)
         axes.set_title(title, loc="left", fontsize=9.5, color=theme.text, pad=8)
     return drawing
-
-
-def _rows(axes: Axes, labels: Sequence[str], theme: Theme) -> None:
-    axes.set_yticks(range(len(labels)), list(labels))
-    axes.tick_params(axis="y", length=0, labelcolor=theme.text)
-    axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.grid(axis="x")
-    axes.spines["left"].set_visible(False)
-
-
-def _seconds(axes: Axes) -> None:
-    plain: Callable[[float, int], str] = lambda value, _: f"{value:g}"  # noqa: E731
-    axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(plain))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    low, high = axes.get_xlim()
-    axes.set_xlim(low, high * (high / low) ** 0.12)  # Room for the seconds.

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from tenfold.figures.theme import Theme, figure
+from tenfold.figures.theme import Theme, figure, log_ticks, name_rows
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,6 @@ def waits(rows: Sequence[Wait], theme: Theme) -> Figure:
     """One line a runtime, on a log axis of milliseconds: a dot at the median, a ring at what 99 of 100 stay under."""
     drawing = figure(1.2 + 0.32 * len(rows))
     axes = drawing.add_subplot()
-    axes.set_xscale("log")
     for place, row in enumerate(rows):
         colour = theme.accent if row.ours else theme.muted
         axes.plot([row.median, row.p99], [place, place], color=colour, linewidth=2, alpha=0.5, zorder=1)
@@ -37,15 +35,7 @@ def waits(rows: Sequence[Wait], theme: Theme) -> Figure:
             f"{row.median:.3g}, p99 {row.p99:.3g} ms", (max(row.p99, row.most), place), xytext=(9, -3.5),
             textcoords="offset points", color=theme.text, fontsize=8.5,
         )  # fmt: skip
-    axes.set_yticks(range(len(rows)), [row.label for row in rows])
-    axes.tick_params(axis="y", length=0, labelcolor=theme.text)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.grid(axis="x")
-    axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    low, high = axes.get_xlim()
-    axes.set_xlim(low, high * (high / low) ** 0.3)  # Room for the milliseconds.
+    name_rows(axes, [row.label for row in rows], theme)
+    log_ticks(axes, 0.3)
     axes.set_xlabel("milliseconds for one image; dot: the median, ring: p99, what 99 of 100 stay under")
     return drawing

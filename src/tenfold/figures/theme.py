@@ -6,7 +6,7 @@ serves a light page, a dark page and print.
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 WIDTH = 7.65  # inches: the report's column
@@ -103,6 +104,26 @@ def _style(theme: Theme) -> AbstractContextManager[None]:
 def figure(height: float, width: float = WIDTH) -> Figure:
     """An empty figure, in inches."""
     return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.03))
+
+
+def name_rows(axes: Axes, labels: Sequence[str], theme: Theme) -> None:
+    """For a chart of one line a row, the first on top: names at the left, and a grid to read values by."""
+    axes.set_yticks(range(len(labels)), list(labels))
+    axes.tick_params(axis="y", length=0, labelcolor=theme.text)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.grid(axis="x")
+    axes.spines["left"].set_visible(False)
+
+
+def log_ticks(axes: Axes, room: float) -> None:
+    """Makes the x axis of what is drawn a log axis in plain numbers, with this share of its length free at the right
+    for what is written there."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, high * (high / low) ** room)
 
 
 def show_ink(axes: Axes, pixels: NDArray[np.generic], peak: float = 255) -> None:

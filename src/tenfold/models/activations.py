@@ -2,7 +2,7 @@
 
 from torch import nn
 
-_LAYERS: dict[str, type[nn.Module]] = {
+ACTIVATION_LAYERS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
     "elu": nn.ELU,
@@ -15,4 +15,4 @@ _LAYERS: dict[str, type[nn.Module]] = {
 
 def activation(name: str) -> nn.Module:
     """A fresh layer for one of `config.ACTIVATIONS`."""
-    return _LAYERS[name]()
+    return ACTIVATION_LAYERS[name]()

@@ -1,8 +1,8 @@
 """What a step of the report is made of: sentences, tables and figures. The page's template knows these kinds only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -47,3 +47,26 @@ class Step:
     key: str
     title: str
     blocks: list[Text | Code | Table | Figure] = field(default_factory=list)
+
+
+def environment_table(
+    environment: Mapping[str, Any],
+    packages: Mapping[str, str] | None = None,
+    threads: int | None = None,
+    more: Sequence[Sequence[object]] = (),
+) -> Table:
+    """What `runs.environment` describes: machine and system, then packages with their versions, then more rows.
+
+    threads: that a training took, told beside the machine.
+    """
+    machine = environment["machine"]
+    told = f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB"
+    if threads is not None:
+        told += f"; trained with {threads} thread{'s' if threads > 1 else ''}"
+    rows: list[Sequence[object]] = [
+        ["machine", told],
+        ["system", f"{environment['system']}, Python {environment['python']}"],
+    ]
+    if packages is not None:
+        rows.append(["packages", ", ".join(f"{name} {version}" for name, version in packages.items())])
+    return Table(["", ""], [*rows, *more])

@@ -7,7 +7,7 @@ from tenfold.evaluation.metrics import Evaluation
 from tenfold.models.describe import describe_model, totals
 from tenfold.profile import Profile
 from tenfold.report import data_steps, steps
-from tenfold.report.blocks import Code, Step, Table, Text
+from tenfold.report.blocks import Code, Step, Table, Text, environment_table
 from tenfold.report.facts import Facts, gather
 from tenfold.report.page import render
 from tenfold.report.pictures import figure_maker
@@ -81,25 +81,17 @@ def _expectations(facts: Facts) -> Step:
 
 def _provenance(facts: Facts) -> Step:
     environment = facts.run.environment
-    machine = environment["machine"]
-    packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
-    threads = facts.run.recipe.engine.threads
     return Step(
         "again",
         "Do it again",
         [
             Text("The same recipe, seed, machine and thread count give the same weights."),
             Code(environment["command"]),
-            Table(
-                ["", ""],
+            environment_table(
+                environment,
+                environment["packages"],
+                facts.run.recipe.engine.threads,
                 [
-                    [
-                        "machine",
-                        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB; "
-                        f"trained with {threads} thread{'s' if threads > 1 else ''}",
-                    ],
-                    ["system", f"{environment['system']}, Python {environment['python']}"],
-                    ["packages", packages],
                     ["data", f"{facts.data.name}: {facts.data.origin}"],
                     ["largest difference, ONNX to torch", f"{facts.training['onnx_difference']:.1g}"],
                 ],

@@ -1,12 +1,12 @@
 """What a recipe's engine leaves open, decided by timing a few steps of its own training on this machine."""
 
 import dataclasses
-import os
 import time
 
 import torch
 from torch import Tensor, nn
 
+from tenfold.machine import usable_cores
 from tenfold.models import build_model
 from tenfold.training.engine import settings, torch_device
 from tenfold.training.loop import Trainer
@@ -57,18 +57,13 @@ def _fastest(recipe: Recipe, engine: EngineConfig, images: Tensor, labels: Tenso
             seconds = _step_seconds(recipe, way, images, labels, least)
             if seconds < least:
                 best, least = way, seconds
-    while not engine.threads and 2 * best.threads <= _cores():
+    while not engine.threads and 2 * best.threads <= len(usable_cores()):
         way = dataclasses.replace(best, threads=2 * best.threads)
         seconds = _step_seconds(recipe, way, images, labels, least)
         if seconds * WORTH > least:
             break
         best, least = way, seconds
     return best
-
-
-def _cores() -> int:
-    """The cores that this process may use, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _step_seconds(recipe: Recipe, way: EngineConfig, images: Tensor, labels: Tensor, limit: float) -> float:

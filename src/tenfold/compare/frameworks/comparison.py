@@ -3,18 +3,19 @@
 import dataclasses
 import json
 import math
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tenfold import atomic
-from tenfold.compare.frameworks.registry import FRAMEWORKS, INSTALL, chosen, installed_bytes
+from tenfold.compare.frameworks.registry import FRAMEWORKS, INSTALL, chosen
 from tenfold.compare.frameworks.task import TASKS, save_weights
+from tenfold.compare.installed import installed_bytes
 from tenfold.compare.worker import run_worker
 from tenfold.errors import RunError, UsageError, WorkerError, nearest
 from tenfold.evaluation.statistics import Spread, spread
+from tenfold.machine import usable_cores
 from tenfold.runs.environment import describe_environment
 from tenfold.runs.train import new_folder
 
@@ -158,7 +159,7 @@ class Comparison:
                 "threads": threads}  # fmt: skip
         try:
             return run_worker(
-                _MEASURE + what, spec, cores=_cores()[:threads], seconds=self.plan.seconds,
+                _MEASURE + what, spec, cores=usable_cores()[:threads], seconds=self.plan.seconds,
                 memory_gb=self.plan.memory_gb, environment=entry.environment,
             )  # fmt: skip
         except WorkerError as error:
@@ -211,7 +212,7 @@ def check(plan: Plan) -> None:
     for network in plan.networks:
         if network not in TASKS:
             raise UsageError(f"there is no network {network!r}{nearest(network, TASKS)}")
-    cores = len(_cores())
+    cores = len(usable_cores())
     for threads in plan.threads:
         if not 1 <= threads <= cores:
             raise UsageError(f"--threads {threads}: this machine has 1 to {cores} to give")
@@ -271,8 +272,3 @@ def _told_of_gate(gate: dict[str, Any]) -> str:
 
 def _mean(row: Row, figure: str) -> float:
     return row.figures[figure].mean
-
-
-def _cores() -> list[int]:
-    """The cores that this process may use; where the system does not tell, all."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))

@@ -1,7 +1,6 @@
 """What a worker does: holds one framework against the reference, or times it. The clock is its own process's."""
 
 import ctypes
-import importlib
 import math
 import platform
 import statistics
@@ -17,8 +16,11 @@ from scipy.special import log_softmax
 from tenfold.compare.frameworks import reference
 from tenfold.compare.frameworks.protocol import Framework
 from tenfold.compare.frameworks.task import TASKS, Digits, Floats, Labels, Task, load_weights
-from tenfold.compare.worker import peak_bytes
+from tenfold.compare.worker import broken, resolve
 from tenfold.errors import TenfoldError
+from tenfold.machine import peak_bytes
+
+Make = Callable[[Task, list[Floats], int], Framework]
 
 # The gate. Logits are compared as log-probabilities, since one framework gives no others: the largest difference.
 LOGITS = 1e-4
@@ -47,12 +49,11 @@ def gate(spec: dict[str, Any]) -> dict[str, Any]:
     order = task.order(spec["seed"], 0, len(images))[: STEPS * task.batch_size]
     images, labels = images[order], labels[order]
     try:
-        make = _load(spec["target"])
+        make = resolve(spec["target"])
     except TenfoldError:
         raise
     except Exception as error:
-        # Whatever a broken installation raises, it is the finding.
-        return {"status": "broken", "told": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
+        return broken(error)
     _round_denormals_to_zero()
     started = time.perf_counter()
     framework = make(task, weights, spec["threads"])
@@ -81,7 +82,7 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     (images, labels), validation, test = digits.train, digits.validation, digits.test
     orders = [task.order(spec["seed"], epoch, len(images)) for epoch in range(task.epochs)]
     started = time.perf_counter()
-    make = _load(spec["target"])
+    make = resolve(spec["target"])
     imported = time.perf_counter() - started
     _round_denormals_to_zero()
     started = time.perf_counter()
@@ -117,14 +118,8 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _load(target: str) -> Callable[[Task, list[Floats], int], Framework]:
-    module, _, name = target.partition(":")
-    made: Callable[[Task, list[Floats], int], Framework] = getattr(importlib.import_module(module), name)
-    return made
-
-
 def _differences(
-    make: Callable[[Task, list[Floats], int], Framework],
+    make: Make,
     task: Task,
     weights: list[Floats],
     threads: int,

@@ -52,6 +52,7 @@ class JAX:
 
     def __init__(self, task: Task, weights: list[Floats], threads: int) -> None:
         self.task = task
+        self.scans = task.network == "mlp"
         kind = MLP if task.network == "mlp" else CNN
         # Only the shapes: the numbers are the canonical ones.
         self.graph, shapes = nnx.split(nnx.eval_shape(lambda: kind(task, nnx.Rngs(0))))
@@ -96,13 +97,13 @@ class JAX:
         return self.logits(parameters, images)
 
     def hold(self, images: Floats, labels: Labels) -> None:
-        if self.task.network == "mlp":
+        if self.scans:
             self.images, self.labels = jnp.asarray(images), jnp.asarray(labels, jnp.int32)
         else:  # Batches are cut out of NumPy's arrays, which costs less than a call.
             self.images, self.labels = images, labels.astype(np.int32)
 
     def train(self, order: Labels) -> float:
-        if self.task.network == "mlp":
+        if self.scans:
             rows = jnp.asarray(order, jnp.int32)
             *state, loss = self._epoch(self.parameters, self.moments, self.images, self.labels, rows)
             self.parameters, self.moments = state

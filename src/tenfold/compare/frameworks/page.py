@@ -8,10 +8,11 @@ from tenfold.compare.frameworks.comparison import DIFFERENCES, Comparison, Row, 
 from tenfold.compare.frameworks.measure import GRADIENTS, LOGITS, MOVEMENT, STEPS, TARGET_ACCURACY
 from tenfold.compare.frameworks.registry import FRAMEWORKS
 from tenfold.compare.frameworks.task import TASKS
-from tenfold.compare.frameworks.terminal import accuracy, groups, of, significant
+from tenfold.compare.frameworks.terminal import groups, of
+from tenfold.compare.numbers import percent, significant
 from tenfold.errors import RunError
 from tenfold.figures.frameworks import Bar, Way, bars, ways
-from tenfold.report.blocks import Code, Figure, Step, Table, Text
+from tenfold.report.blocks import Code, Figure, Step, Table, Text, environment_table
 from tenfold.report.page import render
 from tenfold.report.pictures import Show, figure_maker
 
@@ -121,7 +122,7 @@ def _times_table(rows: list[Row], everyone: list[Row]) -> Table:
             of(row.figures.get("to_target_s")),
             significant(row.gate["first_step_s"]),
             of(row.figures["import_s"]),
-            accuracy(row.figures["test_accuracy"]),
+            percent(row.figures["test_accuracy"]),
             {True: "yes", False: "no", None: ""}[accuracies_agree(row, everyone)],
         ]
         for row in rows
@@ -207,20 +208,13 @@ def _gate(rows: Sequence[Row]) -> Step:
 
 
 def _method(comparison: Comparison) -> Step:
-    machine = comparison.environment["machine"]
     return Step(
         "method",
         "Method",
         [
             *(Text(paragraph) for paragraph in METHOD),
             Code(comparison.environment["command"]),
-            Table(
-                ["", ""],
-                [
-                    ["machine", f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB"],
-                    ["system", f"{comparison.environment['system']}, Python {comparison.environment['python']}"],
-                ],
-            ),
+            environment_table(comparison.environment),
         ],
     )
 

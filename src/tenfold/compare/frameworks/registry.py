@@ -1,12 +1,9 @@
-"""Which frameworks there are, what each needs, and how much of the disk that takes."""
+"""Which frameworks there are, and what each needs."""
 
-import functools
-import importlib.metadata
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from tenfold.compare.installed import is_installed, versions
 from tenfold.errors import UsageError, nearest
 
 
@@ -27,12 +24,12 @@ class Entry:
     @property
     def missing(self) -> list[str]:
         """The distributions that are not installed."""
-        return [name for name in self.distributions if not _is_installed(name)]
+        return [name for name in self.distributions if not is_installed(name)]
 
     @property
     def versions(self) -> dict[str, str]:
         """Of the distributions that are installed."""
-        return {name: importlib.metadata.version(name) for name in self.distributions if _is_installed(name)}
+        return versions(self.distributions)
 
 
 _HERE = "tenfold.compare.frameworks."
@@ -78,41 +75,3 @@ def chosen(names: Sequence[str]) -> dict[str, Entry]:
         if name not in FRAMEWORKS:
             raise UsageError(f"there is no framework {name!r}{nearest(name, FRAMEWORKS)}")
     return {name: entry for name, entry in FRAMEWORKS.items() if not names or name in names}
-
-
-@functools.cache
-def installed_bytes(distributions: tuple[str, ...]) -> int:
-    """The bytes on disk of the distributions and of all that they require, as if nothing else were installed.
-
-    Requirements of extras, or for other systems, are left out.
-    """
-    found: set[str] = set()
-    waiting = list(distributions)
-    total = 0
-    while waiting:
-        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
-        if name in found or not _is_installed(name):
-            continue
-        found.add(name)
-        distribution = importlib.metadata.distribution(name)
-        files = (Path(str(distribution.locate_file(file))) for file in distribution.files or ())
-        total += sum(file.stat().st_size for file in files if file.is_file())
-        waiting += [match[0] for line in distribution.requires or () if (match := _required(line))]
-    return total
-
-
-def _required(line: str) -> re.Match[str] | None:
-    """The name at the start of a requirement that holds here."""
-    from packaging.requirements import Requirement
-
-    marker = Requirement(line).marker
-    holds = marker is None or marker.evaluate({"extra": ""})
-    return re.match(r"[\w.-]+", line) if holds else None
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True

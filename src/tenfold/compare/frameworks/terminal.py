@@ -5,6 +5,7 @@ from itertools import groupby
 
 from tenfold.compare.frameworks.comparison import Row, accuracies_agree
 from tenfold.compare.frameworks.registry import FRAMEWORKS
+from tenfold.compare.numbers import percent, significant
 from tenfold.evaluation.statistics import Spread
 
 COLUMNS = ("framework", ">training, s", ">images/s", ">first step, s", ">test, %", ">MB")
@@ -43,21 +44,6 @@ def of(spread: Spread | None, factor: float = 1, digits: int = 3, deviation: boo
     return written + (f" ± {significant(factor * spread.sd, 2)}" if deviation and spread.sd is not None else "")
 
 
-def significant(value: float, digits: int = 3) -> str:
-    """`12,400`, `5.41`, `0.0371`: so many significant digits, and never an exponent."""
-    if value == 0:
-        return "0"
-    places = digits - 1 - int(f"{value:e}".rpartition("e")[2])
-    return f"{round(value, places):,.{max(0, places)}f}"
-
-
-def accuracy(spread: Spread | None) -> str:
-    """In percent, with the standard deviation."""
-    if spread is None:
-        return ""
-    return f"{100 * spread.mean:.2f}" + ("" if spread.sd is None else f" ± {100 * spread.sd:.2f}")
-
-
 def _cells(row: Row, rows: Sequence[Row]) -> list[str]:
     name, figures = FRAMEWORKS[row.framework].title, row.figures
     if not figures:
@@ -68,6 +54,6 @@ def _cells(row: Row, rows: Sequence[Row]) -> list[str]:
         of(figures["training_s"], deviation=True),
         of(figures["images_per_s"]),
         significant(row.gate["first_step_s"]),
-        accuracy(figures["test_accuracy"]) + (" (apart)" if agrees is False else ""),
+        percent(figures["test_accuracy"]) + (" (apart)" if agrees is False else ""),
         of(figures["peak_bytes"], 1e-6),
     ]

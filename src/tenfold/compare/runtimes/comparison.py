@@ -1,7 +1,6 @@
 """A comparison of runtimes: every file, every gate, every round, in one folder."""
 
 import dataclasses
-import os
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from tenfold import atomic
-from tenfold.compare.frameworks.registry import installed_bytes
-from tenfold.compare.runtimes.network import LAYERS, Answers, Network, load_network, size_bytes, write
+from tenfold.compare.installed import installed_bytes
+from tenfold.compare.runtimes.network import Answers, Network, load_network, size_bytes, write
 from tenfold.compare.runtimes.registry import RUNTIMES, Entry, chosen
 from tenfold.compare.worker import run_worker
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import UsageError, WorkerError
 from tenfold.export.onnx import TOLERANCE
+from tenfold.machine import usable_cores
 from tenfold.runs.environment import describe_environment
 from tenfold.runs.export import CHANGED
 from tenfold.runs.train import new_folder
@@ -113,7 +113,7 @@ class Comparison:
                     self._round(name)
                     tell(f"{name}, round {turn + 1} of {self.plan.rounds}: {_told_of_round(self.found[name])}")
             self._write()
-        for scratch in (models / "images.npy", models / LAYERS, *models.glob("answers-*.npy")):
+        for scratch in (models / "images.npy", *models.glob("answers-*.npy")):
             scratch.unlink(missing_ok=True)
         return self.rows()
 
@@ -183,8 +183,8 @@ class Comparison:
         }  # fmt: skip
         try:
             return run_worker(
-                f"{entry.worker}:{what}", spec, cores=_cores()[: self.plan.threads], seconds=self.plan.limit_seconds,
-                memory_gb=self.plan.limit_gb, environment=entry.environment,
+                f"{entry.worker}:{what}", spec, cores=usable_cores()[: self.plan.threads],
+                seconds=self.plan.limit_seconds, memory_gb=self.plan.limit_gb, environment=entry.environment,
             )  # fmt: skip
         except WorkerError as error:
             return {"status": error.kind, "told": str(error)}
@@ -233,7 +233,7 @@ class Comparison:
 def check(plan: Plan) -> None:
     """Raises `UsageError` for a plan that can't be run here."""
     chosen(plan.runtimes)
-    cores = len(_cores())
+    cores = len(usable_cores())
     if not 1 <= plan.threads <= cores:
         raise UsageError(f"--threads {plan.threads}: this machine has 1 to {cores} to give")
     if plan.rounds < 1:
@@ -273,8 +273,3 @@ def _told_of_round(found: dict[str, Any]) -> str:
         return f"{found['status']}: {found['told']}"
     last = found["rounds"][-1]
     return f"{last['clock']['latency_ms']:.3g} ms an image, {last['load']['load_s']:.2g} s to the first answer"
-
-
-def _cores() -> list[int]:
-    """The cores that this process may use; where the system does not tell, all."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))

@@ -1,8 +1,6 @@
 """What a worker does: converts a model, has it answer, opens it anew, or times it. The clock is its own process's."""
 
-import importlib
 import time
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tenfold.compare.runtimes.protocol import Images, Runtime
-from tenfold.compare.worker import peak_bytes
+from tenfold.compare.worker import broken, resolve
+from tenfold.machine import peak_bytes
 
 # Of the images that the gate is held on, so many are read one at a time, as latency is measured, and the rest so many
 # at once.
@@ -25,9 +24,9 @@ FEWEST_CALLS = 5
 def convert(spec: dict[str, Any]) -> dict[str, Any]:
     """Has a runtime make its own file of the model. spec: target, folder. Adds what it tells to the status."""
     try:
-        call = _load(spec["target"])
+        call = resolve(spec["target"])
     except Exception as error:
-        return _broken(error)
+        return broken(error)
     return {"status": "converted", **call(Path(spec["folder"]))}
 
 
@@ -35,10 +34,9 @@ def answers(spec: dict[str, Any]) -> dict[str, Any]:
     """Stores the probabilities of all images. spec: target, file, threads, images, answers (files of arrays)."""
     images = np.load(spec["images"], mmap_mode="r")
     try:
-        make = _load(spec["target"])
+        make = resolve(spec["target"])
     except Exception as error:
-        # Whatever a broken installation raises, it is the finding.
-        return _broken(error)
+        return broken(error)
     runtime = make(Path(spec["file"]), spec["threads"])
     starts = [*range(ALONE), *range(ALONE, len(images), TOGETHER), len(images)]
     parts = [runtime.answer(np.array(images[start:stop])) for start, stop in pairwise(starts)]
@@ -54,7 +52,7 @@ def load(spec: dict[str, Any]) -> dict[str, Any]:
     images = np.array(np.load(spec["images"], mmap_mode="r")[:50])
     before = peak_bytes()
     started = time.perf_counter()
-    make = _load(spec["target"])
+    make = resolve(spec["target"])
     imported = time.perf_counter()
     runtime = make(Path(spec["file"]), spec["threads"])
     opened = time.perf_counter()
@@ -79,7 +77,7 @@ def clock(spec: dict[str, Any]) -> dict[str, Any]:
     From NumPy to NumPy, another image each time.
     """
     images = np.array(np.load(spec["images"], mmap_mode="r"))
-    runtime = _load(spec["target"])(Path(spec["file"]), spec["threads"])
+    runtime = resolve(spec["target"])(Path(spec["file"]), spec["threads"])
     half = spec["seconds"] / 2
     _calls(runtime, images, 1, WARM_SECONDS, WARM_CALLS)
     times = np.array(_calls(runtime, images, 1, half, FEWEST_CALLS))
@@ -109,13 +107,3 @@ def _calls(runtime: Runtime, images: Images, size: int, seconds: float, fewest: 
         taken.append(time.perf_counter() - began)
         start = start + size if start + 2 * size <= len(images) else 0
     return taken
-
-
-def _load(target: str) -> Callable[..., Any]:
-    module, _, name = target.partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    return found
-
-
-def _broken(error: Exception) -> dict[str, Any]:
-    return {"status": "broken", "told": " ".join(f"{type(error).__name__}: {error}".split())[:300]}

@@ -1,7 +1,5 @@
 """The network to compare with, and the files that runtimes open it from."""
 
-import dataclasses
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tenfold import atomic
 from tenfold.compare.runtimes.plain_torch import Deployed, PlainNetwork
+from tenfold.compare.runtimes.stored import store_layers, store_module
 from tenfold.errors import ExportError, UsageError
 from tenfold.export.onnx import PARITY_IMAGES, export_onnx
 from tenfold.export.plain import PlainLayer, dequantized, plain_layers
@@ -20,23 +18,24 @@ from tenfold.export.web import read_web, write_web
 from tenfold.reader import shipped_model
 from tenfold.runs.export import calibration_of
 from tenfold.runs.run import Run
+from tenfold.training.recipe import Recipe
 
 Answers = NDArray[np.float32]
 _BATCH = 250
-# The plain layers, for a worker that makes a file of them.
-LAYERS = "model.layers"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """A trained network. module: float32[N,28,28] -> logits, which are divided by `temperature`; layers: its plain
-    form, with the temperature in it, or None where it has none, for the reason in `unplain`."""
+    form, with the temperature in it, or None where it has none, for the reason in `unplain`; recipe: what builds the
+    module, where it is a run's."""
 
     title: str
     module: nn.Module
     temperature: float
     layers: list[PlainLayer] | None
     unplain: str = ""
+    recipe: Recipe | None = None
 
     @property
     def parameters(self) -> int:
@@ -75,12 +74,14 @@ def load_network(model: str | None) -> Network:
     run = Run.load(model)
     temperature, _ = calibration_of(run)
     module = run.model()
+    layers, unplain = None, ""
     try:
-        return Network(
-            title=run.path.name, module=module, temperature=temperature, layers=plain_layers(module, temperature)
-        )
+        layers = plain_layers(module, temperature)
     except ExportError as error:
-        return Network(title=run.path.name, module=module, temperature=temperature, layers=None, unplain=str(error))
+        unplain = str(error)
+    return Network(
+        title=run.path.name, module=module, temperature=temperature, layers=layers, unplain=unplain, recipe=run.recipe
+    )
 
 
 def _of_web_file(path: Path, title: str) -> Network:
@@ -89,26 +90,22 @@ def _of_web_file(path: Path, title: str) -> Network:
 
 
 def write(network: Network, folder: Path, images: NDArray[np.uint8]) -> None:
-    """Writes every file that needs no other package than [train]: model.onnx, model.pt, and of a network with plain
-    layers model-int8.onnx, model.10fd and model.layers.
+    """Writes every file that needs no other package than [train]: model.onnx, model.safetensors, and of a network with
+    plain layers model-int8.onnx and model.10fd.
 
     images: real digits that the ONNX file is proven on. Raises `ExportError` where it doesn't agree.
     """
-    layers = network.layers
-    # As it is deployed: batch norm folded where it can be, for every runtime alike.
-    module = network.module if layers is None else PlainNetwork(layers).eval()
-    temperature = network.temperature if layers is None else 1.0
-    export_onnx(module, folder / "model.onnx", images[:PARITY_IMAGES], temperature)
-    atomic.write_with(folder / "model.pt", lambda path: torch.save(Deployed(module, temperature).eval(), path))
-    if layers is not None:
-        write_int8_onnx(layers, folder / "model-int8.onnx", {})
-        write_web(layers, folder / "model.10fd", {})
-        atomic.write_bytes(folder / LAYERS, pickle.dumps([dataclasses.asdict(layer) for layer in layers]))
-
-
-def read_layers(folder: Path) -> list[PlainLayer]:
-    """The plain layers that `write` has put there, in float32."""
-    return [PlainLayer(**fields) for fields in pickle.loads((folder / LAYERS).read_bytes())]
+    onnx, stored, proof = folder / "model.onnx", folder / "model.safetensors", images[:PARITY_IMAGES]
+    if network.layers is None:
+        assert network.recipe is not None  # A web file always has layers.
+        export_onnx(network.module, onnx, proof, network.temperature)
+        store_module(stored, network.module, network.recipe, network.temperature)
+    else:
+        # As it is deployed: batch norm folded, for every runtime alike.
+        export_onnx(PlainNetwork(network.layers).eval(), onnx, proof)
+        store_layers(stored, network.layers)
+        write_int8_onnx(network.layers, folder / "model-int8.onnx", {})
+        write_web(network.layers, folder / "model.10fd", {})
 
 
 def size_bytes(file: Path) -> int:

@@ -9,10 +9,10 @@ from tenfold.compare.runtimes.protocol import Answers, Images
 
 def convert(folder: Path) -> dict[str, str]:
     """Writes `model.tflite` from the plain layers; this alone needs TensorFlow."""
-    from tenfold.compare.runtimes.network import read_layers
     from tenfold.compare.runtimes.plain_tensorflow import write_tflite
+    from tenfold.compare.runtimes.stored import read_layers
 
-    write_tflite(read_layers(folder), folder / "model.tflite")
+    write_tflite(read_layers(folder / "model.safetensors"), folder / "model.tflite")
     return {}
 
 

@@ -2,21 +2,25 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from tenfold.compare.runtimes.protocol import Answers, Images
+from tenfold.compare.runtimes.stored import read_deployed
 from tenfold.errors import MissingToolError
 
 
 class Torch:
-    """A module that was stored whole, so that the runtime needs no more than the file and the classes in it."""
+    """The deployed module, of its safetensors file."""
 
     def __init__(self, file: Path, threads: int) -> None:
         torch.set_num_threads(threads)
         # For convolutions on a CPU, channels last is the quicker layout.
-        self.module = torch.load(file, weights_only=False).eval().to(memory_format=torch.channels_last)
+        module: nn.Module = read_deployed(file)
+        self.module: Callable[[Tensor], Tensor] = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def answer(self, images: Images) -> Answers:
         with torch.inference_mode():

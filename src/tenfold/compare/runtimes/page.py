@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tenfold import atomic
-from tenfold.compare.frameworks.terminal import significant
+from tenfold.compare.numbers import significant
 from tenfold.compare.runtimes.comparison import Comparison, Row
 from tenfold.compare.runtimes.measure import ALONE, BATCHES
 from tenfold.compare.runtimes.registry import RUNTIMES
@@ -13,7 +13,7 @@ from tenfold.errors import RunError
 from tenfold.export.onnx import TOLERANCE
 from tenfold.figures.frameworks import Bar, bars
 from tenfold.figures.runtimes import Wait, waits
-from tenfold.report.blocks import Code, Step, Table, Text
+from tenfold.report.blocks import Code, Step, Table, Text, environment_table
 from tenfold.report.page import render
 from tenfold.report.pictures import Show, figure_maker
 from tenfold.runs.export import CHANGED
@@ -221,7 +221,6 @@ def _gate(rows: Sequence[Row]) -> Step:
 
 
 def _method(comparison: Comparison, rows: Sequence[Row]) -> Step:
-    machine = comparison.environment["machine"]
     versions = dict(pair for row in rows for pair in row.versions.items())
     return Step(
         "method",
@@ -229,14 +228,7 @@ def _method(comparison: Comparison, rows: Sequence[Row]) -> Step:
         [
             *(Text(paragraph) for paragraph in METHOD),
             Code(comparison.environment["command"]),
-            Table(
-                ["", ""],
-                [
-                    ["machine", f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB"],
-                    ["system", f"{comparison.environment['system']}, Python {comparison.environment['python']}"],
-                    ["versions", ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))],
-                ],
-            ),
+            environment_table(comparison.environment, dict(sorted(versions.items()))),
         ],
     )
 

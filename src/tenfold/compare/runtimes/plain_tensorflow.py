@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tenfold import atomic
 from tenfold.errors import ExportError
-from tenfold.export.plain import PlainLayer
+from tenfold.export.plain import PlainLayer, walk
 
 # Rows of images, places and channels: TensorFlow's order is channels last.
 _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
@@ -31,25 +31,10 @@ def write_tflite(layers: Sequence[PlainLayer], path: Path) -> Path:
 
     @tf.function(input_signature=[tf.TensorSpec([None, 28, 28], tf.uint8, "images")])  # type: ignore[untyped-decorator]
     def answer(images: Any) -> Any:
-        return tf.nn.softmax(_evaluate(layers, tf.cast(images, tf.float32)), name="probabilities")
+        return tf.nn.softmax(walk(layers, tf.cast(images, tf.float32), _step), name="probabilities")
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([answer.get_concrete_function()])
     return atomic.write_bytes(path, converter.convert())
-
-
-def _evaluate(layers: Sequence[PlainLayer], values: Any) -> Any:
-    slots: dict[int, Any] = {}
-    for layer in layers:
-        slot = layer.options.get("slot", 0)
-        if layer.kind == "keep":
-            slots[slot] = values
-        elif layer.kind == "recall":
-            values = slots[slot]
-        elif layer.kind == "add":
-            values = values + slots[slot]
-        else:
-            values = _step(layer, values)
-    return values
 
 
 def _step(layer: PlainLayer, values: Any) -> Any:

@@ -8,16 +8,11 @@ from torch.nn import functional
 
 from tenfold.errors import ExportError
 from tenfold.export.plain import PlainLayer
+from tenfold.models.activations import ACTIVATION_LAYERS
 from tenfold.models.layers import Flatten, MeanAndMaximum
 
 _MODULES: dict[str, Callable[[], nn.Module]] = {
-    "relu": nn.ReLU,
-    "leaky_relu": nn.LeakyReLU,
-    "elu": nn.ELU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
+    **ACTIVATION_LAYERS,
     "flatten": Flatten,
     "mean_and_maximum": MeanAndMaximum,
     # The network does these itself: they need what other layers gave.

@@ -1,9 +1,9 @@
 """Which runtimes there are, what each needs, and how that is installed."""
 
-import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tenfold.compare.installed import is_installed, versions
 from tenfold.compare.runtimes.on_node import SOURCES, find_node
 from tenfold.errors import UsageError, nearest
 
@@ -43,7 +43,7 @@ class Entry:
     @property
     def versions(self) -> dict[str, str]:
         """Of the distributions that are installed."""
-        return {name: importlib.metadata.version(name) for name in self.needs if is_installed(name)}
+        return versions(self.needs)
 
 
 def _lacks_node() -> str:
@@ -62,10 +62,11 @@ RUNTIMES = {
         weights="int8", needs={"onnxruntime": "pip install tenfold"},
     ),
     "torch": Entry(
-        title="PyTorch", target=_HERE + "on_torch:Torch", file="model.pt", plain=False, needs={"torch": _TRAIN},
+        title="PyTorch", target=_HERE + "on_torch:Torch", file="model.safetensors", plain=False,
+        needs={"torch": _TRAIN},
     ),
     "torch-compiled": Entry(
-        title="PyTorch, compiled", target=_HERE + "on_torch:CompiledTorch", file="model.pt", plain=False,
+        title="PyTorch, compiled", target=_HERE + "on_torch:CompiledTorch", file="model.safetensors", plain=False,
         needs={"torch": _TRAIN}, optional=True,
     ),
     "browser": Entry(
@@ -91,12 +92,3 @@ def chosen(names: Sequence[str]) -> tuple[str, ...]:
         if name not in RUNTIMES:
             raise UsageError(f"there is no runtime {name!r}{nearest(name, RUNTIMES)}")
     return tuple(name for name, entry in RUNTIMES.items() if name in names or (not names and not entry.optional))
-
-
-def is_installed(name: str) -> bool:
-    """Whether a distribution is."""
-    try:
-        importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True

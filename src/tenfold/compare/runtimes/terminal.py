@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tenfold.compare.frameworks.terminal import significant
+from tenfold.compare.numbers import significant
 from tenfold.compare.runtimes.comparison import Row
 from tenfold.compare.runtimes.registry import RUNTIMES
 
