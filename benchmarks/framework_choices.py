@@ -41,7 +41,6 @@ def main() -> None:
     from tenfold.compare.frameworks.task import TASKS, save_weights
     from tenfold.compare.worker import run_worker
     from tenfold.machine import usable_cores
-    from tenfold.runs.environment import describe_environment
 
     wanted = {name: choice for name, choice in CHOICES.items() if not sys.argv[1:] or sys.argv[1] in name}
     found: dict[str, dict[str, list[float]]] = {name: {"taken": [], "other": []} for name in wanted}
@@ -61,6 +60,15 @@ def main() -> None:
                     )  # fmt: skip
                     found[name][way].append(told["step_ms"])
                 print(name, {way: [round(value, 3) for value in values] for way, values in found[name].items()})
+                write(found)
+    for name, row in write(found).items():
+        print(f"{name}: {row['other_ms']:.3g} ms a step, {row['times']:.3g} times the {row['taken_ms']:.3g} taken")
+
+
+def write(found: dict[str, dict[str, list[float]]]) -> dict[str, Any]:
+    """Puts what was found so far in the place of what the file had of it."""
+    from tenfold.runs.environment import describe_environment
+
     rows = {
         name: {
             **{f"{way}_ms": statistics.median(values) for way, values in ways.items()},
@@ -68,13 +76,12 @@ def main() -> None:
             "rounds": ways,
         }
         for name, ways in found.items()
+        if ways["other"]
     }
-    for name, row in rows.items():
-        print(f"{name}: {row['other_ms']:.3g} ms a step, {row['times']:.3g} times the {row['taken_ms']:.3g} taken")
     file = HERE / "results" / "framework_choices.json"
-    before = json.loads(file.read_text())["rows"] if sys.argv[1:] and file.exists() else {}
-    document = {"environment": describe_environment(), "rounds": ROUNDS, "rows": {**before, **rows}}
-    file.write_text(json.dumps(document, indent=2) + "\n")
+    before = json.loads(file.read_text())["rows"] if file.exists() else {}
+    file.write_text(json.dumps({"environment": describe_environment(), "rows": {**before, **rows}}, indent=2) + "\n")
+    return rows
 
 
 def timed(spec: dict[str, Any]) -> dict[str, float]:

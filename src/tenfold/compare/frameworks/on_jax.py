@@ -1,6 +1,6 @@
 """JAX with Flax NNX and Optax: a whole epoch is one compiled function, a scan over its batches.
 
-With convolutions a step is: in a loop, which a scan becomes, XLA runs them ten times slower on a CPU
+With convolutions a step is: in a loop, which a scan becomes, XLA runs them seven times slower on a CPU
 (docs/frameworks.md).
 """
 

@@ -108,7 +108,7 @@ def _limit(threads: int) -> None:
 
 
 def _compiles(task: Task) -> bool:
-    """Whether XLA is faster: with TensorFlow it is on the dense layers, and several times slower on convolutions.
+    """Whether through XLA: with TensorFlow it is as fast on the dense layers, and four times slower on convolutions.
 
     PyTorch's compiler takes longer than it saves in this training.
     """

@@ -17,8 +17,9 @@ def tables(rows: Sequence[Row]) -> list[tuple[str, Sequence[str], list[list[str]
 
 
 def remarks(rows: Sequence[Row]) -> list[str]:
-    """A line for each row that was not measured as planned."""
-    return [
+    """A line for each row that was not measured as planned, and for the star."""
+    starred = any(accuracies_agree(row, list(rows)) is False for row in rows)
+    return ["* further from the mean of all than their spread over seeds explains"] * starred + [
         f"{FRAMEWORKS[row.framework].title} ({setup(row.network, row.threads)}) {row.status}: {row.told}"
         for row in rows
         if row.told
@@ -54,6 +55,6 @@ def _cells(row: Row, rows: Sequence[Row]) -> list[str]:
         of(figures["training_s"], deviation=True),
         of(figures["images_per_s"]),
         significant(row.gate["first_step_s"]),
-        percent(figures["test_accuracy"]) + (" (apart)" if agrees is False else ""),
+        percent(figures["test_accuracy"]) + ("*" if agrees is False else ""),
         of(figures["peak_bytes"], 1e-6),
     ]
