@@ -47,7 +47,7 @@ def ways(rows: Sequence[Way], target: str, theme: Theme) -> Figure:
         axes.plot(row.whole, place, "o", color=colour, markersize=6)
         end = max(row.whole, *(row.interval or (0.0,)))
         axes.annotate(
-            f"{row.whole:.3g} s", (end, place), xytext=(9, -3.5), textcoords="offset points", color=theme.text,
+            f"{row.whole:#.3g} s", (end, place), xytext=(9, -3.5), textcoords="offset points", color=theme.text,
             fontsize=8.5,
         )  # fmt: skip
     name_rows(axes, [row.label for row in rows], theme)

@@ -121,10 +121,14 @@ class Comparison:
         return self.rows()
 
     def rows(self) -> list[Row]:
-        """One for each setup, the quickest whole training first and what was not measured last."""
+        """One for each setup in the plan's order, the quickest whole training first and what was not measured last."""
+        plan = self.plan
         rows = [self._row(*setup) for setup in self.plan.setups()]
         placed = [dataclasses.replace(row, ahead=_ahead(row, rows)) for row in rows]
-        return sorted(placed, key=lambda r: (r.network, r.threads, not r.figures, r.figures and _mean(r, "training_s")))
+        return sorted(placed, key=lambda row: (
+            plan.networks.index(row.network), plan.threads.index(row.threads), not row.figures,
+            row.figures and _mean(row, "training_s"),
+        ))  # fmt: skip
 
     def _pass(self, network: str, threads: int, name: str, tell: Callable[[str], None]) -> None:
         key = f"{network}/{threads}/{name}"
