@@ -128,7 +128,7 @@ def _times_table(rows: list[Row], everyone: list[Row]) -> Table:
         for row in rows
     ]
     return Table(
-        ["", ">training, s", ">× first", ">place", ">to 97 %, s", ">first step, s", ">test, %"], cells
+        ["", ">training, s", ">times first", ">place", ">to 97 %, s", ">first step, s", ">test, %"], cells
     )  # fmt: skip
 
 
