@@ -13,7 +13,7 @@ PAGE = Path(__file__).parent / "help.md"
 COMMANDS = ["", "walk", "read", "data", "data list", "data info", "data fetch", "profile", "preprocess", "augment",
             "model", "train", "evaluate", "predict", "diagnose", "report", "calibrate",
             "export", "bench", "bench ink", "bench robustness", "bench speed", "compare", "compare models",
-            "compare remedies", "compare recipes"]  # fmt: skip
+            "compare remedies", "compare recipes", "sweep"]  # fmt: skip
 
 
 def page() -> str:

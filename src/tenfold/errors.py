@@ -83,6 +83,10 @@ class WorkerError(TenfoldError):
         self.kind = kind
 
 
+class ClusterError(TenfoldError):
+    """A cluster that does not answer, or has no room for what was asked of it."""
+
+
 class MissingDependencyError(TenfoldError):
     """A command needs a package of an extra that is not installed."""
 

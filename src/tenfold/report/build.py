@@ -84,6 +84,8 @@ def _provenance(facts: Facts) -> Step:
     machine = environment["machine"]
     packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
     threads = facts.run.recipe.engine.threads
+    # None for the trial of a sweep, whose model.onnx was written later.
+    difference = facts.training["onnx_difference"]
     return Step(
         "again",
         "Do it again",
@@ -101,7 +103,7 @@ def _provenance(facts: Facts) -> Step:
                     ["system", f"{environment['system']}, Python {environment['python']}"],
                     ["packages", packages],
                     ["data", f"{facts.data.name}: {facts.data.origin}"],
-                    ["largest difference, ONNX to torch", f"{facts.training['onnx_difference']:.1g}"],
+                    *([] if difference is None else [["largest difference, ONNX to torch", f"{difference:.1g}"]]),
                 ],
             ),
             Text("The recipe, with every field spelled out:"),
