@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).parent / "help.md"
-COMMANDS = ["", "walk", "read", "data", "data list", "data info", "data fetch", "profile", "preprocess", "augment",
-            "model", "train", "evaluate", "predict", "diagnose", "report", "calibrate",
+COMMANDS = ["", "walk", "read", "read-all", "data", "data list", "data info", "data fetch", "profile",
+            "preprocess", "augment", "model", "train", "evaluate", "predict", "diagnose", "report", "calibrate",
             "export", "bench", "bench ink", "bench robustness", "bench speed", "compare", "compare models",
             "compare remedies", "compare recipes", "sweep"]  # fmt: skip
 
