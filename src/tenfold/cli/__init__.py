@@ -60,12 +60,10 @@ def _run(command: Callable[[], Any], debug: bool) -> int:
 
 
 def _extra_of(module: str) -> str:
-    """The extra of this package that brings a module; most are for training."""
-    name = module.split(".")[0].replace("_", "-")
-    for line in metadata.requires("tenfold") or []:
-        if found := re.match(rf"{re.escape(name)}\b.*extra == ['\"](\w+)", line):
-            return found[1]
-    return "train"
+    """The extra of this package that brings a module: training, where several do or none is known to."""
+    name = re.escape(module.split(".")[0].replace("_", "-"))
+    found = re.findall(rf"^{name}\b.*extra == ['\"](\w+)", "\n".join(metadata.requires("tenfold") or []), re.MULTILINE)
+    return "train" if "train" in found or not found else found[0]
 
 
 def _fail(message: str, code: int) -> int:

@@ -22,6 +22,8 @@ FILE = "frameworks.json"
 FORMAT = 1
 _MEASURE = "tenfold.compare.frameworks.measure:"
 
+# By what the gate holds a framework against the reference.
+DIFFERENCES = ("logits", "gradients", "movement")
 # What a cell measures, and a row sums up over seeds.
 FIGURES = (
     "import_s", "training_s", "to_target_s", "images_per_s", "test_accuracy", "peak_bytes", "latency_1_ms",
@@ -255,12 +257,15 @@ def _ahead(row: Row, rows: list[Row]) -> int | None:
     )  # fmt: skip
 
 
+def scientific(difference: float | None, digits: int) -> str:
+    """`2e-07`, of one that is a number."""
+    return "NaN" if difference is None else f"{difference:.{digits - 1}e}"
+
+
 def _told_of_gate(gate: dict[str, Any]) -> str:
     if gate["status"] in ("passed", "failed"):
-        return (
-            f"{gate['status']} the gate: logits {gate['logits']:.1g}, gradients {gate['gradients']:.1g}, "
-            f"movement {gate['movement']:.1g}"
-        )
+        differences = (f"{name} {scientific(gate[name], 1)}" for name in DIFFERENCES)
+        return f"{gate['status']} the gate: {', '.join(differences)}"
     return str(gate.get("told", ""))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tenfold import atomic
-from tenfold.compare.frameworks.comparison import Comparison, Row, accuracies_agree
+from tenfold.compare.frameworks.comparison import DIFFERENCES, Comparison, Row, accuracies_agree, scientific
 from tenfold.compare.frameworks.measure import GRADIENTS, LOGITS, MOVEMENT, STEPS, TARGET_ACCURACY
 from tenfold.compare.frameworks.registry import FRAMEWORKS
 from tenfold.compare.frameworks.task import TASKS
@@ -191,7 +191,7 @@ def _gate(rows: Sequence[Row]) -> Step:
             _name(row),
             f"{row.network}, {row.threads}",
             row.gate["status"],
-            *(f"{row.gate[name]:.1e}" if name in row.gate else "" for name in ("logits", "gradients", "movement")),
+            *(scientific(row.gate[name], 2) if name in row.gate else "" for name in DIFFERENCES),
             ", ".join(f"{name} {version}" for name, version in row.versions.items()),
         ]
         for row in rows
