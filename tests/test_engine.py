@@ -65,7 +65,7 @@ def test_the_probe_takes_the_fastest_and_a_second_thread_only_where_it_pays(brie
     seconds = {("bfloat16", "channels_last"): 3.0, ("bfloat16", "contiguous"): 2.0, ("float32", "channels_last"): 4.0,
                ("float32", "contiguous"): 5.0}  # fmt: skip
     gain = {1: 1.0, 2: 0.6, 4: 0.55, 8: 0.1}
-    monkeypatch.setattr(probe.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(probe, "usable_cores", lambda: list(range(8)))
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True, raising=False)
     monkeypatch.setattr(
         probe, "_step_seconds", lambda recipe, way, *rest: seconds[way.precision, way.layout] * gain[way.threads]
