@@ -67,6 +67,18 @@ def chromium() -> str:
     return str(path)
 
 
+@pytest.fixture(scope="session")
+def ray():  # type: ignore[no-untyped-def]
+    """Ray itself. Without it a test is skipped; in CI that is a failure."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # It would look for the internet.
+    try:
+        import ray
+    except ModuleNotFoundError:
+        reason = "Ray is not installed (pip install 'tenfold[cluster]')"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    return ray
+
+
 @pytest.fixture
 def tenfold_json(capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
     """Runs a command under --json in this process, which must succeed, and returns its document."""

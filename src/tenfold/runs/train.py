@@ -46,11 +46,13 @@ def train(
     path: Path | None = None,
     watch: Watch = lambda record: None,
     monitors: Iterable[Monitor] = (),
+    deploy: bool = True,
 ) -> Run:
     """Trains `recipe` and leaves a finished run in a new folder of `folder`, or in `path` where that is given.
 
     data: in place of the data set that the recipe names. watch: is called with every `Progress` and `EpochRecord`,
-    as they come. The test images are not touched. A training that is stopped leaves a run that `resume` takes up.
+    as they come. deploy: whether to write `model.onnx`, which takes half a second. The test images are not touched.
+    A training that is stopped leaves a run that `resume` takes up.
 
     Raises `TrainingError` at a loss that is not finite, with the last good epoch kept; `UsageError` for a batch
     larger than the data or a device that is not there; `StorageError` when a file can't be written.
@@ -60,8 +62,8 @@ def train(
     started = time.perf_counter()
     recipe = resolved(anchored(recipe), data)
     probed = time.perf_counter() - started
-    run = _new_run(recipe, data, path or new_folder(Path(folder), recipe.name))
-    return _train(run, data, watch, monitors, probed)
+    run = begin(recipe, data, path or new_folder(Path(folder), recipe.name))
+    return _train(run, data, watch, monitors, probed, deploy)
 
 
 def resume(
@@ -70,6 +72,7 @@ def resume(
     *,
     watch: Watch = lambda record: None,
     monitors: Iterable[Monitor] = (),
+    deploy: bool = True,
 ) -> Run:
     """Takes up a run that was stopped, after its last whole epoch, and ends with the weights of an unbroken run.
 
@@ -83,7 +86,21 @@ def resume(
     run.check_corrections(corrections_of(run.recipe))
     if run.recipe.training.start_from:
         run.check_start(Run.load(run.recipe.training.start_from))
-    return _train(Run(run.path, run.recipe, data), data, watch, monitors, 0.0)
+    return _train(Run(run.path, run.recipe, data), data, watch, monitors, 0.0, deploy)
+
+
+def train_member(recipe: Recipe, member: int, data: Dataset, path: Path, watch: Watch = lambda record: None) -> None:
+    """Trains one network of an ensemble in a folder of its own, which ends with its checkpoint: see `runs.members`.
+
+    member: which, from 0. A training that was stopped goes on. Raises what `train` and `resume` raise.
+    """
+    if not (path / "recipe.toml").exists():
+        begin(resolved(anchored(recipe), data), data, path)
+    run = Run.load(path)
+    run.check_data(data)
+    _train(Run(path, run.recipe, data), data, watch, (), 0.0, deploy=False, member=member)
+    # What makes a network trained, so it comes last.
+    run.add_metrics(member=member)
 
 
 def start_model(recipe: Recipe) -> torch.nn.Module:
@@ -119,19 +136,27 @@ def split_indices(recipe: Recipe, data: Dataset) -> tuple[np.ndarray, np.ndarray
     return writer_split(writers, config.validation, config.split_seed)
 
 
-def _train(run: Run, data: Dataset, watch: Watch, monitors: Iterable[Monitor], probed: float) -> Run:
+def _train(
+    run: Run,
+    data: Dataset,
+    watch: Watch,
+    monitors: Iterable[Monitor],
+    probed: float,
+    deploy: bool,
+    member: int | None = None,
+) -> Run:
     try:
         with ExitStack() as stack:
             stack.enter_context(_alone(run))
             stack.enter_context(settings(run.recipe.engine))
             watchers = [watch, *(stack.enter_context(monitor(run.path)) for monitor in monitors)]
-            _fit(run, data, watchers, probed)
+            _fit(run, data, watchers, probed, deploy, member)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"the training goes on with: tenfold train --resume {run.path}") from None
     return run
 
 
-def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float) -> None:
+def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float, deploy: bool, member: int | None) -> None:
     started = time.perf_counter()
     recipe, device = run.recipe, torch_device(run.recipe.engine.device)
     torch.manual_seed(recipe.training.seed)
@@ -139,7 +164,10 @@ def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float) -> None:
     corrections = corrections_of(recipe)
     told = None if corrections is None else (corrections.train_images, corrections.train_labels)
     trainer = Trainer(model, recipe)
-    best_weights = _take_up(run, trainer)
+    begun, last = 0, trainer.epochs
+    if member is not None:
+        begun, last = member * recipe.training.epochs, (member + 1) * recipe.training.epochs
+    best_weights = _take_up(run, trainer, begun)
     earlier = trainer.preparing_seconds
     history = run.history
     train_part, validation_part = (
@@ -149,7 +177,7 @@ def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float) -> None:
     deskewed = Part.deskewed if recipe.model.deskew else lambda part: part
     seen, seen_validation = deskewed(train_part), deskewed(validation_part)
     trainer.preparing_seconds = earlier + probed + time.perf_counter() - started
-    while trainer.epoch < trainer.epochs and not stopped_early(history, recipe):
+    while trainer.epoch < last and not stopped_early(history, recipe):
         if is_mixed(recipe.data):
             began = time.perf_counter()
             seen = deskewed(mixed(train_part, recipe.data, recipe.training.seed, trainer.epoch + 1, told))
@@ -164,9 +192,11 @@ def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float) -> None:
                 save_checkpoint(run.path / CHECKPOINT, trainer, best_weights)
             for watcher in watchers:
                 watcher(record)
+    if member is not None:
+        return
     if best_weights is not None:
         trainer.model.load_state_dict(best_weights)
-    _finish(run, trainer, history, train_part, validation_part, data)
+    _finish(run, trainer, history, train_part, validation_part, data, deploy)
 
 
 def _epoch(run: Run, trainer: Trainer, train_part: Part, validation_part: Part) -> Iterable[Progress | EpochRecord]:
@@ -184,11 +214,12 @@ def _finish(
     train_part: Part,
     validation_part: Part,
     data: Dataset,
+    deploy: bool,
 ) -> None:
     model, engine = trainer.model, run.recipe.engine
     train_loss, train_accuracy = loss_and_accuracy(model, train_part.sample(TRAIN_SAMPLE), engine)
     validation_loss, validation_accuracy = loss_and_accuracy(model, validation_part, engine)
-    parity = export_onnx(model, run.path / "model.onnx", data.train_images)
+    parity = export_onnx(model, run.path / "model.onnx", data.train_images) if deploy else None
     save_weights(run.path / "final.safetensors", model)
     model_bytes = (run.path / "final.safetensors").stat().st_size
     run.add_metrics(
@@ -216,16 +247,21 @@ def _finish(
         (run.path / CHECKPOINT).unlink(missing_ok=True)
 
 
-def _take_up(run: Run, trainer: Trainer) -> dict[str, Tensor] | None:
-    """Puts the trainer after the last whole epoch of the run, and its events too; None when no best is kept yet."""
+def _take_up(run: Run, trainer: Trainer, begun: int) -> dict[str, Tensor] | None:
+    """Puts the trainer after the last whole epoch of the run, and its events too; None when no best is kept yet.
+
+    begun: the epochs before the run's first.
+    """
+    trainer.epoch = begun
     events = run.path / "events.jsonl"
     best = None
     if (run.path / CHECKPOINT).exists():
         best = load_checkpoint(run.path / CHECKPOINT, trainer)
     # A kill between an epoch's record and its checkpoint leaves a record of an epoch that will be trained again.
     records = run.history if events.exists() else []
-    if [record.epoch for record in records[: trainer.epoch]] != list(range(1, trainer.epoch + 1)):
-        raise RunError(f"{events} lacks some of the {trainer.epoch} epochs trained: the run can't be resumed truly")
+    trained = trainer.epoch - begun
+    if [record.epoch for record in records[:trained]] != list(range(begun + 1, trainer.epoch + 1)):
+        raise RunError(f"{events} lacks some of the {trained} epochs trained: the run can't be resumed truly")
     atomic.write_text(events, "".join(to_line(record) for record in records if record.epoch <= trainer.epoch))
     return best
 
@@ -324,7 +360,8 @@ def new_folder(folder: Path, name: str) -> Path:
     raise RunError(f"{folder} has a thousand runs of this second already")
 
 
-def _new_run(recipe: Recipe, data: Dataset, path: Path) -> Run:
+def begin(recipe: Recipe, data: Dataset, path: Path) -> Run:
+    """Makes the folder of a run whose recipe leaves nothing open; nothing is trained yet."""
     with atomic.storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     digests = {"data": data.digest}

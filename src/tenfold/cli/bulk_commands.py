@@ -1,0 +1,78 @@
+"""The command that reads images by the million: read-all."""
+
+import contextlib
+import dataclasses
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tenfold.cli.app import app
+from tenfold.cli.flags import PLAIN, EverywhereFlags
+from tenfold.cli.read_commands import ModelPath
+from tenfold.errors import BulkError, UsageError
+
+
+@app.command(sort_key=2)
+def read_all(
+    sources: Annotated[
+        tuple[str, ...],
+        Parameter(show_default=False, help="Folders, patterns, files or URLs: images, tars, Parquet, IDX, .npy."),
+    ] = (),
+    /,
+    *,
+    out: Annotated[
+        str | None, Parameter(show_default=False, help="The .parquet file to write, or a folder for several.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        Parameter(show_default=False, help="Processes that read; one for each core, unless said; with --ray, actors."),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        Parameter(show_default=False, help="Read on a Ray cluster: auto for this machine's, or its address."),
+    ] = None,
+    resume: Annotated[bool, Parameter(negative="", help="Go on with a stopped job.")] = False,
+    overwrite: Annotated[bool, Parameter(negative="", help="Begin again, and replace the output at the end.")] = False,
+    batch: Annotated[int, Parameter(help="Images that a worker holds at a time.")] = 256,
+    column: Annotated[
+        str | None, Parameter(show_default=False, help="The images' column in Parquet, where it isn't plain.")
+    ] = None,
+    probabilities: Annotated[bool, Parameter(negative="", help="Write all ten probabilities too.")] = False,
+    model: ModelPath = None,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Read millions of images into one Parquet file, a row for each."""
+    screen = everywhere.screen()
+    if not sources or out is None:
+        raise UsageError("which images, and where to? tenfold read-all SOURCE --out digits.parquet")
+    from tenfold.bulk import read_all as run
+
+    engine = None
+    with contextlib.ExitStack() as stack:
+        if ray is not None:
+            from tenfold.cluster.connect import connect
+
+            # Before anything else: to find out after an hour of listing files that there is no cluster would be late.
+            stack.enter_context(connect(ray))
+            from tenfold.cluster.bulk import on_ray
+
+            engine = on_ray(workers)
+        watch = stack.enter_context(screen.images())
+        summary = run(sources, out, engine=engine, workers=workers, model=model, column=column, resume=resume,
+                      overwrite=overwrite, batch=batch, probabilities=probabilities, watch=watch)  # fmt: skip
+    rate = f", {summary.images_per_second:,.0f} images a second" if summary.rows > summary.read_before else ""
+    screen.say(f"{summary.out}: {summary.rows:,} rows in {summary.seconds:,.1f} s{rate}")
+    for count, what in (
+        (summary.read_before, "of them read before the job was stopped"),
+        (summary.unsure, "unsure"),
+        (summary.errors - summary.broken, "images that could not be read: column error says why"),
+        (summary.left_out, "files left out: no image and no shard by their names"),
+    ):
+        if count:
+            screen.say(f"{count:,} {what}", style="dim")
+    screen.result({**dataclasses.asdict(summary), "images_per_second": summary.images_per_second})
+    if summary.broken:
+        raise BulkError(
+            f"{summary.broken:,} shards or parts of them could not be read: their rows in {summary.out} have an error "
+            "and no index; all else was read"
+        )
