@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tenfold.cluster.pool import OpenPool
     from tenfold.console import Screen
     from tenfold.runs.run import Run
+    from tenfold.runs.train import Watch
     from tenfold.training.monitors import Monitor
     from tenfold.training.recipe import Recipe
 
@@ -114,7 +115,10 @@ def train(
     ] = None,
     workers: Annotated[
         int | None,
-        Parameter(show_default=False, help="With --seeds, or for an ensemble: how many to train at once."),
+        Parameter(
+            show_default=False,
+            help="Processes that share each batch; with --seeds, or for an ensemble: trainings at once.",
+        ),
     ] = None,
     ray: Ray = None,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
@@ -152,16 +156,20 @@ def train(
     from tenfold.runs import train as runs
     from tenfold.runs.members import FOLDER
 
-    begun_at_once = resume is not None and Path(resume, FOLDER).is_dir()
+    at_once = resume is not None and Path(resume, FOLDER).is_dir()
+    at_once = at_once or (resolved is not None and resolved.model.members > 1)
     with screen.training() as watch:
-        if workers is not None or ray is not None or begun_at_once:
-            if tensorboard:
-                raise UsageError("--tensorboard goes with one training at a time; leave out --workers and --ray")
+        if workers is None and ray is None and not (at_once and resolved is None):
+            if resolved is None:
+                run = runs.resume(str(resume), watch=watch, monitors=monitors)
+            else:
+                run = runs.train(resolved, folder=out, watch=watch, monitors=monitors)
+        elif tensorboard:
+            raise UsageError("--tensorboard goes with one process; leave out --workers and --ray")
+        elif at_once:
             run = _train_members(screen, resolved, resume, out, partial(pool_for, workers, ray))
-        elif resolved is None:
-            run = runs.resume(str(resume), watch=watch, monitors=monitors)
         else:
-            run = runs.train(resolved, folder=out, watch=watch, monitors=monitors)
+            run = _train_together(screen, resolved, resume, out, workers, ray, watch)
     figures = run.training
     epochs = f"{figures['epochs']} epoch{'' if figures['epochs'] == 1 else 's'}"
     screen.say(
@@ -180,6 +188,23 @@ def _train_members(
     if recipe is None:
         return resume_members_at_once(str(resume), open_pool, tell=screen.say)
     return train_members_at_once(recipe, open_pool, folder=out, tell=screen.say)
+
+
+def _train_together(
+    screen: "Screen",
+    recipe: "Recipe | None",
+    resume: str | None,
+    out: Path,
+    workers: int | None,
+    ray: str | None,
+    watch: "Watch",
+) -> "Run":
+    from tenfold.cluster.parallel import resume_together, train_together
+
+    assert workers is not None
+    if recipe is None:
+        return resume_together(str(resume), workers, watch=watch, tell=screen.say)
+    return train_together(recipe, workers, folder=out, watch=watch, tell=screen.say)
 
 
 def _finetuning(from_run: str, data: str, flags: RecipeFlags) -> "Recipe":

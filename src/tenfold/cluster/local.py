@@ -119,7 +119,7 @@ def _serve(connection: "Connection[Any, Any]", parent: int, data: Dataset | None
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # In good order: what libraries have of the system is given back.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit())
-    _end_with(parent)
+    end_with(parent)
 
     def ask(record: EpochRecord) -> bool:
         try:
@@ -144,7 +144,7 @@ class _Alone(BaseException):
     """Nobody is there to hear of the job: no fault of its own."""
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Ends this process with its parent, however that ends: else a sweep taken up at once would meet old trainings."""
     try:
         ctypes.CDLL("libc.so.6").prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

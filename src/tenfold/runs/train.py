@@ -30,6 +30,7 @@ from tenfold.training.monitors import Monitor
 from tenfold.training.probe import resolve
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord, Progress, to_line
+from tenfold.training.share import Share
 
 Watch = Callable[[Progress | EpochRecord], None]
 
@@ -73,10 +74,12 @@ def resume(
     watch: Watch = lambda record: None,
     monitors: Iterable[Monitor] = (),
     deploy: bool = True,
+    share: Share | None = None,
 ) -> Run:
     """Takes up a run that was stopped, after its last whole epoch, and ends with the weights of an unbroken run.
 
-    Raises `RunError` when the run is finished already or is not one.
+    share: this process's, where several train the model, each with the run in a folder of its own; the first one's
+    alone is finished. Raises `RunError` when the run is finished already or is not one.
     """
     run = Run.load(path)
     if run.finished:
@@ -86,7 +89,7 @@ def resume(
     run.check_corrections(corrections_of(run.recipe))
     if run.recipe.training.start_from:
         run.check_start(Run.load(run.recipe.training.start_from))
-    return _train(Run(run.path, run.recipe, data), data, watch, monitors, 0.0, deploy)
+    return _train(Run(run.path, run.recipe, data), data, watch, monitors, 0.0, deploy, share=share)
 
 
 def train_member(recipe: Recipe, member: int, data: Dataset, path: Path, watch: Watch = lambda record: None) -> None:
@@ -144,26 +147,35 @@ def _train(
     probed: float,
     deploy: bool,
     member: int | None = None,
+    share: Share | None = None,
 ) -> Run:
     try:
         with ExitStack() as stack:
             stack.enter_context(_alone(run))
             stack.enter_context(settings(run.recipe.engine))
             watchers = [watch, *(stack.enter_context(monitor(run.path)) for monitor in monitors)]
-            _fit(run, data, watchers, probed, deploy, member)
+            _fit(run, data, watchers, probed, deploy, member, share)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"the training goes on with: tenfold train --resume {run.path}") from None
     return run
 
 
-def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float, deploy: bool, member: int | None) -> None:
+def _fit(
+    run: Run,
+    data: Dataset,
+    watchers: list[Watch],
+    probed: float,
+    deploy: bool,
+    member: int | None,
+    share: Share | None,
+) -> None:
     started = time.perf_counter()
     recipe, device = run.recipe, torch_device(run.recipe.engine.device)
     torch.manual_seed(recipe.training.seed)
     model = start_model(recipe).to(device)
     corrections = corrections_of(recipe)
     told = None if corrections is None else (corrections.train_images, corrections.train_labels)
-    trainer = Trainer(model, recipe)
+    trainer = Trainer(model, recipe, share)
     begun, last = 0, trainer.epochs
     if member is not None:
         begun, last = member * recipe.training.epochs, (member + 1) * recipe.training.epochs
@@ -192,7 +204,7 @@ def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float, deploy: 
                 save_checkpoint(run.path / CHECKPOINT, trainer, best_weights)
             for watcher in watchers:
                 watcher(record)
-    if member is not None:
+    if member is not None or trainer.share.rank:
         return
     if best_weights is not None:
         trainer.model.load_state_dict(best_weights)
@@ -320,9 +332,16 @@ def _alone(run: Run) -> Iterator[None]:
         yield
 
 
-def check(recipe: Recipe, data: Dataset) -> None:
-    """Raises `UsageError` or `RecipeError` for what can't be trained, before anything is written."""
-    torch_device(recipe.engine.device)
+def check(recipe: Recipe, data: Dataset, workers: int = 1) -> None:
+    """Raises `UsageError` or `RecipeError` for what can't be trained, before anything is written.
+
+    workers: how many share each batch.
+    """
+    device = torch_device(recipe.engine.device)
+    if workers < 1:
+        raise UsageError(f"--workers is {workers}; it must be >= 1")
+    if workers > 1 and device.type != "cpu":
+        raise UsageError(f"--workers shares a training among CPUs, and the recipe trains on {device.type}")
     start_model(recipe)
     corrections_of(recipe)
     count = len(split_indices(recipe, data)[0])
@@ -334,6 +353,12 @@ def check(recipe: Recipe, data: Dataset) -> None:
     if norms and (count % size == 1 or size == 1):
         raise UsageError(
             f"--batch-size {size} leaves a batch of one image, which batch normalisation can't take; change it"
+        )
+    least = count % size or size
+    if least < workers:
+        raise UsageError(
+            f"--batch-size {size} leaves a batch of {least} image{'s' if least > 1 else ''}, which {workers} workers "
+            "can't share; change it"
         )
 
 
