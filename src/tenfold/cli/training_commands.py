@@ -199,6 +199,12 @@ def _train_together(
     ray: str | None,
     watch: "Watch",
 ) -> "Run":
+    if ray is not None:
+        from tenfold.cluster.ray_parallel import resume_on_ray, train_on_ray
+
+        if recipe is None:
+            return resume_on_ray(str(resume), ray, workers, watch=watch, tell=screen.say)
+        return train_on_ray(recipe, ray, workers, folder=out, watch=watch, tell=screen.say)
     from tenfold.cluster.parallel import resume_together, train_together
 
     assert workers is not None

@@ -13,6 +13,8 @@ from pathlib import Path
 from threading import Thread, current_thread, main_thread
 from typing import Any
 
+import torch.distributed as dist
+from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, record
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -24,7 +26,7 @@ from tenfold.runs.run import Run
 from tenfold.runs.share import train_share
 from tenfold.runs.train import Watch, anchored, begin, check, new_folder, resolved
 from tenfold.training.recipe import Recipe
-from tenfold.training.share import joined_group
+from tenfold.training.share import Share, group_share
 
 # How often all workers are begun again, after one has died.
 RESTARTS = 5
@@ -124,7 +126,7 @@ def _work(path: Path, data: Dataset | None, speak: "Connection[Any, Any]", faile
     if failed.value:
         return  # Begun again because one of them left with an error that is told already.
     restarts = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
-    with joined_group() as share:
+    with _group(restarts) as share:
         if restarts and share.rank == 0:
             speak.send(f"a worker died; from the last whole epoch on, all train again ({restarts} of {RESTARTS})")
         try:
@@ -132,6 +134,20 @@ def _work(path: Path, data: Dataset | None, speak: "Connection[Any, Any]", faile
         except TenfoldError as error:
             failed.value = 1
             speak.send((share.rank, type(error), str(error)[:_LONGEST]))
+
+
+@contextmanager
+def _group(restarts: int) -> Iterator[Share]:
+    """This process's share in the group that the agent began, which was so often begun again."""
+    told = os.environ
+    agents = TCPStore(told["MASTER_ADDR"], int(told["MASTER_PORT"]), is_master=False)
+    # PyTorch 2.13 keeps one store for all of an agent's attempts, and in it the addresses of the dead.
+    store = PrefixStore(f"attempt {restarts}", agents)
+    dist.init_process_group("gloo", store=store, rank=int(told["RANK"]), world_size=int(told["WORLD_SIZE"]))
+    try:
+        yield group_share()
+    finally:
+        dist.destroy_process_group()
 
 
 @contextmanager

@@ -40,11 +40,7 @@ class RayPool:
         self._events: deque[Event] = deque()
         self._threads = 1
         self._counted, self._cpus = 0.0, 0
-        # On the driver's own node, so that no other node's end takes it away.
-        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-            ray.get_runtime_context().get_node_id(), soft=False
-        )
-        board = ray.remote(num_cpus=0, max_concurrency=1000, scheduling_strategy=here)(_Board)
+        board = ray.remote(num_cpus=0, max_concurrency=1000, scheduling_strategy=on_this_node(ray))(_Board)
         self._board = board.remote()
         self._told = self._board.take.remote()
 
@@ -112,7 +108,7 @@ class RayPool:
     def _data(self, job: Job) -> Any:
         name = job.recipe.data.dataset
         if name not in self._images:
-            self._images[name] = self._ray.put(_in_memory(self._given or load_dataset(name)))
+            self._images[name] = self._ray.put(in_memory(self._given or load_dataset(name)))
         return self._images[name]
 
 
@@ -181,7 +177,14 @@ def _put(files: dict[str, bytes], path: Path) -> None:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _in_memory(data: Dataset) -> Dataset:
+def on_this_node(ray: Any) -> Any:
+    """Where an actor is put that no other node's end is to take away."""
+    return ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+        ray.get_runtime_context().get_node_id(), soft=False
+    )
+
+
+def in_memory(data: Dataset) -> Dataset:
     """The set without memory maps, which would be of files that other machines don't have."""
     return dataclasses.replace(
         data,

@@ -84,16 +84,6 @@ class Share:
             yield
 
 
-@contextmanager
-def joined_group() -> Iterator[Share]:
-    """This process's share, by what torchrun has put into the environment."""
-    dist.init_process_group("gloo")
-    try:
-        yield group_share()
-    finally:
-        dist.destroy_process_group()
-
-
 def group_share() -> Share:
     """This process's share in a group of processes that is set up already."""
     # PyTorch 2.13's plans for a name; and that weights of one channel can be laid out in two ways that mean the same.
