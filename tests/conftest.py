@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,53 @@ def run(quick: Recipe, tmp_path_factory: pytest.TempPathFactory):  # type: ignor
     from tenfold.runs.train import train
 
     return train(quick, folder=tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="session")
+def brief(quick: Recipe) -> Recipe:
+    """The quick recipe for two epochs, with all training images, as the recipes with a test figure have it."""
+    return quick.replace(epochs=2, validation=0.0, keep="last")
+
+
+@pytest.fixture(scope="session")
+def two_at_once():  # type: ignore[no-untyped-def]
+    """Opens a pool of two processes, the same each time: each of its own would import PyTorch for seconds."""
+    from tenfold.cluster.local import local_pool
+
+    with local_pool(2) as pool:
+        yield lambda: nullcontext(pool)
+
+
+@pytest.fixture(scope="session")
+def one_at_a_time(two_at_once):  # type: ignore[no-untyped-def]
+    """Opens the same pool for one job at a time, so that the order of all that happens is given."""
+
+    class One:
+        size = 1
+
+        def __init__(self, pool) -> None:  # type: ignore[no-untyped-def]
+            self.submit, self.next, self.answer = pool.submit, pool.next, pool.answer
+
+    with two_at_once() as pool:
+        return lambda: nullcontext(One(pool))
+
+
+@pytest.fixture(scope="session")
+def grid(brief: Recipe):  # type: ignore[no-untyped-def]
+    """A plan of six trials that come to the same whoever trains them."""
+    from tenfold.cluster.plan import Plan
+
+    return Plan.make(brief, ["learning_rate=0.0003,0.001,0.003", "hidden=16,32/16"], sampler="grid", pruner="none")
+
+
+@pytest.fixture(scope="session")
+def swept(grid, two_at_once, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    """A finished sweep of the grid in two processes, its rows, and what was told."""
+    from tenfold.cluster.sweep import Sweep
+
+    told: list[str] = []
+    sweep = Sweep.begin(grid, tmp_path_factory.mktemp("sweeps"))
+    return sweep, sweep.run(two_at_once, told.append), told
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tenfold.cli.app import app
-from tenfold.cli.flags import PLAIN, EverywhereFlags
+from tenfold.cli.flags import PLAIN, EverywhereFlags, given
 from tenfold.cli.read_commands import ModelPath
 from tenfold.errors import BulkError, UsageError
 
@@ -16,27 +16,19 @@ from tenfold.errors import BulkError, UsageError
 def read_all(
     sources: Annotated[
         tuple[str, ...],
-        Parameter(show_default=False, help="Folders, patterns, files or URLs: images, tars, Parquet, IDX, .npy."),
+        given("Folders, patterns, files or URLs: images, tars, Parquet, IDX, .npy."),
     ] = (),
     /,
     *,
-    out: Annotated[
-        str | None, Parameter(show_default=False, help="The .parquet file to write, or a folder for several.")
-    ] = None,
+    out: Annotated[str | None, given("The .parquet file to write, or a folder for several.")] = None,
     workers: Annotated[
-        int | None,
-        Parameter(show_default=False, help="Processes that read; one for each core, unless said; with --ray, actors."),
+        int | None, given("Processes that read; one for each core, unless said; with --ray, actors.")
     ] = None,
-    ray: Annotated[
-        str | None,
-        Parameter(show_default=False, help="Read on a Ray cluster: auto for this machine's, or its address."),
-    ] = None,
+    ray: Annotated[str | None, given("Read on a Ray cluster: auto for the one of this machine, or HOST:PORT.")] = None,
     resume: Annotated[bool, Parameter(negative="", help="Go on with a stopped job.")] = False,
     overwrite: Annotated[bool, Parameter(negative="", help="Begin again, and replace the output at the end.")] = False,
     batch: Annotated[int, Parameter(help="Images that a worker holds at a time.")] = 256,
-    column: Annotated[
-        str | None, Parameter(show_default=False, help="The images' column in Parquet, where it isn't plain.")
-    ] = None,
+    column: Annotated[str | None, given("The images' column in Parquet, where it isn't plain.")] = None,
     probabilities: Annotated[bool, Parameter(negative="", help="Write all ten probabilities too.")] = False,
     model: ModelPath = None,
     everywhere: EverywhereFlags = PLAIN,

@@ -21,11 +21,30 @@ HEARTBEAT = 15
 GRACE = 120
 
 
-def open_storage(folder: Path, url: str | None) -> "BaseStorage":
+@contextmanager
+def opened(folder: Path, url: str | None) -> Iterator["BaseStorage"]:
     """The journal of `folder`, or the database at `url`: `sqlite:///PATH` or `postgresql://USER@HOST/NAME`.
 
-    Raises `StoreError` for what is no such URL or can't be opened, `RunError` for what another version wrote.
+    Whoever has it when the block comes to its end closes it; a block that fails leaves nothing open. Raises
+    `StoreError` for what is no such URL or can't be opened, `RunError` for what another version wrote.
     """
+    kept = _open(folder, url)
+    try:
+        yield kept
+    except BaseException:
+        close(kept)
+        raise
+
+
+def close(kept: "BaseStorage") -> None:
+    """Gives a database its connections back, which Optuna never does; a journal has none."""
+    from optuna.storages import RDBStorage
+
+    if isinstance(kept, RDBStorage):
+        kept.engine.dispose()
+
+
+def _open(folder: Path, url: str | None) -> "BaseStorage":
     import optuna
     from optuna.storages import JournalStorage, RDBStorage
     from optuna.storages.journal import JournalFileBackend
