@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +125,31 @@ def ray():  # type: ignore[no-untyped-def]
         reason = "Ray is not installed (pip install 'tenfold[cluster]')"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     return ray
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(ray):  # type: ignore[no-untyped-def]
+    """Makes Ray clusters on this machine: a head without CPUs, where the driver is, and nodes of one CPU each."""
+    from ray.cluster_utils import Cluster
+
+    # A dead node is missed after two seconds, not half a minute.
+    patience = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
+
+    class Nodes(Cluster):  # type: ignore[misc]
+        def add_node(self, **options):  # type: ignore[no-untyped-def]
+            return super().add_node(**{"num_cpus": 1, "object_store_memory": 100 * 2**20, **options})
+
+    @contextmanager
+    def make():  # type: ignore[no-untyped-def]
+        made = Nodes()
+        try:
+            made.add_node(num_cpus=0, include_dashboard=False, _system_config=patience)
+            made.workers = [made.add_node() for _ in range(2)]
+            yield made
+        finally:
+            made.shutdown()
+
+    return make
 
 
 @pytest.fixture
