@@ -312,7 +312,7 @@ def test_mistakes_are_told_in_a_line(tmp_path, capsys, monkeypatch):
     with pytest.raises(SystemExit) as stopped:
         cli.main(["read-all", "two.parquet", "--out", "o.parquet", "--column", "two"])
     assert stopped.value.code == 0
-    assert "images that could not be read" in capsys.readouterr().out
+    assert "1 image could not be read" in capsys.readouterr().out
 
 
 def run_without(module: str, tmp_path: Path, *words: str) -> subprocess.CompletedProcess:

@@ -53,18 +53,23 @@ def read_all(
         summary = run(sources, out, engine=engine, workers=workers, model=model, column=column, resume=resume,
                       overwrite=overwrite, batch=batch, probabilities=probabilities, watch=watch)  # fmt: skip
     rate = f", {summary.images_per_second:,.0f} images a second" if summary.rows > summary.read_before else ""
-    screen.say(f"{summary.out}: {summary.rows:,} rows in {summary.seconds:,.1f} s{rate}")
+    screen.say(f"{summary.out}: {_counted(summary.rows, 'row')} in {summary.seconds:,.1f} s{rate}")
+    bad = summary.errors - summary.broken
     for count, what in (
-        (summary.read_before, "of them read before the job was stopped"),
-        (summary.unsure, "unsure"),
-        (summary.errors - summary.broken, "images that could not be read: column error says why"),
-        (summary.left_out, "files left out: no image and no shard by their names"),
+        (summary.read_before, f"{summary.read_before:,} of them read before the job was stopped"),
+        (summary.unsure, f"{summary.unsure:,} unsure"),
+        (bad, f"{_counted(bad, 'image')} could not be read: column error says why"),
+        (summary.left_out, f"{_counted(summary.left_out, 'file')} left out: no image and no shard by name"),
     ):
         if count:
-            screen.say(f"{count:,} {what}", style="dim")
+            screen.say(what, style="dim")
     screen.result({**dataclasses.asdict(summary), "images_per_second": summary.images_per_second})
     if summary.broken:
+        what = "1 shard or part of one" if summary.broken == 1 else f"{summary.broken:,} shards or parts of them"
         raise BulkError(
-            f"{summary.broken:,} shards or parts of them could not be read: their rows in {summary.out} have an error "
-            "and no index; all else was read"
+            f"{what} could not be read: rows of {summary.out} with an error and no index say why; all else was read"
         )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

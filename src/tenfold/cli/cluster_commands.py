@@ -1,6 +1,7 @@
 """Commands that outgrow one process: sweep."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,7 +60,7 @@ def sweep(
     join: Annotated[
         str | None, given("Take part in a sweep that another machine began: its name in --storage.")
     ] = None,
-    resume: Annotated[Path | None, given("Take up a sweep that was stopped: its folder.")] = None,
+    resume: Annotated[Path | None, given("Take up a sweep that was stopped: its folder, or latest.")] = None,
     out: Annotated[Path, Parameter(help="The folder to make the sweep in.")] = Path("runs"),
     flags: RecipeFlags = NO_RECIPE_FLAGS,
     everywhere: EverywhereFlags = PLAIN,
@@ -78,18 +79,21 @@ def sweep(
     from tenfold.cluster.plan import Plan
     from tenfold.cluster.sweep import Sweep
 
-    if resume is not None:
-        found = Sweep.load(resume, storage)
-    elif join is not None and storage is not None:
-        found = Sweep.join(join, out, storage)
-    else:
+    plan = None
+    if resume is None and join is None:
         plan = Plan.make(
             resolve_recipe(recipe, flags), param, trials=trials, sampler=sampler, pruner=pruner,
             given=recipe_changes(flags),
         )  # fmt: skip
-        found = Sweep.begin(plan, out, storage)
-    with found:
-        _run(screen, found, workers, ray)
+    with _reached(workers, ray):
+        if plan is not None:
+            found = Sweep.begin(plan, out, storage)
+        elif join is not None and storage is not None:
+            found = Sweep.join(join, out, storage)
+        else:
+            found = Sweep.load(Sweep.latest(out) if str(resume) == "latest" else str(resume), storage)
+        with found:
+            _run(screen, found, workers, ray)
 
 
 def _run(screen: "Screen", found: "Sweep", workers: int | None, ray: str | None) -> None:
@@ -110,6 +114,20 @@ def _run(screen: "Screen", found: "Sweep", workers: int | None, ray: str | None)
     screen.say(f"\nThe report: {page}")
     screen.say(f"next: tenfold train {found.path / 'best.toml'} --seeds 5")
     screen.result({"path": str(found.path), "page": str(page), **found.result(rows)})
+
+
+@contextmanager
+def _reached(workers: int | None, ray: str | None) -> Iterator[None]:
+    """Finds out before a sweep is begun whether it can run: a folder of one that can't would be in the way."""
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers is {workers}; it must be >= 1")
+    if ray is None:
+        yield
+        return
+    from tenfold.cluster.ray import connected
+
+    with connected(ray):
+        yield
 
 
 def pool_for(workers: int | None, ray: str | None, threads: int = 1) -> "AbstractContextManager[Pool]":

@@ -74,7 +74,7 @@ class Sweep:
     def _begin(cls, plan: Plan, path: Path, url: str | None) -> "Sweep":
         import optuna
 
-        with storage.opened(path, url) as kept:
+        with storage.opened(path, url, new=True) as kept:
             try:
                 study = optuna.create_study(study_name=path.name, storage=kept, direction="maximize")
             except optuna.exceptions.DuplicatedStudyError:
@@ -101,12 +101,23 @@ class Sweep:
             return cls._written(path, plan, study, kept, url)
 
     @classmethod
+    def latest(cls, folder: Path) -> Path:
+        """The folder of the sweep that was begun last in `folder`. Raises `RunError` when there is none."""
+        found = list(folder.glob(f"*/{FILE}"))
+        if not found:
+            raise RunError(f"there is no sweep in {folder.absolute()} yet")
+        # The file is written when the sweep begins, and never again.
+        return max(found, key=lambda file: file.stat().st_mtime_ns).parent
+
+    @classmethod
     def load(cls, path: str | Path, url: str | None = None) -> "Sweep":
         """A sweep that was begun. url: of its database, where that needs a password.
 
         Raises `RunError` when `path` is not one, or another version wrote it.
         """
         path, file = Path(path), Path(path) / FILE
+        if not file.exists():
+            raise RunError(f"{path} is no sweep: it has no {FILE}; tenfold sweep makes one in runs")
         try:
             document = json.loads(file.read_text(encoding="utf-8"))
             name, place, owner = document["study"], document["storage"], document["owner"]
@@ -119,8 +130,6 @@ class Sweep:
             raise RunError(f"{path} has its trials in {place or storage.JOURNAL}, not in {storage.shown(url)}")
         # What is there is read before the study is: a plan of another version may have another kind of study.
         Plan.from_document(document, str(file))
-        if place is None and not (path / storage.JOURNAL).exists():
-            raise RunError(f"{path / storage.JOURNAL} is missing: the sweep's trials are lost")
         with storage.opened(path, url or place) as kept:
             study = _load_study(name, kept, place or str(path / storage.JOURNAL))
             plan = Plan.from_document(study.user_attrs.get(PLAN, {}), str(path))
