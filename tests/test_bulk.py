@@ -335,7 +335,7 @@ def test_an_unreadable_shard_is_one_row_and_the_job_goes_on(name, digits, tmp_pa
         cli.main(["read-all", str(path), str(tmp_path / "z.npy"), "--out", str(tmp_path / "o.parquet"), "--json"])
     told = capsys.readouterr()
     assert stopped.value.code == 1
-    assert told.err.strip().splitlines()[-1].startswith("error: 1 shards or parts of them could not be read")
+    assert told.err.strip().splitlines()[-1].startswith("error: 1 shard or part of one could not be read")
     summary = json.loads(told.out)
     found = rows(tmp_path / "o.parquet")
     of_shard = [row for row in found if row["source"] == str(path)]

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -34,79 +36,84 @@ Image.register_open("DEADLY", Deadly, lambda begins: begins.startswith(b"DEADLY"
 
 
 @pytest.fixture(scope="module")
-def cluster(ray, tmp_path_factory):
-    """A head without cores, so that it is nodes that work: two of two cores each, as far as Ray knows."""
-    from ray.cluster_utils import Cluster
-
+def cluster(ray_cluster, tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     (folder / "sitecustomize.py").write_text(DEADLY)
-    small = {"object_store_memory": 80_000_000}
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PYTHONPATH", str(folder))
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **small})
-        for _ in range(2):
-            made.add_node(num_cpus=2, **small)
-        yield made
-        made.shutdown()
+        patched.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+        with ray_cluster() as made:
+            yield made
 
 
 @pytest.fixture(scope="module")
-def many(mnist, tmp_path_factory) -> Path:
-    """A folder of shards: 16,000 images in ten units."""
+def many(mnist, tmp_path_factory) -> list[Path]:
+    """Ten shards, a unit each, of 400 images; then a picture of its own."""
     folder = tmp_path_factory.mktemp("many")
+    (folder / "shards").mkdir()
     for number in range(10):
-        np.save(folder / f"{number}.npy", mnist.test_images[1000 * number : 1000 * number + 1600])
-    np.save(folder / "9.npy", mnist.test_images[:1600])
-    return folder
+        np.save(folder / "shards" / f"{number}.npy", mnist.test_images[400 * number : 400 * number + 400])
+    Image.fromarray(mnist.test_images[0]).save(folder / "last.png")
+    return [folder / "shards", folder / "last.png"]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(many) -> bytes:
-    out = many.parent / "undisturbed.parquet"
-    read_all([many], out, workers=2)
+    out = many[0].with_name("undisturbed.parquet")
+    read_all(many, out, workers=2)
     return out.read_bytes()
 
 
-def parts(out: Path) -> list[Path]:
-    return list(Path(f"{out}.job/parts").glob("[0-9]*.parquet"))
+@contextmanager
+def without_end(last: Path) -> Iterator[bytes]:
+    """Whoever reads the last image waits for it, so that a job is in the middle however fast or slow it is."""
+    content = last.read_bytes()
+    last.unlink()
+    os.mkfifo(last)
+    try:
+        yield content
+    finally:
+        last.unlink()
+        last.write_bytes(content)
 
 
-def test_the_rows_are_those_of_one_machine(cluster, many, undisturbed, tmp_path):
-    out = tmp_path / "out.parquet"
-    environment = {**os.environ, "RAY_ADDRESS": cluster.address}
-    words = [str(many), "--out", str(out), "--ray", "auto", "--workers", "2", "--json"]
-    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["rows"] == 16_000
-    assert out.read_bytes() == undisturbed
+def wait_for_parts(out: Path, count: int, process: subprocess.Popen) -> None:
+    while len(list(Path(f"{out}.job/parts").glob("[0-9]*.parquet"))) < count:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
 
 
 def test_a_node_that_dies_loses_and_doubles_nothing(cluster, many, undisturbed, tmp_path):
     out = tmp_path / "out.parquet"
-    node = cluster.add_node(num_cpus=2, resources={"doomed": 1}, object_store_memory=80_000_000)
-    words = [str(many), "--out", str(out), "--ray", cluster.address, "--workers", "6", "--json"]
-    process = subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while len(parts(out)) < 1:
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.01)
-    cluster.remove_node(node, allow_graceful=False)
-    assert len(parts(out)) < 10, "nothing was left to do when the node died"
-    told, complaints = process.communicate(timeout=60)
+    node = cluster.add_node()
+    words = [*map(str, many), "--out", str(out), "--ray", "auto", "--workers", "3", "--json"]
+    environment = {**os.environ, "RAY_ADDRESS": cluster.address}
+    with without_end(many[1]) as content:
+        process = subprocess.Popen([*COMMAND, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True)  # fmt: skip
+        wait_for_parts(out, 1, process)
+        cluster.remove_node(node, allow_graceful=False)
+        deadline = time.monotonic() + 60
+        while process.poll() is None:
+            # To whoever has the last image in hand, now or after one who died with it.
+            with suppress(OSError), open(os.open(many[1], os.O_WRONLY | os.O_NONBLOCK), "wb") as pipe:
+                pipe.write(content)
+            assert time.monotonic() < deadline, "it is given to nobody else"
+            time.sleep(0.05)
+        told, complaints = process.communicate()
     assert process.returncode == 0, complaints
-    assert json.loads(told)["rows"] == 16_000
+    assert json.loads(told)["rows"] == 4_001
     assert out.read_bytes() == undisturbed
 
 
 def test_what_was_begun_on_ray_goes_on_without_it(cluster, many, undisturbed, tmp_path):
     out = tmp_path / "out.parquet"
-    words = [str(many), "--out", str(out), "--ray", cluster.address, "--workers", "1"]
-    process = subprocess.Popen([*COMMAND, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while len(parts(out)) < 2:
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
-    summary = read_all([many], out, workers=2, resume=True)
+    words = [*map(str, many), "--out", str(out), "--ray", cluster.address, "--workers", "1"]
+    with without_end(many[1]):
+        process = subprocess.Popen([*COMMAND, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        wait_for_parts(out, 2, process)
+        process.kill()
+        process.communicate()
+    summary = read_all(many, out, workers=2, resume=True)
     assert 0 < summary.read_before < summary.rows
     assert out.read_bytes() == undisturbed
 

@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from tenfold import cli
 from tenfold.bulk import read_all
@@ -23,18 +26,46 @@ COMMAND = [sys.executable, "-m", "tenfold", "read-all"]
 
 
 @pytest.fixture(scope="module")
-def many(mnist, tmp_path_factory) -> Path:
-    """20,000 images in five units: seconds of work."""
-    path = tmp_path_factory.mktemp("many") / "many.npy"
-    np.save(path, np.concatenate([mnist.test_images] * 2))
-    return path
+def many(mnist, tmp_path_factory) -> list[Path]:
+    """10,001 images in four units; the last is a picture of its own."""
+    folder = tmp_path_factory.mktemp("many")
+    np.save(folder / "many.npy", mnist.test_images)
+    Image.fromarray(mnist.test_images[0]).save(folder / "last.png")
+    return [folder / "many.npy", folder / "last.png"]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(many) -> bytes:
-    out = many.with_name("undisturbed.parquet")
-    read_all([many], out, workers=2)
+    out = many[0].with_name("undisturbed.parquet")
+    read_all(many, out, workers=2)
     return out.read_bytes()
+
+
+@contextmanager
+def without_end(last: Path) -> Iterator[bytes]:
+    """Whoever reads the last image waits for it, so that a job is in the middle however fast or slow it is."""
+    content = last.read_bytes()
+    last.unlink()
+    os.mkfifo(last)
+    try:
+        yield content
+    finally:
+        last.unlink()
+        last.write_bytes(content)
+
+
+def give(last: Path, content: bytes) -> None:
+    """Gives the last image to whoever waits for it."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            pipe = os.open(last, os.O_WRONLY | os.O_NONBLOCK)
+            break
+        except OSError:
+            assert time.monotonic() < deadline, "nobody reads it"
+            time.sleep(0.01)
+    os.write(pipe, content)
+    os.close(pipe)
 
 
 def start(*words) -> subprocess.Popen:
@@ -64,43 +95,53 @@ def alive(pid: int) -> bool:
         return False
 
 
+def wait_for_end(workers: list[int]) -> None:
+    deadline = time.monotonic() + 60
+    while any(map(alive, workers)):
+        assert time.monotonic() < deadline, "workers live on without whoever asked them"
+        time.sleep(0.01)
+
+
 @pytest.mark.slow
 def test_a_killed_job_goes_on_and_its_workers_go_with_it(many, undisturbed, tmp_path):
     out = tmp_path / "out.parquet"
-    process = start(many, "--out", out, "--workers", 2)
-    wait_for_parts(out, 1, process)
-    workers = children(process.pid)
-    assert len(workers) == 2
-    process.kill()
-    process.wait()
-    process.stderr.close()
-    deadline = time.monotonic() + 10
-    while any(map(alive, workers)):
-        assert time.monotonic() < deadline, "workers live on without whoever asked them"
-        time.sleep(0.05)
+    with without_end(many[1]):
+        process = start(*many, "--out", out, "--workers", 2)
+        wait_for_parts(out, 1, process)
+        workers = children(process.pid)
+        assert workers
+        process.kill()
+        process.wait()
+        process.stderr.close()
+        wait_for_end(workers)
     assert not out.exists()
     with pytest.raises(BulkError, match="--resume"):
-        read_all([many], out, workers=1)
-    summary = read_all([many], out, workers=1, resume=True)
-    assert 0 < summary.read_before < summary.rows == 20_000
+        read_all(many, out, workers=1)
+    summary = read_all(many, out, workers=1, resume=True)
+    assert 0 < summary.read_before < summary.rows == 10_001
     assert out.read_bytes() == undisturbed
     assert not Path(f"{out}.job").exists()
     with pytest.raises(BulkError, match="nothing to resume"):
-        read_all([many], out, resume=True)
+        read_all(many, out, resume=True)
 
 
 @pytest.mark.slow
 def test_killed_workers_lose_and_double_nothing(many, undisturbed, tmp_path):
     out = tmp_path / "out.parquet"
-    process = start(many, "--out", out, "--workers", 2)
-    for parts in (0, 1):
-        Path(f"{out}.job").mkdir(exist_ok=True)
-        wait_for_parts(out, parts, process)
-        while not (found := children(process.pid)):
-            time.sleep(0.01)
-        os.kill(found[0], signal.SIGKILL)
-    assert process.wait(60) == 0, process.stderr.read()
-    process.stderr.close()
+    with without_end(many[1]) as content:
+        process = start(*many, "--out", out, "--workers", 2)
+        # One that begins or is at work, then the one that has the last image in hand.
+        for parts in (0, 3):
+            wait_for_parts(out, parts, process)
+            while not (found := children(process.pid)):
+                assert process.poll() is None, process.stderr.read()
+                time.sleep(0.01)
+            for worker in found:
+                os.kill(worker, signal.SIGKILL)
+            wait_for_end(found)
+        give(many[1], content)
+        assert process.wait(60) == 0, process.stderr.read()
+        process.stderr.close()
     assert out.read_bytes() == undisturbed
 
 
@@ -118,8 +159,6 @@ Image.register_open("DEADLY", Deadly, lambda begins: begins.startswith(b"DEADLY"
 
 @pytest.mark.slow
 def test_an_image_that_kills_whoever_reads_it_costs_its_own_row_alone(mnist, tmp_path):
-    from PIL import Image
-
     folder = tmp_path / "in"
     folder.mkdir()
     for number in range(12):
@@ -129,7 +168,8 @@ def test_an_image_that_kills_whoever_reads_it_costs_its_own_row_alone(mnist, tmp
     (tmp_path / "sitecustomize.py").write_text(DEADLY)
     done = subprocess.run(
         [*COMMAND, str(folder), "--out", str(tmp_path / "out.parquet"), "--workers", "2", "--json"],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=120)  # fmt: skip
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        capture_output=True, text=True, timeout=120)  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = pq.read_table(tmp_path / "out.parquet").to_pylist()
     assert [row["index"] for row in found if row["error"]] == [4, 9]
@@ -142,21 +182,23 @@ def test_a_full_disk_gets_a_word_and_the_job_goes_on_when_there_is_room(many, un
     """File systems of two sizes: parts don't fit on one, only the output doesn't fit on the other."""
     small = tmp_path / "small"
     small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80k", "none", str(small)], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40k", "none", str(small)], capture_output=True)
     if mounted.returncode:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("no right to mount a file system here")
     out = small / "out.parquet"
     try:
-        for size in ("80k", f"{len(undisturbed) * 5 // 4 // 1024 + 40}k"):
+        for size in ("40k", f"{len(undisturbed) * 5 // 4 // 1024 + 40}k"):
             subprocess.run(["mount", "-o", f"remount,size={size}", str(small)], check=True)
-            done = subprocess.run([*COMMAND, str(many), "--out", str(out), "--resume"], capture_output=True, text=True)
+            done = subprocess.run(
+                [*COMMAND, *map(str, many), "--out", str(out), "--resume"], capture_output=True, text=True
+            )
             assert done.returncode == 1
             assert "disk is full" in done.stderr
             assert "--resume goes on" in done.stderr
             assert done.stderr.count("\n") == 1
             assert not out.exists()
         subprocess.run(["mount", "-o", "remount,size=8m", str(small)], check=True)
-        assert read_all([many], out, resume=True).rows == 20_000
+        assert read_all(many, out, resume=True).rows == 10_001
         assert out.read_bytes() == undisturbed
     finally:
         subprocess.run(["umount", str(small)], check=True)
@@ -178,7 +220,7 @@ def stopped_after(count):
 def stopped(many, tmp_path):
     out = tmp_path / "out.parquet"
     with pytest.raises(KeyboardInterrupt):
-        read_all([many], out, engine=stopped_after(2))
+        read_all(many, out, engine=stopped_after(2))
     return out
 
 
@@ -186,7 +228,7 @@ def test_a_stopped_job_goes_on_only_as_what_it_was(many, stopped, tmp_path):
     other = tmp_path / "other.npy"
     np.save(other, np.zeros((2, 28, 28), np.uint8))
     for changed, told in (({"sources": [other]}, "sources"), ({"probabilities": True}, "probabilities")):
-        options = {"sources": [many], "resume": True, "engine": read_here, **changed}
+        options = {"sources": many, "resume": True, "engine": read_here, **changed}
         with pytest.raises(UsageError, match=told):
             read_all(options.pop("sources"), stopped, **options)
     summary = read_all([other], stopped, engine=read_here, overwrite=True)
@@ -195,19 +237,19 @@ def test_a_stopped_job_goes_on_only_as_what_it_was(many, stopped, tmp_path):
 
 def test_a_part_that_says_other_than_it_holds_is_found_before_anything_is_written(many, stopped):
     parts = sorted(Path(f"{stopped}.job/parts").glob("*.parquet"))
-    shutil.copy(parts[0], parts[1].with_name("00000004.parquet"))
-    with pytest.raises(BulkError, match=r"4,?096 rows for 3,?616 inputs"):
-        read_all([many], stopped, engine=read_here, resume=True)
+    shutil.copy(parts[0], parts[1].with_name("00000002.parquet"))
+    with pytest.raises(BulkError, match=r"4,?096 rows for 1,?808 inputs"):
+        read_all(many, stopped, engine=read_here, resume=True)
     parts[0].write_bytes(parts[0].read_bytes()[:-9])
     with pytest.raises(BulkError, match="is damaged"):
-        read_all([many], stopped, engine=read_here, resume=True)
+        read_all(many, stopped, engine=read_here, resume=True)
     assert not stopped.exists()
 
 
 def test_an_output_that_came_meanwhile_is_not_replaced(many, stopped):
     stopped.write_bytes(b"somebody's")
     with pytest.raises(BulkError, match="has appeared"):
-        read_all([many], stopped, engine=read_here, resume=True)
+        read_all(many, stopped, engine=read_here, resume=True)
     assert stopped.read_bytes() == b"somebody's"
 
 
@@ -216,8 +258,8 @@ def test_a_job_killed_between_its_last_two_steps_is_finished(many, stopped, undi
 
     with monkeypatch.context() as patched:
         patched.setattr(JobFolder, "remove", lambda self: None)  # The kill.
-        read_all([many], stopped, engine=read_here, resume=True)
-    assert read_all([many], stopped, engine=read_here, resume=True).rows == 20_000
+        read_all(many, stopped, engine=read_here, resume=True)
+    assert read_all(many, stopped, engine=read_here, resume=True).rows == 10_001
     assert stopped.read_bytes() == undisturbed
 
 
@@ -226,7 +268,7 @@ def test_two_processes_do_not_work_on_one_job(many, stopped):
     with Path(f"{stopped}.job/lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(BulkError, match="another process"):
-            read_all([many], stopped, resume=True)
+            read_all(many, stopped, resume=True)
 
 
 def test_mistakes_are_told_in_a_line(tmp_path, capsys, monkeypatch):
@@ -270,7 +312,7 @@ def test_mistakes_are_told_in_a_line(tmp_path, capsys, monkeypatch):
     with pytest.raises(SystemExit) as stopped:
         cli.main(["read-all", "two.parquet", "--out", "o.parquet", "--column", "two"])
     assert stopped.value.code == 0
-    assert "images that could not be read" in capsys.readouterr().out
+    assert "1 image could not be read" in capsys.readouterr().out
 
 
 def run_without(module: str, tmp_path: Path, *words: str) -> subprocess.CompletedProcess:
@@ -298,7 +340,7 @@ def test_without_ray_the_command_that_installs_it_is_told(tmp_path):
 def test_nothing_of_it_needs_pytorch(many, tmp_path):
     code = (
         "import sys; from tenfold.bulk import read_all; from tenfold.bulk.pool import read_here; "
-        f"import tenfold.bulk.worker; read_all([{str(many)!r}], {str(tmp_path / 'o.parquet')!r}, workers=1); "
+        f"import tenfold.bulk.worker; read_all([{str(many[0])!r}], {str(tmp_path / 'o.parquet')!r}, workers=1); "
         "print('torch' in sys.modules, 'ray' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

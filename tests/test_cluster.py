@@ -1,6 +1,5 @@
 """Trainings on a Ray cluster of several nodes: a node that dies loses no trial, and nothing is counted twice."""
 
-import os
 import re
 import socket
 import subprocess
@@ -13,65 +12,49 @@ import pytest
 import yaml
 
 from tenfold.cluster.job import Job
-from tenfold.cluster.local import local_pool
 from tenfold.cluster.plan import Plan
 from tenfold.cluster.ray import connected
 from tenfold.cluster.ray_pool import ray_pool
 from tenfold.cluster.seeds import train_seeds_at_once
 from tenfold.cluster.sweep import Sweep
-from tenfold.errors import ClusterError, MissingDependencyError, UsageError
+from tenfold.errors import ClusterError, UsageError
+from tenfold.runs.seeds import train_seeds
 
 pytestmark = pytest.mark.cluster
-STORE = 100 * 2**20
 
 
-@pytest.fixture(scope="module")
-def ray():
-    """Ray, which is started by the tests that need it. Without it they are skipped; in CI that is a failure."""
-    from tenfold.cluster.ray import import_ray
-
-    try:
-        return import_ray()
-    except MissingDependencyError as error:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(error))
+# First, before this process is connected.
 
 
-@contextmanager
-def cluster(ray, nodes):
-    """A cluster on this machine: a head without CPUs, where the driver is, and `nodes` of one CPU each."""
-    from ray.cluster_utils import Cluster
-
-    patience = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
-    head = {"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": False, "_system_config": patience}
-    made = Cluster(initialize_head=True, head_node_args=head)
-    try:
-        made.workers = [made.add_node(num_cpus=1, object_store_memory=STORE) for _ in range(nodes)]
-        yield made
-    finally:
-        ray.shutdown()
-        made.shutdown()
+@pytest.fixture
+def silent():
+    """An address that takes connections and says nothing."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        found.listen()
+        yield f"127.0.0.1:{found.getsockname()[1]}"
 
 
-@pytest.fixture(scope="module")
-def two_nodes(ray):
-    with cluster(ray, 2) as made:
-        yield made
+def refused(address):
+    import ray
+
+    assert not ray.is_initialized()
+    began = time.monotonic()
+    with pytest.raises(ClusterError) as told, connected(address):
+        pass
+    assert time.monotonic() - began < 15
+    return str(told.value)
 
 
-@pytest.fixture(scope="module")
-def plan(quick):
-    words = ["learning_rate=0.0003,0.001,0.003", "hidden=16,32/16"]
-    return Plan.make(quick.replace(epochs=2), words, sampler="grid", pruner="none")
+def test_an_address_that_does_not_answer_is_told_within_ten_seconds(ray, silent, monkeypatch):
+    assert "no Ray cluster answers at" in refused("127.0.0.1:1")
+    assert "is no address" in refused("somewhere")
+    assert "within 10 seconds" in refused(silent)
+    monkeypatch.setattr("tenfold.cluster.ray.PATIENCE", 1)
+    monkeypatch.setenv("RAY_ADDRESS", silent)
+    assert "within 1 seconds" in refused("auto")
 
 
-@pytest.fixture(scope="module")
-def undisturbed(plan, tmp_path_factory):
-    """The accuracies of a sweep in one process of this machine."""
-    rows = Sweep.begin(plan, tmp_path_factory.mktemp("local")).run(lambda: local_pool(1))
-    return {str(row.values): (row.accuracy, row.accuracies) for row in rows}
-
-
-# Before the clusters of the tests below.
 def test_no_cluster_on_this_machine_is_told(ray, monkeypatch, tmp_path):
     from ray._private import services
 
@@ -80,6 +63,14 @@ def test_no_cluster_on_this_machine_is_told(ray, monkeypatch, tmp_path):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     assert "`ray start --head` begins one" in refused("auto")
+
+
+@pytest.fixture(scope="module")
+def two_nodes(ray_cluster):
+    """A cluster that this process is connected to, once for all: the processes on its nodes, which import PyTorch,
+    belong to the connection."""
+    with ray_cluster() as made, connected(made.address):
+        yield made
 
 
 class KillsANode:
@@ -108,23 +99,23 @@ class KillsANode:
                 self.pool.answer(waiting, self.held.pop(waiting))
 
 
-def test_a_node_that_dies_in_a_sweep_loses_no_trial_and_doubles_none(ray, plan, undisturbed, tmp_path, capfd):
-    sweep = Sweep.begin(plan, tmp_path)
+def test_a_node_that_dies_in_a_sweep_loses_no_trial_and_doubles_none(two_nodes, grid, swept, tmp_path, capfd):
+    sweep = Sweep.begin(grid, tmp_path)
     told = []
-    with cluster(ray, 2) as made:
 
-        def kill():
-            made.remove_node(made.workers[0], allow_graceful=False)
-            made.add_node(num_cpus=1, object_store_memory=STORE)
+    def kill():
+        two_nodes.remove_node(two_nodes.workers[0], allow_graceful=False)
+        two_nodes.add_node()
 
-        @contextmanager
-        def open_pool():
-            with ray_pool(made.address) as pool:
-                yield KillsANode(pool, kill)
+    @contextmanager
+    def open_pool():
+        with ray_pool(two_nodes.address) as pool:
+            yield KillsANode(pool, kill)
 
-        rows = sweep.run(open_pool, told.append)
+    rows = sweep.run(open_pool, told.append)
     assert {row.state for row in rows} == {"finished"}
     assert [row.number for row in rows] == list(range(6))
+    undisturbed = {str(row.values): (row.accuracy, row.accuracies) for row in swept[1]}
     assert {str(row.values): (row.accuracy, row.accuracies) for row in rows} == undisturbed
     ended = [line.split(":")[0] for line in told if line.startswith("trial ")]
     assert sorted(ended) == [f"trial {number}" for number in range(6)]
@@ -136,8 +127,8 @@ def test_a_node_that_dies_in_a_sweep_loses_no_trial_and_doubles_none(ray, plan, 
     assert capfd.readouterr().out == ""
 
 
-def test_seeds_on_ray_are_the_seeds_of_this_machine(ray, two_nodes, quick, tmp_path):
-    here = train_seeds_at_once(quick, 3, lambda: local_pool(1), folder=tmp_path / "here")
+def test_seeds_on_ray_are_the_seeds_of_this_machine(two_nodes, quick, tmp_path):
+    here = train_seeds(quick, 3, folder=tmp_path / "here")
     there = train_seeds_at_once(quick, 3, lambda: ray_pool(two_nodes.address), folder=tmp_path / "there")
     assert {s: run.digest for s, run in there.finished.items()} == {s: run.digest for s, run in here.finished.items()}
     assert there.figures("test", "accuracy") == here.figures("test", "accuracy")
@@ -146,7 +137,7 @@ def test_seeds_on_ray_are_the_seeds_of_this_machine(ray, two_nodes, quick, tmp_p
 
 def test_trials_on_ray_are_stopped_where_they_lag(two_nodes, quick, tmp_path):
     plan = Plan.make(quick, ["learning_rate=log:1e-6..1e-2"], trials=10, sampler="random")
-    rows = Sweep.begin(plan, tmp_path).run(lambda: ray_pool(two_nodes.address))
+    rows = Sweep.begin(plan, tmp_path).run(lambda: ray_pool(two_nodes.address, 1))
     stopped = [row for row in rows if row.state == "stopped"]
     assert stopped
     assert all(len(row.accuracies) < 3 for row in stopped)
@@ -172,31 +163,6 @@ def test_the_command_sweeps_on_the_cluster_that_it_is_given(two_nodes, small_fil
     assert "best.toml --seeds 5" in done.stdout
     (page,) = tmp_path.glob("*/sweep.html")
     assert "the best of 2" in page.read_text()
-
-
-@pytest.fixture
-def silent():
-    """An address that takes connections and says nothing."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        found.listen()
-        yield f"127.0.0.1:{found.getsockname()[1]}"
-
-
-def refused(address):
-    began = time.monotonic()
-    with pytest.raises(ClusterError) as told, connected(address):
-        pass
-    assert time.monotonic() - began < 12
-    return str(told.value)
-
-
-def test_an_address_that_does_not_answer_is_told_within_ten_seconds(ray, silent, monkeypatch):
-    assert "no Ray cluster answers at" in refused("127.0.0.1:1")
-    assert "within 10 seconds" in refused(silent)
-    assert "is no address" in refused("somewhere")
-    monkeypatch.setenv("RAY_ADDRESS", silent)
-    assert "within 10 seconds" in refused("auto")
 
 
 def test_without_ray_the_command_that_installs_it_is_told(monkeypatch, capsys, small_file, tmp_path):

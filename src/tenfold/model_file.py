@@ -1,7 +1,6 @@
 """A model as an ONNX file: pixels in, probabilities out. NumPy and ONNX Runtime alone."""
 
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from tenfold.errors import ModelError
+from tenfold.machine import usable_cores
 
 # Images a call: small enough for what layers hand on to stay in a core's cache.
 BATCH = 256
@@ -30,7 +30,7 @@ class ModelFile:
         Raises `ModelError` when `path` is missing, cut short, or takes and gives other than a Tenfold model.
         """
         self.path = Path(path)
-        self._threads = threads or os.cpu_count()
+        self._threads = threads or len(usable_cores())
         if not self.path.is_file():
             raise ModelError(f"{path}: no such file; a model is an .onnx file that tenfold export has written")
         options = onnxruntime.SessionOptions()

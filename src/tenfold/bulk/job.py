@@ -19,6 +19,7 @@ from tenfold.bulk.pool import Engine, Moving, read_here, with_workers
 from tenfold.bulk.unit import Unit
 from tenfold.bulk.work import Counts, Task
 from tenfold.errors import BulkError, StorageError, UsageError
+from tenfold.machine import usable_cores
 from tenfold.reader import Reader
 
 Watch = Callable[["Progress"], object]
@@ -105,7 +106,11 @@ def read_all(
             raise BulkError(f"{target} has appeared since the job began: move it away, or --overwrite")
         before = folder.done()
         if engine is None:
-            engine = read_here if here else with_workers(min(workers or cores(), max(1, folder.units - len(before))))
+            engine = (
+                read_here
+                if here
+                else with_workers(min(workers or len(usable_cores()), max(1, folder.units - len(before))))
+            )
         try:
             counted = _read(folder, engine, task, before, watch)
             total = put_together(folder, target, task.probabilities)
@@ -123,11 +128,6 @@ def read_all(
         read_before=total.inputs - counted.inputs,
         seconds=time.monotonic() - begun,
     )
-
-
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _read(folder: JobFolder, engine: Engine, task: Task, before: frozenset[int], watch: Watch) -> Counts:

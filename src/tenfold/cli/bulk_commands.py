@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tenfold.cli.app import app
-from tenfold.cli.flags import PLAIN, EverywhereFlags
+from tenfold.cli.flags import PLAIN, EverywhereFlags, given
 from tenfold.cli.read_commands import ModelPath
 from tenfold.errors import BulkError, UsageError
 
@@ -16,27 +16,19 @@ from tenfold.errors import BulkError, UsageError
 def read_all(
     sources: Annotated[
         tuple[str, ...],
-        Parameter(show_default=False, help="Folders, patterns, files or URLs: images, tars, Parquet, IDX, .npy."),
+        given("Folders, patterns, files or URLs: images, tars, Parquet, IDX, .npy."),
     ] = (),
     /,
     *,
-    out: Annotated[
-        str | None, Parameter(show_default=False, help="The .parquet file to write, or a folder for several.")
-    ] = None,
+    out: Annotated[str | None, given("The .parquet file to write, or a folder for several.")] = None,
     workers: Annotated[
-        int | None,
-        Parameter(show_default=False, help="Processes that read; one for each core, unless said; with --ray, actors."),
+        int | None, given("Processes that read; one for each core, unless said; with --ray, actors.")
     ] = None,
-    ray: Annotated[
-        str | None,
-        Parameter(show_default=False, help="Read on a Ray cluster: auto for this machine's, or its address."),
-    ] = None,
+    ray: Annotated[str | None, given("Read on a Ray cluster: auto for the one of this machine, or HOST:PORT.")] = None,
     resume: Annotated[bool, Parameter(negative="", help="Go on with a stopped job.")] = False,
     overwrite: Annotated[bool, Parameter(negative="", help="Begin again, and replace the output at the end.")] = False,
     batch: Annotated[int, Parameter(help="Images that a worker holds at a time.")] = 256,
-    column: Annotated[
-        str | None, Parameter(show_default=False, help="The images' column in Parquet, where it isn't plain.")
-    ] = None,
+    column: Annotated[str | None, given("The images' column in Parquet, where it isn't plain.")] = None,
     probabilities: Annotated[bool, Parameter(negative="", help="Write all ten probabilities too.")] = False,
     model: ModelPath = None,
     everywhere: EverywhereFlags = PLAIN,
@@ -61,18 +53,23 @@ def read_all(
         summary = run(sources, out, engine=engine, workers=workers, model=model, column=column, resume=resume,
                       overwrite=overwrite, batch=batch, probabilities=probabilities, watch=watch)  # fmt: skip
     rate = f", {summary.images_per_second:,.0f} images a second" if summary.rows > summary.read_before else ""
-    screen.say(f"{summary.out}: {summary.rows:,} rows in {summary.seconds:,.1f} s{rate}")
+    screen.say(f"{summary.out}: {_counted(summary.rows, 'row')} in {summary.seconds:,.1f} s{rate}")
+    bad = summary.errors - summary.broken
     for count, what in (
-        (summary.read_before, "of them read before the job was stopped"),
-        (summary.unsure, "unsure"),
-        (summary.errors - summary.broken, "images that could not be read: column error says why"),
-        (summary.left_out, "files left out: no image and no shard by their names"),
+        (summary.read_before, f"{summary.read_before:,} of them read before the job was stopped"),
+        (summary.unsure, f"{summary.unsure:,} unsure"),
+        (bad, f"{_counted(bad, 'image')} could not be read: column error says why"),
+        (summary.left_out, f"{_counted(summary.left_out, 'file')} left out: no image and no shard by name"),
     ):
         if count:
-            screen.say(f"{count:,} {what}", style="dim")
+            screen.say(what, style="dim")
     screen.result({**dataclasses.asdict(summary), "images_per_second": summary.images_per_second})
     if summary.broken:
+        what = "1 shard or part of one" if summary.broken == 1 else f"{summary.broken:,} shards or parts of them"
         raise BulkError(
-            f"{summary.broken:,} shards or parts of them could not be read: their rows in {summary.out} have an error "
-            "and no index; all else was read"
+            f"{what} could not be read: rows of {summary.out} with an error and no index say why; all else was read"
         )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

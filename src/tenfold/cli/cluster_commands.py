@@ -1,6 +1,7 @@
 """Commands that outgrow one process: sweep."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,22 +14,20 @@ from tenfold.cli.flags import (
     EverywhereFlags,
     RecipeFlags,
     RecipeName,
+    given,
     recipe_changes,
     resolve_recipe,
 )
 from tenfold.errors import UsageError
+from tenfold.machine import usable_cores
 
 if TYPE_CHECKING:
     from tenfold.cluster.pool import Pool
+    from tenfold.cluster.sweep import Sweep
+    from tenfold.console import Screen
 
-Workers = Annotated[
-    int | None,
-    Parameter(show_default=False, help="How many trainings at once; none: one for each core, or all of Ray."),
-]
-Ray = Annotated[
-    str | None,
-    Parameter(show_default=False, help="Train on a Ray cluster: auto for the one of this machine, or HOST:PORT."),
-]
+Workers = Annotated[int | None, given("How many trainings at once; none: one for each core, or all of Ray.")]
+Ray = Annotated[str | None, given("Train on a Ray cluster: auto for the one of this machine, or HOST:PORT.")]
 
 
 @app.command(sort_key=19)
@@ -45,9 +44,7 @@ def sweep(
             "each field.",
         ),
     ] = (),
-    trials: Annotated[
-        int | None, Parameter(show_default=False, help="How many trainings in all; none: 50, or the whole grid.")
-    ] = None,
+    trials: Annotated[int | None, given("How many trainings in all; none: 50, or the whole grid.")] = None,
     workers: Workers = None,
     sampler: Annotated[
         str, Parameter(help="What chooses values: tpe, which learns from trials that are done, random or grid.")
@@ -57,19 +54,13 @@ def sweep(
     ] = "median",
     storage: Annotated[
         str | None,
-        Parameter(
-            show_default=False,
-            help="A database in place of a journal in the sweep's folder: sqlite:///PATH or postgresql://USER@HOST/NAME.",
-        ),
+        given("A database in place of a journal in the sweep's folder: sqlite:///PATH or postgresql://USER@HOST/NAME."),
     ] = None,
     ray: Ray = None,
     join: Annotated[
-        str | None,
-        Parameter(show_default=False, help="Take part in a sweep that another machine began: its name in --storage."),
+        str | None, given("Take part in a sweep that another machine began: its name in --storage.")
     ] = None,
-    resume: Annotated[
-        Path | None, Parameter(show_default=False, help="Take up a sweep that was stopped: its folder.")
-    ] = None,
+    resume: Annotated[Path | None, given("Take up a sweep that was stopped: its folder, or latest.")] = None,
     out: Annotated[Path, Parameter(help="The folder to make the sweep in.")] = Path("runs"),
     flags: RecipeFlags = NO_RECIPE_FLAGS,
     everywhere: EverywhereFlags = PLAIN,
@@ -85,21 +76,30 @@ def sweep(
         )
     if join is not None and (storage is None or resume is not None):
         raise UsageError("--join NAME takes part in a sweep of a database: give its --storage, and no --resume")
-    from tenfold.cluster.page import typed, write_page
     from tenfold.cluster.plan import Plan
-    from tenfold.cluster.rows import best_of
     from tenfold.cluster.sweep import Sweep
 
-    if resume is not None:
-        found = Sweep.load(resume, storage)
-    elif join is not None and storage is not None:
-        found = Sweep.join(join, out, storage)
-    else:
+    plan = None
+    if resume is None and join is None:
         plan = Plan.make(
             resolve_recipe(recipe, flags), param, trials=trials, sampler=sampler, pruner=pruner,
             given=recipe_changes(flags),
         )  # fmt: skip
-        found = Sweep.begin(plan, out, storage)
+    with _reached(workers, ray):
+        if plan is not None:
+            found = Sweep.begin(plan, out, storage)
+        elif join is not None and storage is not None:
+            found = Sweep.join(join, out, storage)
+        else:
+            found = Sweep.load(Sweep.latest(out) if str(resume) == "latest" else str(resume), storage)
+        with found:
+            _run(screen, found, workers, ray)
+
+
+def _run(screen: "Screen", found: "Sweep", workers: int | None, ray: str | None) -> None:
+    from tenfold.cluster.page import typed, write_page
+    from tenfold.cluster.rows import best_of
+
     screen.say(f"{found.path}: {found.plan.trials} trials of {found.plan.name}, {found.plan.sampler}")
     if found.url is not None:
         screen.say(f"others take part with: tenfold sweep --join {found.study.study_name} --storage {found.url}")
@@ -116,12 +116,26 @@ def sweep(
     screen.result({"path": str(found.path), "page": str(page), **found.result(rows)})
 
 
+@contextmanager
+def _reached(workers: int | None, ray: str | None) -> Iterator[None]:
+    """Finds out before a sweep is begun whether it can run: a folder of one that can't would be in the way."""
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers is {workers}; it must be >= 1")
+    if ray is None:
+        yield
+        return
+    from tenfold.cluster.ray import connected
+
+    with connected(ray):
+        yield
+
+
 def pool_for(workers: int | None, ray: str | None, threads: int = 1) -> "AbstractContextManager[Pool]":
     """Where trainings of so many threads run: on Ray, or in processes of this machine."""
     if ray is not None:
         from tenfold.cluster.ray_pool import ray_pool
 
         return ray_pool(ray, workers)
-    from tenfold.cluster.local import cores, local_pool
+    from tenfold.cluster.local import local_pool
 
-    return local_pool(max(1, cores() // threads) if workers is None else workers)
+    return local_pool(max(1, len(usable_cores()) // threads) if workers is None else workers)

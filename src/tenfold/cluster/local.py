@@ -109,11 +109,6 @@ def local_pool(workers: int, data: Dataset | None = None) -> Iterator[LocalPool]
         pool.close()
 
 
-def cores() -> int:
-    """The cores that this process may use, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _serve(connection: "Connection[Any, Any]", parent: int, data: Dataset | None) -> None:
     # An interrupt is for the one who began the sweep; it ends these.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from tenfold.cluster.job import Job, Outcome
@@ -28,7 +29,8 @@ def train_members_at_once(
     data = load_dataset(recipe.data.dataset)
     if not recipe.engine.threads:
         recipe = dataclasses.replace(recipe, engine=dataclasses.replace(recipe.engine, threads=1))
-    return _go_on(begin_members(recipe, data, Path(folder)), open_pool, tell)
+    with open_pool() as pool:  # First: where it can't be opened, nothing is left behind.
+        return _go_on(begin_members(recipe, data, Path(folder)), lambda: nullcontext(pool), tell)
 
 
 def resume_members_at_once(

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from tenfold.cluster.job import Job, Outcome
@@ -29,8 +30,9 @@ def train_seeds_at_once(
     if not recipe.engine.threads:
         recipe = dataclasses.replace(recipe, engine=dataclasses.replace(recipe.engine, threads=1))
     check_seeds(recipe, count, data)
-    seeds = Seeds.begin(recipe, count, new_folder(Path(folder), f"{recipe.name}-seeds"), data)
-    return _go_on(seeds, open_pool, tell)
+    with open_pool() as pool:  # First: where it can't be opened, nothing is left behind.
+        seeds = Seeds.begin(recipe, count, new_folder(Path(folder), f"{recipe.name}-seeds"), data)
+        return _go_on(seeds, lambda: nullcontext(pool), tell)
 
 
 def resume_seeds_at_once(

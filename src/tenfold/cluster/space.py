@@ -81,7 +81,9 @@ class Space:
     def parse(cls, words: Sequence[str], recipe: Recipe) -> "Space":
         """Raises `UsageError` for a field that the recipe doesn't have, an empty range or a value that it refuses."""
         if not words:
-            raise UsageError(f"a sweep needs something to search: --param {_FORMS}")
+            raise UsageError(
+                f"a sweep needs something to search, such as --param learning_rate=log:1e-4..1e-1; it takes {_FORMS}"
+            )
         parameters = [_parse(word) for word in words]
         names = [parameter.name for parameter in parameters]
         if twice := [name for name in names if names.count(name) > 1]:
@@ -123,16 +125,15 @@ class Space:
         owners = [name for name in self.architectures() if _belongs(parameter.name, name)]
         if not owners:
             known = {n for n in recipe_fields() if any(_belongs(n, name) for name in self.architectures())}
-            raise UsageError(
-                f"--param {word}: recipe {self.recipe.name} has no field {parameter.name!r}"
-                f"{nearest(parameter.name, known)}"
-            )
-        try:
-            ends = [parameter.value(text) for text in parameter.choices] or [
-                parameter.kind(end) for end in (parameter.low, parameter.high)
-            ]
-        except ValueError as error:
-            raise UsageError(f"--param {word}: {error} is no {_kind_name(parameter.kind)}") from None
+            elsewhere = [name for name in ARCHITECTURES if _belongs(parameter.name, name)]
+            advice = f"; {', '.join(elsewhere)} have it" if elsewhere else nearest(parameter.name, known)
+            raise UsageError(f"--param {word}: recipe {self.recipe.name} has no field {parameter.name!r}{advice}")
+        ends = [] if parameter.choices else [parameter.kind(end) for end in (parameter.low, parameter.high)]
+        for text in parameter.choices:
+            try:
+                ends.append(parameter.value(text))
+            except ValueError:
+                raise UsageError(f"--param {word}: {text!r} is no {_kind_name(parameter.kind)}") from None
         for end in ends:
             changes: dict[str, Any] = {parameter.name: end}
             if parameter.name != "architecture" and owners[0] != architecture_of(self.recipe.model):
@@ -207,4 +208,4 @@ def _belongs(name: str, architecture: str) -> bool:
 
 def _kind_name(kind: Any) -> str:
     names = {int: "whole number", float: "number", bool: "true or false", str: "text"}
-    return names.get(kind, "list of values joined by /")
+    return names.get(kind, "list of whole numbers joined by /")

@@ -21,11 +21,31 @@ HEARTBEAT = 15
 GRACE = 120
 
 
-def open_storage(folder: Path, url: str | None) -> "BaseStorage":
+@contextmanager
+def opened(folder: Path, url: str | None, *, new: bool = False) -> Iterator["BaseStorage"]:
     """The journal of `folder`, or the database at `url`: `sqlite:///PATH` or `postgresql://USER@HOST/NAME`.
 
-    Raises `StoreError` for what is no such URL or can't be opened, `RunError` for what another version wrote.
+    new: a file that isn't there is made. Whoever has the storage when the block comes to its end closes it; a block
+    that fails leaves nothing open. Raises `StoreError` for what is no such URL or can't be opened, `RunError` for what
+    another version wrote and for trials that are gone.
     """
+    kept = _open(folder, url, new)
+    try:
+        yield kept
+    except BaseException:
+        close(kept)
+        raise
+
+
+def close(kept: "BaseStorage") -> None:
+    """Gives a database its connections back, which Optuna never does; a journal has none."""
+    from optuna.storages import RDBStorage
+
+    if isinstance(kept, RDBStorage):
+        kept.engine.dispose()
+
+
+def _open(folder: Path, url: str | None, new: bool) -> "BaseStorage":
     import optuna
     from optuna.storages import JournalStorage, RDBStorage
     from optuna.storages.journal import JournalFileBackend
@@ -34,6 +54,8 @@ def open_storage(folder: Path, url: str | None) -> "BaseStorage":
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.ERROR)
     if url is None:
+        if not new and not (folder / JOURNAL).exists():
+            raise RunError(f"{folder / JOURNAL} is missing: the sweep's trials are lost")
         # Whoever holds the folder is alone with it: this lock was left by one who was killed.
         (folder / f"{JOURNAL}.lock").unlink(missing_ok=True)
         with _foreign(str(folder / JOURNAL)):
@@ -43,9 +65,11 @@ def open_storage(folder: Path, url: str | None) -> "BaseStorage":
     from tenfold.feedback.database import database_url, reason
 
     found = database_url(url)
-    place = found.render_as_string(hide_password=True)
+    place = shown(url)
     try:
         if found.get_backend_name() == "sqlite":
+            if not new and not Path(str(found.database)).exists():
+                raise RunError(f"{place}: there is no such file")
             Path(str(found.database)).parent.mkdir(parents=True, exist_ok=True)
             patience: dict[str, Any] = {"timeout": 60}
         else:

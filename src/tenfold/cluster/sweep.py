@@ -23,6 +23,7 @@ from tenfold.runs.train import anchored, check, new_folder, resolved
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.storages import BaseStorage
 
 FILE = "sweep.json"
 PLAN = "plan"
@@ -33,12 +34,14 @@ class Sweep:
     """The folder of a sweep, and its study in the storage.
 
     path: the folder. plan: what is searched. owner: tells this folder's trials from those of other machines. url: of
-    the database, without a password; None for the folder's own journal. environment: what it was begun on.
+    the database, without a password; None for the folder's own journal. environment: what it was begun on. One that is
+    in a database is to be closed, as by `with`.
     """
 
     path: Path
     plan: Plan
     study: "optuna.Study"
+    kept: "BaseStorage"
     owner: str
     url: str | None
     environment: dict[str, Any]
@@ -71,16 +74,16 @@ class Sweep:
     def _begin(cls, plan: Plan, path: Path, url: str | None) -> "Sweep":
         import optuna
 
-        kept = storage.open_storage(path, url)
-        try:
-            study = optuna.create_study(study_name=path.name, storage=kept, direction="maximize")
-        except optuna.exceptions.DuplicatedStudyError:
-            raise RunError(f"the database has a sweep {path.name} already: try again in a second") from None
-        for values in plan.queue():
-            study.enqueue_trial(values)
-        # Whoever finds the plan finds all trials.
-        study.set_user_attr(PLAN, plan.document())
-        return cls._written(path, plan, study, url)
+        with storage.opened(path, url, new=True) as kept:
+            try:
+                study = optuna.create_study(study_name=path.name, storage=kept, direction="maximize")
+            except optuna.exceptions.DuplicatedStudyError:
+                raise RunError(f"the database has a sweep {path.name} already: try again in a second") from None
+            for values in plan.queue():
+                study.enqueue_trial(values)
+            # Whoever finds the plan finds all trials.
+            study.set_user_attr(PLAN, plan.document())
+            return cls._written(path, plan, study, kept, url)
 
     @classmethod
     def join(cls, name: str, folder: Path, url: str) -> "Sweep":
@@ -91,10 +94,20 @@ class Sweep:
         path = folder / name
         if path.exists():
             raise RunError(f"{path} is there already: tenfold sweep --resume {path} goes on with it")
-        study = _load_study(name, path, url)
-        plan = Plan.from_document(study.user_attrs.get(PLAN, {}), f"sweep {name}")
-        atomic.make_folder(path)
-        return cls._written(path, plan, study, url)
+        with storage.opened(path, url) as kept:
+            study = _load_study(name, kept, storage.shown(url))
+            plan = Plan.from_document(study.user_attrs.get(PLAN, {}), f"sweep {name}")
+            atomic.make_folder(path)
+            return cls._written(path, plan, study, kept, url)
+
+    @classmethod
+    def latest(cls, folder: Path) -> Path:
+        """The folder of the sweep that was begun last in `folder`. Raises `RunError` when there is none."""
+        found = list(folder.glob(f"*/{FILE}"))
+        if not found:
+            raise RunError(f"there is no sweep in {folder.absolute()} yet")
+        # The file is written when the sweep begins, and never again.
+        return max(found, key=lambda file: file.stat().st_mtime_ns).parent
 
     @classmethod
     def load(cls, path: str | Path, url: str | None = None) -> "Sweep":
@@ -103,28 +116,32 @@ class Sweep:
         Raises `RunError` when `path` is not one, or another version wrote it.
         """
         path, file = Path(path), Path(path) / FILE
+        if not file.exists():
+            raise RunError(f"{path} is no sweep: it has no {FILE}; tenfold sweep makes one in runs")
         try:
             document = json.loads(file.read_text(encoding="utf-8"))
-            name, kept, owner = document["study"], document["storage"], document["owner"]
+            name, place, owner = document["study"], document["storage"], document["owner"]
             environment = dict(document["environment"])
-            if not isinstance(name, str) or not isinstance(owner, str) or not isinstance(kept, str | None):
+            if not isinstance(name, str) or not isinstance(owner, str) or not isinstance(place, str | None):
                 raise TypeError("it does not tell its study")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(f"{file} can't be read: {error}") from error
-        if url is not None and storage.shown(url) != kept:
-            raise RunError(f"{path} has its trials in {kept or storage.JOURNAL}, not in {storage.shown(url)}")
+        if url is not None and storage.shown(url) != place:
+            raise RunError(f"{path} has its trials in {place or storage.JOURNAL}, not in {storage.shown(url)}")
         # What is there is read before the study is: a plan of another version may have another kind of study.
         Plan.from_document(document, str(file))
-        study = _load_study(name, path, url or kept)
-        plan = Plan.from_document(study.user_attrs.get(PLAN, {}), str(path))
-        return cls(path=path, plan=plan, study=study, owner=owner, url=kept, environment=environment)
+        with storage.opened(path, url or place) as kept:
+            study = _load_study(name, kept, place or str(path / storage.JOURNAL))
+            plan = Plan.from_document(study.user_attrs.get(PLAN, {}), str(path))
+            return cls(path=path, plan=plan, study=study, kept=kept, owner=owner, url=place, environment=environment)
 
     @classmethod
-    def _written(cls, path: Path, plan: Plan, study: "optuna.Study", url: str | None) -> "Sweep":
+    def _written(cls, path: Path, plan: Plan, study: "optuna.Study", kept: "BaseStorage", url: str | None) -> "Sweep":
         sweep = cls(
             path=path,
             plan=plan,
             study=study,
+            kept=kept,
             owner=uuid.uuid4().hex,
             url=storage.shown(url) if url else None,
             environment=describe_environment(),
@@ -133,13 +150,22 @@ class Sweep:
         atomic.write_json(path / FILE, {**sweep.document(), "owner": sweep.owner})
         return sweep
 
+    def __enter__(self) -> "Sweep":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        storage.close(self.kept)
+
     def run(self, open_pool: OpenPool, tell: Callable[[str], None] = lambda line: None) -> list[Row]:
         """Trains what is left, waits for what other machines have begun, and writes `best.toml` and `trials.json`.
 
         tell: hears of each trial. Raises `RunError` when another process is at it, `TrainingError` when no trial came
         to its end.
         """
+        from optuna.exceptions import StorageInternalError
         from sqlalchemy.exc import SQLAlchemyError
+
+        from tenfold.feedback.database import reason
 
         on = f"it goes on with: tenfold sweep --resume {self.path}"
         try:
@@ -157,8 +183,9 @@ class Sweep:
                         trials.tick()
         except KeyboardInterrupt:
             raise KeyboardInterrupt(on) from None
-        except SQLAlchemyError as error:
-            raise StoreError(f"{self.url} can't be reached any more: {error}; {on}") from error
+        except (SQLAlchemyError, StorageInternalError) as error:
+            said = error.__cause__ if isinstance(error.__cause__, SQLAlchemyError) else error
+            raise StoreError(f"{self.url} can't be used any more: {reason(said)}; {on}") from error
         rows = self.rows()
         atomic.write_json(self.path / "trials.json", [dataclasses.asdict(row) for row in rows])
         self.write_best(rows)
@@ -211,16 +238,13 @@ class Sweep:
         }
 
 
-def _load_study(name: str, path: Path, url: str | None) -> "optuna.Study":
+def _load_study(name: str, kept: "BaseStorage", place: str) -> "optuna.Study":
     import optuna
 
-    if url is None and not (path / storage.JOURNAL).exists():
-        raise RunError(f"{path / storage.JOURNAL} is missing: the sweep's trials are lost")
-    kept = storage.open_storage(path, url)
     try:
         return optuna.load_study(study_name=name, storage=kept)
     except KeyError:
-        raise RunError(f"{storage.shown(url) if url else path / storage.JOURNAL} holds no sweep {name!r}") from None
+        raise RunError(f"{place} holds no sweep {name!r}") from None
 
 
 @contextmanager
