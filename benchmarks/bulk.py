@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from tenfold.bulk.job import cores
+from tenfold.machine import usable_cores
 from tenfold.data import load_dataset
 from tenfold.data.idx import encode
 from tenfold.runs.environment import describe_environment
@@ -207,5 +207,5 @@ SOURCES = {
 }
 
 if __name__ == "__main__":
-    assert cores() >= 2, "two workers want two cores"
+    assert len(usable_cores()) >= 2, "two workers want two cores"
     main()

@@ -159,6 +159,7 @@ class _WholeBatchNorm(torch.autograd.Function):
         scale = (variance + context.epsilon).rsqrt()
         slope = -weight * scale.square() * sums[0] / context.count
         offset = -weight * scale * sums[1] / context.count - slope * mean
-        shape = (-1, *[1] * (inputs.ndim - 2))
-        of_inputs.addcmul_(inputs, slope.to(inputs.dtype).view(shape)).add_(offset.to(inputs.dtype).view(shape))
+        # Batch norm's kernel again: scaling channels by broadcasting takes four times as long in channels_last.
+        nought = torch.zeros_like(mean)
+        of_inputs += functional.batch_norm(inputs, nought, nought, slope, offset, False, 0.0, 1.0)
         return of_inputs, of_weight, of_bias, None, None
