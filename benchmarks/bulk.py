@@ -27,9 +27,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from tenfold.machine import usable_cores
 from tenfold.data import load_dataset
 from tenfold.data.idx import encode
+from tenfold.machine import usable_cores
 from tenfold.runs.environment import describe_environment
 
 MEMORY_SIZES = (10_000, 100_000, 1_000_000)

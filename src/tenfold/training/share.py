@@ -18,6 +18,8 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
+from tenfold.training.board import CAPACITY, open_board
+
 
 class Share:
     """A worker's part of each batch: images that lie together, as many for each worker or one more."""
@@ -27,6 +29,7 @@ class Share:
         self.count, self.part = 0, slice(0)
         # Apart from the gradients, which go about while batch norm asks.
         self._group = dist.new_group() if workers > 1 else None
+        self._board = open_board(rank, workers) if workers > 1 else None
 
     def take(self, count: int) -> slice:
         """This worker's part of a batch of `count`. Dropout and batch norm go by it until the next is taken."""
@@ -46,11 +49,15 @@ class Share:
     def added(self, value: Tensor) -> Tensor:
         """The sum of every worker's `value`, in its place."""
         if self.workers > 1:
+            if self._board is not None and value.dtype == torch.float32 and value.numel() <= CAPACITY:
+                return value.copy_(self._board.gathered(value.flatten()).sum(0).view_as(value))
             dist.all_reduce(value, group=self._group)
         return value
 
     def gathered(self, value: Tensor) -> Tensor:
         """Every worker's `value`, of one shape, first to last: [workers, ...]."""
+        if self._board is not None and value.numel() <= CAPACITY:
+            return self._board.gathered(value)
         found = [torch.empty_like(value) for _ in range(self.workers)]
         dist.all_gather(found, value, group=self._group)
         return torch.stack(found)
