@@ -196,8 +196,8 @@ def test_the_command_sweeps_and_says_what_is_next(small_file, tmp_path, tenfold_
         (["sweep", "--join", "x"], "give its --storage"),
         (["sweep"], "--param"),
         (["sweep", "--param", "epoch=1,2"], "did you mean 'epochs'"),
-        (["train", "--workers", "2"], "has one network"),
-        (["train", "ensemble", "--workers", "2", "--tensorboard"], "one training at a time"),
+        (["train", "--workers", "0"], "--workers is 0; it must be >= 1"),
+        (["train", "ensemble", "--workers", "2", "--tensorboard"], "goes with one process"),
         (["train", "--seeds", "2", "--workers", "2", "--tensorboard"], "one training at a time"),
     ],
 )

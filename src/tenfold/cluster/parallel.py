@@ -94,7 +94,7 @@ def _launch(run: Run, workers: int, data: Dataset | None, watch: Watch, tell: Ca
     context = multiprocessing.get_context("spawn")
     # Without a lock, which a worker that is killed might take along.
     failed = context.RawValue("b", 0)
-    errors: list[tuple[int, TenfoldError]] = []
+    errors: list[tuple[int, Exception]] = []
     stopped: signal.Signals | None = None
     with _handlers_kept(), _heard(watch, tell, errors) as speak:
         try:
@@ -152,20 +152,25 @@ def _group(restarts: int) -> Iterator[Share]:
 
 @contextmanager
 def _heard(
-    watch: Watch, tell: Callable[[str], None], errors: list[tuple[int, TenfoldError]]
+    watch: Watch, tell: Callable[[str], None], errors: list[tuple[int, Exception]]
 ) -> Iterator["Connection[Any, Any]"]:
     """What workers speak into, heard by this process. Each message is short enough to be written at once or not."""
     ours, theirs = multiprocessing.Pipe(duplex=False)
 
     def listen() -> None:
         while (told := ours.recv()) is not None:
-            if isinstance(told, str):
-                tell(told)
-            elif isinstance(told, tuple):
-                rank, kind, message = told
-                errors.append((rank, kind(message)))
-            else:
-                watch(told)
+            try:
+                if isinstance(told, str):
+                    tell(told)
+                elif isinstance(told, tuple):
+                    rank, kind, message = told
+                    errors.append((rank, kind(message)))
+                else:
+                    watch(told)
+            except (
+                Exception
+            ) as error:  # Of whoever watches: told at the end, for workers would wait for ever if unheard.
+                errors.append((-1, error))
 
     listener = Thread(target=listen, daemon=True)
     listener.start()
