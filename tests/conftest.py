@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,53 @@ def run(quick: Recipe, tmp_path_factory: pytest.TempPathFactory):  # type: ignor
 
 
 @pytest.fixture(scope="session")
+def brief(quick: Recipe) -> Recipe:
+    """The quick recipe for two epochs, with all training images, as the recipes with a test figure have it."""
+    return quick.replace(epochs=2, validation=0.0, keep="last")
+
+
+@pytest.fixture(scope="session")
+def two_at_once():  # type: ignore[no-untyped-def]
+    """Opens a pool of two processes, the same each time: each of its own would import PyTorch for seconds."""
+    from tenfold.cluster.local import local_pool
+
+    with local_pool(2) as pool:
+        yield lambda: nullcontext(pool)
+
+
+@pytest.fixture(scope="session")
+def one_at_a_time(two_at_once):  # type: ignore[no-untyped-def]
+    """Opens the same pool for one job at a time, so that the order of all that happens is given."""
+
+    class One:
+        size = 1
+
+        def __init__(self, pool) -> None:  # type: ignore[no-untyped-def]
+            self.submit, self.next, self.answer = pool.submit, pool.next, pool.answer
+
+    with two_at_once() as pool:
+        return lambda: nullcontext(One(pool))
+
+
+@pytest.fixture(scope="session")
+def grid(brief: Recipe):  # type: ignore[no-untyped-def]
+    """A plan of six trials that come to the same whoever trains them."""
+    from tenfold.cluster.plan import Plan
+
+    return Plan.make(brief, ["learning_rate=0.0003,0.001,0.003", "hidden=16,32/16"], sampler="grid", pruner="none")
+
+
+@pytest.fixture(scope="session")
+def swept(grid, two_at_once, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    """A finished sweep of the grid in two processes, its rows, and what was told."""
+    from tenfold.cluster.sweep import Sweep
+
+    told: list[str] = []
+    sweep = Sweep.begin(grid, tmp_path_factory.mktemp("sweeps"))
+    return sweep, sweep.run(two_at_once, told.append), told
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """The browser's path. Without one a test is skipped; in CI that is a failure, so that no test is lost unseen."""
     path = shutil.which("chromium")
@@ -65,6 +113,43 @@ def chromium() -> str:
         reason = "Chromium is not installed (apt-get install chromium)"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     return str(path)
+
+
+@pytest.fixture(scope="session")
+def ray():  # type: ignore[no-untyped-def]
+    """Ray itself. Without it a test is skipped; in CI that is a failure."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # It would look for the internet.
+    try:
+        import ray
+    except ModuleNotFoundError:
+        reason = "Ray is not installed (pip install 'tenfold[cluster]')"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    return ray
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(ray):  # type: ignore[no-untyped-def]
+    """Makes Ray clusters on this machine: a head without CPUs, where the driver is, and nodes of one CPU each."""
+    from ray.cluster_utils import Cluster
+
+    # A dead node is missed after two seconds, not half a minute.
+    patience = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
+
+    class Nodes(Cluster):  # type: ignore[misc]
+        def add_node(self, **options):  # type: ignore[no-untyped-def]
+            return super().add_node(**{"num_cpus": 1, "object_store_memory": 100 * 2**20, **options})
+
+    @contextmanager
+    def make():  # type: ignore[no-untyped-def]
+        made = Nodes()
+        try:
+            made.add_node(num_cpus=0, include_dashboard=False, _system_config=patience)
+            made.workers = [made.add_node() for _ in range(2)]
+            yield made
+        finally:
+            made.shutdown()
+
+    return make
 
 
 @pytest.fixture

@@ -68,6 +68,38 @@ def test_one_and_many_give_the_same(reader, mnist):
     assert reader.read_many(np.zeros((0, 28, 28), np.uint8)) == []
 
 
+def test_each_gives_what_one_gives_and_an_error_in_the_place_of_what_is_no_image(reader, mnist):
+    digits = mnist.test_images[:40]
+    file = io.BytesIO()
+    Image.fromarray(digits[3]).save(file, "PNG")
+    images = [*digits[:8], b"no image", file.getvalue(), 255 - digits[4], np.roll(digits[5], 3, 0), np.zeros((0, 4)),
+              digits[6] / 255, Image.fromarray(digits[7]).resize((90, 90)), file.getvalue()[:200],
+              np.zeros((28, 28), np.uint8), *digits[8:]]  # fmt: skip
+    # Some of MNIST's form with something beside the digit: the surer of two readings is kept.
+    images.append(np.roll(digits[9], 2, 1))
+    images[-1][0, 0:3] = 200
+    bad = [8, 12, 15]
+    found = reader.read_each(images)
+    assert [index for index, one in enumerate(found) if isinstance(one, FormatError)] == bad
+    for index, image in enumerate(images):
+        if index in bad:
+            with pytest.raises(FormatError) as raised:
+                reader.read(image)
+            assert str(raised.value) == str(found[index])
+        else:
+            alone = reader.read(image)
+            assert (alone.digit, alone.confidence, alone.unsure) == (
+                found[index].digit, found[index].confidence, found[index].unsure)  # fmt: skip
+            assert np.array_equal(alone.probabilities, found[index].probabilities)
+            assert np.array_equal(alone.pixels, found[index].pixels)
+
+
+def test_threads_change_no_answer(reader, mnist):
+    alone = Reader(threads=1).read_many(mnist.test_images[:600])
+    for one, other in zip(alone, reader.read_many(mnist.test_images[:600]), strict=True):
+        assert np.array_equal(one.probabilities, other.probabilities)
+
+
 def test_any_carrier_gives_the_same_digit(reader, tmp_path):
     picture = Image.new("L", (200, 200), 255)
     ImageDraw.Draw(picture).line([(50, 40), (150, 40), (90, 170)], fill=0, width=16, joint="curve")

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -81,6 +82,34 @@ class Screen:
                         rate=f"{record.images_per_second:,.0f} images/s",
                         loss=f"loss {record.loss:.3f}",
                     )
+
+            yield watch
+
+    @contextmanager
+    def images(self) -> Iterator[Callable[[Any], None]]:
+        """Shows a bulk read live: a bar in a terminal; a line each minute elsewhere."""
+        if not self._console.is_terminal:
+            said = [time.monotonic()]
+
+            def tell(progress: Any) -> None:
+                if time.monotonic() > said[0] + 60:
+                    said[0] = time.monotonic()
+                    of = "" if progress.total is None else f" of {progress.total:,}"
+                    self.say(f"{progress.inputs:,}{of} images, {progress.rate:,.0f} a second")
+
+            yield tell
+            return
+        with _progress_bar(self._console) as bar:
+            task = bar.add_task("", total=None, loss="", rate="")
+
+            def watch(progress: Any) -> None:
+                bar.update(
+                    task,
+                    description=f"{progress.inputs:,} images",
+                    total=progress.total,
+                    completed=progress.inputs,
+                    rate=f"{progress.rate:,.0f} images/s",
+                )
 
             yield watch
 

@@ -83,6 +83,14 @@ class WorkerError(TenfoldError):
         self.kind = kind
 
 
+class BulkError(TenfoldError):
+    """A bulk read that can't go on, whose output is there already, or whose counts don't agree."""
+
+
+class ClusterError(TenfoldError):
+    """A cluster that does not answer, has no room for what was asked of it, or lost it."""
+
+
 class MissingDependencyError(TenfoldError):
     """A command needs a package of an extra that is not installed."""
 

@@ -1,7 +1,6 @@
 """What this machine gives a process, and what the process has taken of it."""
 
 import os
-import resource
 import sys
 from pathlib import Path
 
@@ -23,5 +22,7 @@ def peak_bytes() -> int:
         told = Path("/proc/self/status").read_text(encoding="ascii")
         return 1024 * int(told.partition("VmHWM:")[2].split()[0])
     except (OSError, IndexError):
+        import resource  # Windows has none, and does without this figure.
+
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else 1024 * peak

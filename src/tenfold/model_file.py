@@ -1,7 +1,6 @@
 """A model as an ONNX file: pixels in, probabilities out. NumPy and ONNX Runtime alone."""
 
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from tenfold.errors import ModelError
+from tenfold.machine import usable_cores
 
 # Images a call: small enough for what layers hand on to stay in a core's cache.
 BATCH = 256
@@ -24,9 +24,13 @@ class ModelFile:
     settings: what the file says of itself, such as `unsure_below`; empty for a file that says nothing.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        """Raises `ModelError` when `path` is missing, cut short, or takes and gives other than a Tenfold model."""
+    def __init__(self, path: str | Path, threads: int | None = None) -> None:
+        """threads: how many work on one call of many images; all cores, unless said.
+
+        Raises `ModelError` when `path` is missing, cut short, or takes and gives other than a Tenfold model.
+        """
         self.path = Path(path)
+        self._threads = threads or len(usable_cores())
         if not self.path.is_file():
             raise ModelError(f"{path}: no such file; a model is an .onnx file that tenfold export has written")
         options = onnxruntime.SessionOptions()
@@ -48,11 +52,13 @@ class ModelFile:
         self.settings = self._read_settings()
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """images: uint8[N,28,28], 0 paper to 255 ink -> float32[N,10], rows that sum to 1. Uses all cores for many."""
+        """images: uint8[N,28,28], 0 paper to 255 ink -> float32[N,10], rows that sum to 1."""
         if len(images) <= BATCH:
             return self._run(images) if len(images) else np.zeros((0, 10), np.float32)
         parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        if self._threads == 1:
+            return np.concatenate([self._run(part) for part in parts])
+        with ThreadPoolExecutor(self._threads) as pool:
             return np.concatenate(list(pool.map(self._run, parts)))
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

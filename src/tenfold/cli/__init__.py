@@ -10,6 +10,8 @@ from typing import Any
 from cyclopts import CycloptsError
 
 from tenfold.cli import (  # noqa: F401
+    bulk_commands,
+    cluster_commands,
     compare_commands,
     data_commands,
     feedback_commands,

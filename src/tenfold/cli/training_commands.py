@@ -2,12 +2,14 @@
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tenfold.cli.app import app
+from tenfold.cli.cluster_commands import Ray, pool_for
 from tenfold.cli.flags import (
     NO_RECIPE_FLAGS,
     PLAIN,
@@ -20,7 +22,10 @@ from tenfold.cli.flags import (
 from tenfold.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
+    from tenfold.cluster.pool import OpenPool
     from tenfold.console import Screen
+    from tenfold.runs.run import Run
+    from tenfold.runs.train import Watch
     from tenfold.training.monitors import Monitor
     from tenfold.training.recipe import Recipe
 
@@ -108,6 +113,14 @@ def train(
     data: Annotated[
         str | None, Parameter(show_default=False, help="With --from: the folder that tenfold feedback export wrote.")
     ] = None,
+    workers: Annotated[
+        int | None,
+        Parameter(
+            show_default=False,
+            help="Processes that share each batch; with --seeds, or for an ensemble: trainings at once.",
+        ),
+    ] = None,
+    ray: Ray = None,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
@@ -134,15 +147,29 @@ def train(
 
     monitors = [tensorboard_monitor] if tensorboard else []
     if several:
-        _train_seeds(screen, resolved, seeds, resume, out, monitors)
+        at_once = workers is not None or ray is not None
+        if at_once and tensorboard:
+            raise UsageError("--tensorboard goes with one training at a time; leave out --workers and --ray")
+        open_pool = partial(pool_for, workers, ray) if at_once else None
+        _train_seeds(screen, resolved, seeds, resume, out, monitors, open_pool)
         return
     from tenfold.runs import train as runs
+    from tenfold.runs.members import FOLDER
 
+    at_once = resume is not None and Path(resume, FOLDER).is_dir()
+    at_once = at_once or (resolved is not None and resolved.model.members > 1)
     with screen.training() as watch:
-        if resolved is None:
-            run = runs.resume(str(resume), watch=watch, monitors=monitors)
+        if workers is None and ray is None and not (at_once and resolved is None):
+            if resolved is None:
+                run = runs.resume(str(resume), watch=watch, monitors=monitors)
+            else:
+                run = runs.train(resolved, folder=out, watch=watch, monitors=monitors)
+        elif tensorboard:
+            raise UsageError("--tensorboard goes with one process; leave out --workers and --ray")
+        elif at_once:
+            run = _train_members(screen, resolved, resume, out, partial(pool_for, workers, ray))
         else:
-            run = runs.train(resolved, folder=out, watch=watch, monitors=monitors)
+            run = _train_together(screen, resolved, resume, out, workers, ray, watch)
     figures = run.training
     epochs = f"{figures['epochs']} epoch{'' if figures['epochs'] == 1 else 's'}"
     screen.say(
@@ -151,6 +178,39 @@ def train(
     )
     screen.say(f"next: tenfold evaluate {run.path}")
     screen.result({"run": str(run.path), **run.metrics})
+
+
+def _train_members(
+    screen: "Screen", recipe: "Recipe | None", resume: str | None, out: Path, open_pool: "OpenPool"
+) -> "Run":
+    from tenfold.cluster.members import resume_members_at_once, train_members_at_once
+
+    if recipe is None:
+        return resume_members_at_once(str(resume), open_pool, tell=screen.say)
+    return train_members_at_once(recipe, open_pool, folder=out, tell=screen.say)
+
+
+def _train_together(
+    screen: "Screen",
+    recipe: "Recipe | None",
+    resume: str | None,
+    out: Path,
+    workers: int | None,
+    ray: str | None,
+    watch: "Watch",
+) -> "Run":
+    if ray is not None:
+        from tenfold.cluster.ray_parallel import resume_on_ray, train_on_ray
+
+        if recipe is None:
+            return resume_on_ray(str(resume), ray, workers, watch=watch, tell=screen.say)
+        return train_on_ray(recipe, ray, workers, folder=out, watch=watch, tell=screen.say)
+    from tenfold.cluster.parallel import resume_together, train_together
+
+    assert workers is not None
+    if recipe is None:
+        return resume_together(str(resume), workers, watch=watch, tell=screen.say)
+    return train_together(recipe, workers, folder=out, watch=watch, tell=screen.say)
 
 
 def _finetuning(from_run: str, data: str, flags: RecipeFlags) -> "Recipe":
@@ -172,11 +232,17 @@ def _train_seeds(
     resume: str | None,
     out: Path,
     monitors: "Sequence[Monitor]",
+    open_pool: "OpenPool | None",
 ) -> None:
+    from tenfold.cluster.seeds import resume_seeds_at_once, train_seeds_at_once
     from tenfold.runs.seeds import resume_seeds, train_seeds
 
     with screen.training(quiet=True) as watch:
-        if recipe is None:
+        if open_pool is not None and recipe is None:
+            done = resume_seeds_at_once(str(resume), open_pool, tell=screen.say)
+        elif open_pool is not None and recipe is not None:
+            done = train_seeds_at_once(recipe, count or 0, open_pool, folder=out, tell=screen.say)
+        elif recipe is None:
             done = resume_seeds(str(resume), watch=watch, tell=screen.say, monitors=monitors)
         else:
             done = train_seeds(recipe, count or 0, folder=out, watch=watch, tell=screen.say, monitors=monitors)

@@ -35,7 +35,7 @@ def decode(content: bytes, name: str) -> NDArray[Any]:
     more. Raises `FormatError` for a wrong magic number, or for fewer or more bytes than the header says; nothing is
     allocated for sizes that the bytes don't bear out.
     """
-    dtype, shape, start = _header(content, name)
+    dtype, shape, start = read_header(content, name)
     # A product of Python integers can't overflow, whatever the header claims.
     expected = math.prod(shape) * dtype.itemsize
     held = len(content) - start
@@ -105,8 +105,8 @@ def unpack(content: bytes, name: str) -> bytes:
     return content
 
 
-def _header(content: bytes, name: str) -> tuple[np.dtype[Any], tuple[int, ...], int]:
-    """The type, the sizes, and where the values begin."""
+def read_header(content: bytes, name: str) -> tuple[np.dtype[Any], tuple[int, ...], int]:
+    """Type, sizes, and the byte where the values begin, of the first bytes of a file. Raises as `decode` does."""
     if len(content) < 4:
         raise FormatError(f"{name} is cut short: {len(content)} bytes don't hold an IDX header; fetch it again")
     zeros, code, dimensions = struct.unpack(">HBB", content[:4])

@@ -28,9 +28,9 @@ def normalize(image: Image.Image | NDArray[np.generic]) -> NDArray[np.uint8]:
 def normalize_grey(grey: Grey) -> NDArray[np.uint8]:
     """As `normalize`, of luminance float32[H,W], 0 black to 1 white."""
     if grey.shape == (SIDE, SIDE):
-        pixels = np.floor(grey * 255 + 0.5).astype(np.uint8)
+        pixels = levels(grey)
         if as_mnist_made(pixels[None])[0]:
-            return np.asarray(pixels)
+            return pixels
     ink = find_ink(reduced(grey, LONGEST))
     rows, columns = extent(ink)
     if rows.stop == 0:
@@ -45,6 +45,11 @@ def normalize_grey(grey: Grey) -> NDArray[np.uint8]:
     if reduction(closer.shape, LONGEST) < block:
         return normalize_grey(closer)
     return centre(fit(ink[rows, columns]))
+
+
+def levels(grey: Grey | NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Luminance float32, 0 to 1 -> uint8, 0 to 255; what is uint8 already stays as it is."""
+    return np.asarray(grey if grey.dtype == np.uint8 else np.floor(grey * 255 + 0.5), np.uint8)
 
 
 def extent(ink: Ink) -> tuple[slice, slice]:

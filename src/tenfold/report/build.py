@@ -81,6 +81,8 @@ def _expectations(facts: Facts) -> Step:
 
 def _provenance(facts: Facts) -> Step:
     environment = facts.run.environment
+    # None for the trial of a sweep, whose model.onnx was written later.
+    difference = facts.training["onnx_difference"]
     return Step(
         "again",
         "Do it again",
@@ -93,7 +95,7 @@ def _provenance(facts: Facts) -> Step:
                 facts.run.recipe.engine.threads,
                 [
                     ["data", f"{facts.data.name}: {facts.data.origin}"],
-                    ["largest difference, ONNX to torch", f"{facts.training['onnx_difference']:.1g}"],
+                    *([] if difference is None else [["largest difference, ONNX to torch", f"{difference:.1g}"]]),
                 ],
             ),
             Text("The recipe, with every field spelled out:"),

@@ -162,6 +162,8 @@ class Run:
 
         path = self.path / "model.onnx"
         if not path.is_file():
+            if self.finished:
+                raise RunError(f"{path} is missing: tenfold export {self.path} --to onnx writes it")
             raise RunError(f"{path} is missing: the run was not finished (tenfold train --resume {self.path})")
         return ModelFile(path).probabilities(images)
 

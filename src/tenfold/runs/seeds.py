@@ -102,9 +102,13 @@ class Seeds:
         """
         if seed not in self.failed:
             try:
-                self._train(seed, data, watch, monitors)
+                train_into(self.recipe.replace(seed=seed), self.folder(seed), data, watch, monitors, test=True)
             except TrainingError as error:
                 self.failed[seed] = str(error)
+        return self.settle(seed)
+
+    def settle(self, seed: int) -> str:
+        """Writes down that the seed is trained or failed, and returns a line on it."""
         self.write()
         if seed in self.failed:
             return f"seed {seed}: {self.failed[seed]}"
@@ -112,16 +116,6 @@ class Seeds:
             f"seed {seed}: test {100 * self.figures('test', 'accuracy')[seed]:.2f} %, "
             f"{self.figures('training', 'seconds')[seed]:.2f} s"
         )
-
-    def _train(self, seed: int, data: Dataset, watch: Watch, monitors: Iterable[Monitor]) -> None:
-        path = self.folder(seed)
-        if not (path / "recipe.toml").exists():
-            train(self.recipe.replace(seed=seed), data, path=path, watch=watch, monitors=monitors)
-        elif not Run.load(path).finished:
-            resume(path, data, watch=watch, monitors=monitors)
-        run = Run(path, Run.load(path).recipe, data)
-        if "test" not in run.metrics:
-            evaluate(run)
 
     def write(self) -> None:
         """Brings `seeds.json` up to date."""
@@ -136,6 +130,30 @@ class Seeds:
             "failed": {str(seed): text for seed, text in self.failed.items()},
             "summary": {name: dataclasses.asdict(found) for name, found in self.summary().items()},
         }
+
+
+def train_into(
+    recipe: Recipe,
+    path: Path,
+    data: Dataset,
+    watch: Watch = lambda record: None,
+    monitors: Iterable[Monitor] = (),
+    *,
+    test: bool,
+) -> Run:
+    """The finished run in `path`: trained there, gone on with where it was stopped, or left as it is.
+
+    test: read the test images, once; without that no `model.onnx` is written either. Raises what `train` and `resume`
+    raise.
+    """
+    if not (path / "recipe.toml").exists():
+        train(recipe, data, path=path, watch=watch, monitors=monitors, deploy=test)
+    elif not Run.load(path).finished:
+        resume(path, data, watch=watch, monitors=monitors, deploy=test)
+    run = Run(path, Run.load(path).recipe, data)
+    if test and "test" not in run.metrics:
+        evaluate(run)
+    return run
 
 
 def check_seeds(recipe: Recipe, count: int, data: Dataset) -> None:

@@ -30,6 +30,7 @@ from tenfold.training.monitors import Monitor
 from tenfold.training.probe import resolve
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord, Progress, to_line
+from tenfold.training.share import Share
 
 Watch = Callable[[Progress | EpochRecord], None]
 
@@ -46,11 +47,13 @@ def train(
     path: Path | None = None,
     watch: Watch = lambda record: None,
     monitors: Iterable[Monitor] = (),
+    deploy: bool = True,
 ) -> Run:
     """Trains `recipe` and leaves a finished run in a new folder of `folder`, or in `path` where that is given.
 
     data: in place of the data set that the recipe names. watch: is called with every `Progress` and `EpochRecord`,
-    as they come. The test images are not touched. A training that is stopped leaves a run that `resume` takes up.
+    as they come. deploy: whether to write `model.onnx`, which takes half a second. The test images are not touched.
+    A training that is stopped leaves a run that `resume` takes up.
 
     Raises `TrainingError` at a loss that is not finite, with the last good epoch kept; `UsageError` for a batch
     larger than the data or a device that is not there; `StorageError` when a file can't be written.
@@ -60,8 +63,8 @@ def train(
     started = time.perf_counter()
     recipe = resolved(anchored(recipe), data)
     probed = time.perf_counter() - started
-    run = _new_run(recipe, data, path or new_folder(Path(folder), recipe.name))
-    return _train(run, data, watch, monitors, probed)
+    run = begin(recipe, data, path or new_folder(Path(folder), recipe.name))
+    return _train(run, data, watch, monitors, probed, deploy)
 
 
 def resume(
@@ -70,10 +73,13 @@ def resume(
     *,
     watch: Watch = lambda record: None,
     monitors: Iterable[Monitor] = (),
+    deploy: bool = True,
+    share: Share | None = None,
 ) -> Run:
     """Takes up a run that was stopped, after its last whole epoch, and ends with the weights of an unbroken run.
 
-    Raises `RunError` when the run is finished already or is not one.
+    share: this process's, where several train the model, each with the run in a folder of its own; the first one's
+    alone is finished. Raises `RunError` when the run is finished already or is not one.
     """
     run = Run.load(path)
     if run.finished:
@@ -83,7 +89,21 @@ def resume(
     run.check_corrections(corrections_of(run.recipe))
     if run.recipe.training.start_from:
         run.check_start(Run.load(run.recipe.training.start_from))
-    return _train(Run(run.path, run.recipe, data), data, watch, monitors, 0.0)
+    return _train(Run(run.path, run.recipe, data), data, watch, monitors, 0.0, deploy, share=share)
+
+
+def train_member(recipe: Recipe, member: int, data: Dataset, path: Path, watch: Watch = lambda record: None) -> None:
+    """Trains one network of an ensemble in a folder of its own, which ends with its checkpoint: see `runs.members`.
+
+    member: which, from 0. A training that was stopped goes on. Raises what `train` and `resume` raise.
+    """
+    if not (path / "recipe.toml").exists():
+        begin(resolved(anchored(recipe), data), data, path)
+    run = Run.load(path)
+    run.check_data(data)
+    _train(Run(path, run.recipe, data), data, watch, (), 0.0, deploy=False, member=member)
+    # What makes a network trained, so it comes last.
+    run.add_metrics(member=member)
 
 
 def start_model(recipe: Recipe) -> torch.nn.Module:
@@ -119,27 +139,47 @@ def split_indices(recipe: Recipe, data: Dataset) -> tuple[np.ndarray, np.ndarray
     return writer_split(writers, config.validation, config.split_seed)
 
 
-def _train(run: Run, data: Dataset, watch: Watch, monitors: Iterable[Monitor], probed: float) -> Run:
+def _train(
+    run: Run,
+    data: Dataset,
+    watch: Watch,
+    monitors: Iterable[Monitor],
+    probed: float,
+    deploy: bool,
+    member: int | None = None,
+    share: Share | None = None,
+) -> Run:
     try:
         with ExitStack() as stack:
             stack.enter_context(_alone(run))
             stack.enter_context(settings(run.recipe.engine))
             watchers = [watch, *(stack.enter_context(monitor(run.path)) for monitor in monitors)]
-            _fit(run, data, watchers, probed)
+            _fit(run, data, watchers, probed, deploy, member, share)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"the training goes on with: tenfold train --resume {run.path}") from None
     return run
 
 
-def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float) -> None:
+def _fit(
+    run: Run,
+    data: Dataset,
+    watchers: list[Watch],
+    probed: float,
+    deploy: bool,
+    member: int | None,
+    share: Share | None,
+) -> None:
     started = time.perf_counter()
     recipe, device = run.recipe, torch_device(run.recipe.engine.device)
     torch.manual_seed(recipe.training.seed)
     model = start_model(recipe).to(device)
     corrections = corrections_of(recipe)
     told = None if corrections is None else (corrections.train_images, corrections.train_labels)
-    trainer = Trainer(model, recipe)
-    best_weights = _take_up(run, trainer)
+    trainer = Trainer(model, recipe, share)
+    begun, last = 0, trainer.epochs
+    if member is not None:
+        begun, last = member * recipe.training.epochs, (member + 1) * recipe.training.epochs
+    best_weights = _take_up(run, trainer, begun)
     earlier = trainer.preparing_seconds
     history = run.history
     train_part, validation_part = (
@@ -149,7 +189,7 @@ def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float) -> None:
     deskewed = Part.deskewed if recipe.model.deskew else lambda part: part
     seen, seen_validation = deskewed(train_part), deskewed(validation_part)
     trainer.preparing_seconds = earlier + probed + time.perf_counter() - started
-    while trainer.epoch < trainer.epochs and not stopped_early(history, recipe):
+    while trainer.epoch < last and not stopped_early(history, recipe):
         if is_mixed(recipe.data):
             began = time.perf_counter()
             seen = deskewed(mixed(train_part, recipe.data, recipe.training.seed, trainer.epoch + 1, told))
@@ -164,9 +204,11 @@ def _fit(run: Run, data: Dataset, watchers: list[Watch], probed: float) -> None:
                 save_checkpoint(run.path / CHECKPOINT, trainer, best_weights)
             for watcher in watchers:
                 watcher(record)
+    if member is not None or trainer.share.rank:
+        return
     if best_weights is not None:
         trainer.model.load_state_dict(best_weights)
-    _finish(run, trainer, history, train_part, validation_part, data)
+    _finish(run, trainer, history, train_part, validation_part, data, deploy)
 
 
 def _epoch(run: Run, trainer: Trainer, train_part: Part, validation_part: Part) -> Iterable[Progress | EpochRecord]:
@@ -184,11 +226,12 @@ def _finish(
     train_part: Part,
     validation_part: Part,
     data: Dataset,
+    deploy: bool,
 ) -> None:
     model, engine = trainer.model, run.recipe.engine
     train_loss, train_accuracy = loss_and_accuracy(model, train_part.sample(TRAIN_SAMPLE), engine)
     validation_loss, validation_accuracy = loss_and_accuracy(model, validation_part, engine)
-    parity = export_onnx(model, run.path / "model.onnx", data.train_images)
+    parity = export_onnx(model, run.path / "model.onnx", data.train_images) if deploy else None
     save_weights(run.path / "final.safetensors", model)
     model_bytes = (run.path / "final.safetensors").stat().st_size
     run.add_metrics(
@@ -216,16 +259,21 @@ def _finish(
         (run.path / CHECKPOINT).unlink(missing_ok=True)
 
 
-def _take_up(run: Run, trainer: Trainer) -> dict[str, Tensor] | None:
-    """Puts the trainer after the last whole epoch of the run, and its events too; None when no best is kept yet."""
+def _take_up(run: Run, trainer: Trainer, begun: int) -> dict[str, Tensor] | None:
+    """Puts the trainer after the last whole epoch of the run, and its events too; None when no best is kept yet.
+
+    begun: the epochs before the run's first.
+    """
+    trainer.epoch = begun
     events = run.path / "events.jsonl"
     best = None
     if (run.path / CHECKPOINT).exists():
         best = load_checkpoint(run.path / CHECKPOINT, trainer)
     # A kill between an epoch's record and its checkpoint leaves a record of an epoch that will be trained again.
     records = run.history if events.exists() else []
-    if [record.epoch for record in records[: trainer.epoch]] != list(range(1, trainer.epoch + 1)):
-        raise RunError(f"{events} lacks some of the {trainer.epoch} epochs trained: the run can't be resumed truly")
+    trained = trainer.epoch - begun
+    if [record.epoch for record in records[:trained]] != list(range(begun + 1, trainer.epoch + 1)):
+        raise RunError(f"{events} lacks some of the {trained} epochs trained: the run can't be resumed truly")
     atomic.write_text(events, "".join(to_line(record) for record in records if record.epoch <= trainer.epoch))
     return best
 
@@ -284,9 +332,16 @@ def _alone(run: Run) -> Iterator[None]:
         yield
 
 
-def check(recipe: Recipe, data: Dataset) -> None:
-    """Raises `UsageError` or `RecipeError` for what can't be trained, before anything is written."""
-    torch_device(recipe.engine.device)
+def check(recipe: Recipe, data: Dataset, workers: int = 1) -> None:
+    """Raises `UsageError` or `RecipeError` for what can't be trained, before anything is written.
+
+    workers: how many share each batch.
+    """
+    device = torch_device(recipe.engine.device)
+    if workers < 1:
+        raise UsageError(f"--workers is {workers}; it must be >= 1")
+    if workers > 1 and device.type != "cpu":
+        raise UsageError(f"--workers shares a training among CPUs, and the recipe trains on {device.type}")
     start_model(recipe)
     corrections_of(recipe)
     count = len(split_indices(recipe, data)[0])
@@ -298,6 +353,12 @@ def check(recipe: Recipe, data: Dataset) -> None:
     if norms and (count % size == 1 or size == 1):
         raise UsageError(
             f"--batch-size {size} leaves a batch of one image, which batch normalisation can't take; change it"
+        )
+    least = count % size or size
+    if least < workers:
+        raise UsageError(
+            f"--batch-size {size} leaves a batch of {least} image{'s' if least > 1 else ''}, which {workers} workers "
+            "can't share; change it"
         )
 
 
@@ -324,7 +385,8 @@ def new_folder(folder: Path, name: str) -> Path:
     raise RunError(f"{folder} has a thousand runs of this second already")
 
 
-def _new_run(recipe: Recipe, data: Dataset, path: Path) -> Run:
+def begin(recipe: Recipe, data: Dataset, path: Path) -> Run:
+    """Makes the folder of a run whose recipe leaves nothing open; nothing is trained yet."""
     with atomic.storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     digests = {"data": data.digest}

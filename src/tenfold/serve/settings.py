@@ -1,14 +1,15 @@
 """What a server is told before it starts."""
 
-import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from tenfold.machine import usable_cores
+
 
 def _threads() -> int:
     # A picture of 64 megapixels takes half a gigabyte while it is decoded: many cores would take all memory.
-    return min(8, os.cpu_count() or 1)
+    return min(8, len(usable_cores()))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,21 +35,22 @@ class Augmentation:
         self.basis = basis  # (3 or 28, 784)
         self.moves = any((config.rotation, config.shear, config.zoom, config.shift, config.elastic))
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """images: float32[N,28,28], 0 paper to 1 ink -> the same, each changed by draws from torch's generator."""
-        if self.moves:
-            images = self._moved(images)
-        if self.config.thickness:
-            images = self._thickened(images)
-        return images
+    def __call__(self, images: Tensor, part: slice = slice(None)) -> Tensor:
+        """images: float32[N,28,28], 0 paper to 1 ink -> the same, each changed by draws from torch's generator.
 
-    def _moved(self, images: Tensor) -> Tensor:
+        part: of the batch, to give back; what its images become depends on their place in the batch alone.
+        """
+        changed = self._moved(images, part) if self.moves else images[part]
+        return self._thickened(changed, len(images), part) if self.config.thickness else changed
+
+    def _moved(self, images: Tensor, part: slice) -> Tensor:
         count = len(images)
         coefficients = self._affine(count, images.device)
         if self.config.elastic:
             bumps = torch.randn(2, count, KNOTS**2, device=images.device) * (self.config.elastic * 2 / SIDE)
             coefficients = torch.cat([coefficients, bumps], 2)
-        grid = (coefficients @ self.basis).view(2, count, SIDE, SIDE).permute(1, 2, 3, 0)
+        images, coefficients = images[part], coefficients[:, part]
+        grid = (coefficients @ self.basis).view(2, len(images), SIDE, SIDE).permute(1, 2, 3, 0)
         moved = functional.grid_sample(
             images[:, None], grid, mode="bilinear", padding_mode="zeros", align_corners=False
         )
@@ -67,14 +68,14 @@ class Augmentation:
                 sin * wide, (shear * sin + cos) * high, draw[5] * (config.shift * pixel)]  # fmt: skip
         return torch.stack(rows).view(2, 3, count).permute(0, 2, 1)
 
-    def _thickened(self, images: Tensor) -> Tensor:
-        """Blends half of the batch towards a pixel more ink all round, the other half towards a pixel less.
+    def _thickened(self, images: Tensor, count: int, part: slice) -> Tensor:
+        """Blends half of the batch of `count` towards a pixel more ink all round, the other half towards a pixel less.
 
         Each batch is in random order, so each image may come into either half. Neighbours are the four beside, through
         slices: eight times faster than pooling.
         """
-        half = len(images) // 2
-        amount = torch.rand(len(images), 1, 1, device=images.device) * self.config.thickness
+        half = max(0, count // 2 - (part.start or 0))
+        amount = torch.rand(count, 1, 1, device=images.device)[part] * self.config.thickness
         padded = functional.pad(images, (1, 1, 1, 1))
         sides = padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], padded[:, 1:-1, :-2], padded[:, 1:-1, 2:]
         thick, thin = images[:half], images[half:]

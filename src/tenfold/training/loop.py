@@ -24,6 +24,7 @@ from tenfold.training.optimizers import decay_weights, decayed, make_optimizer
 from tenfold.training.recipe import EngineConfig, Recipe
 from tenfold.training.records import EpochRecord, Progress
 from tenfold.training.schedule import learning_rate_share
+from tenfold.training.share import Share
 
 # How often a Progress is yielded, and the losses are looked at for NaN: often enough for a smooth bar, rarely enough
 # to cost nothing.
@@ -80,6 +81,10 @@ class Part:
             images = pixels.index_select(0, chunk).view(-1, *self.images.shape[1:])
             yield from zip(torch.split(images, size), torch.split(self.labels[chunk], size), strict=True)
 
+    def share(self, share: Share) -> "Part":
+        """Those that a worker of several judges."""
+        return Part(self.images, self.labels, self.rows[share.rank :: share.workers])
+
     def sample(self, count: int) -> "Part":
         """`count` of them, evenly spaced; all where there are no more."""
         if len(self) <= count:
@@ -103,11 +108,14 @@ class Trainer:
     Each epoch draws its order, dropout and augmentation from a seed made of (recipe's seed, epoch), so an epoch that is
     begun again after a kill is the same epoch. The networks of an ensemble are trained one after another, each for the
     recipe's epochs; epochs are counted through.
+
+    share: this process's, where several train the model; each then has a trainer, and yields the same records.
     """
 
-    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, model: nn.Module, recipe: Recipe, share: Share | None = None) -> None:
         self.model = model
         self.recipe = recipe
+        self.share = share or Share()
         self.device = next(model.parameters()).device
         self.augment = make_augmentation(recipe.augment, self.device)
         self.networks = networks(model)
@@ -122,6 +130,7 @@ class Trainer:
         """Turns to a network of the ensemble, with a fresh optimiser."""
         self.member = member
         self.network = self.networks[member]
+        self.wrapped = self.share.wrapped(self.network)
         self.optimizer = make_optimizer(self.network, self.recipe.training)
         self.average = Average(self.network) if self.recipe.training.averaging else None
         self.lean: LeanStep | None = None
@@ -141,10 +150,11 @@ class Trainer:
         member, done = divmod(self.epoch, self.recipe.training.epochs)
         if member != self.member:
             self.begin(member)
-        losses, correct = yield from self._train_steps(train, epoch, done)
-        if self.average and done + 1 == self.recipe.training.epochs:
-            self.average.settle(self.network, self._seen(train))
-        validation_loss, validation_accuracy = loss_and_accuracy(self.network, validation, self.recipe.engine)
+        with self.share.joined(self.network):
+            losses, correct = yield from self._train_steps(train, epoch, done)
+            if self.average and done + 1 == self.recipe.training.epochs:
+                self.average.settle(self.network, self._seen(train))
+        validation_loss, validation_accuracy = self._judged(validation)
         weights_finite = all(bool(torch.isfinite(p).all()) for p in self.network.parameters())
         if not weights_finite or (validation_loss is not None and not math.isfinite(validation_loss)):
             raise TrainingError(
@@ -166,11 +176,13 @@ class Trainer:
         )
 
     def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """One step on a batch, uint8[N,28,28] and int64[N]; returns its loss and the classes read before it."""
+        """One step on a batch, uint8[N,28,28] and int64[N]; returns its loss and the classes read before it: of the
+        images in this worker's share.
+        """
         config = self.recipe.training
-        inputs = to_float(images)
-        if self.augment:
-            inputs = self.augment(inputs)
+        part = self.share.take(len(images))
+        inputs = self._inputs(images, part)
+        labels = labels[part]
         targets = targets_of(labels, config.label_smoothing) if self.strangers else labels
         if self.lean and len(images) == config.batch_size and targets is labels:
             loss, logits = self.lean(inputs, targets)
@@ -178,10 +190,10 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         logits = self._logits(inputs)
         loss = cross_entropy(logits, targets, config.label_smoothing)
-        self._penalised(loss).backward()  # type: ignore[no-untyped-call]
+        self._penalised(self.share.scaled(loss)).backward()  # type: ignore[no-untyped-call]
         decay_weights(self.network, config, self.optimizer.param_groups[0]["lr"])
         self.optimizer.step()
-        return loss.detach(), logits.detach().argmax(1)
+        return self.share.mean(loss.detach()), logits.detach().argmax(1)
 
     def order(self, count: int) -> Tensor:
         """The order of an epoch's images, int64[count], drawn from torch's generator."""
@@ -199,6 +211,7 @@ class Trainer:
         # Sums and comparisons of single steps would take as long as their smaller layers.
         losses: list[Tensor] = []
         read: list[Tensor] = []
+        right: list[Tensor] = []
         self.strangers = train.digits < len(train)
         many = self._may_be_lean and steps * config.epochs > LEAN_STEPS
         self.network.train()
@@ -214,6 +227,10 @@ class Trainer:
             loss, classes = self.step(images, labels)
             losses.append(loss)
             read.append(classes)
+            right.append(labels[self.share.part])
+            if self.share.workers > 1:
+                # All must stop at the same step: who goes on would wait for the others.
+                _check_finite(loss[None], step - 1, epoch)
             if self.average and progress > 1 - config.averaging:
                 self.average.add(self.network)
             now = time.perf_counter()
@@ -229,14 +246,15 @@ class Trainer:
                     images_per_second=min(step * config.batch_size, len(train)) / (now - began),
                 )
                 shown, checked = now, step
-        right = (torch.cat(read) == train.labels[train.rows[order]]).sum()
-        return torch.stack(losses), int(right)
+        correct = self.share.added((torch.cat(read) == torch.cat(right)).sum())
+        return torch.stack(losses), int(correct)
 
     @property
     def _may_be_lean(self) -> bool:
         """Whether a lean step is known to give the same bits; in bfloat16 it does not for every network."""
         return (
-            self.recipe.engine.precision == "float32"
+            self.share.workers == 1
+            and self.recipe.engine.precision == "float32"
             and self.recipe.training.optimizer != "sgd"
             and self.device.type == "cpu"
         )
@@ -247,12 +265,23 @@ class Trainer:
         few = torch.randperm(len(train))[: max(size, GATHERED)].to(self.device)
         for images, _ in train.batches(size, few):
             if len(images) == size:
-                inputs = to_float(images)
-                yield self.augment(inputs) if self.augment else inputs
+                yield self._inputs(images, self.share.take(size))
+
+    def _inputs(self, images: Tensor, part: slice) -> Tensor:
+        """What the network sees of those images of a batch."""
+        return self.augment(to_float(images), part) if self.augment else to_float(images[part])
+
+    def _judged(self, validation: Part) -> tuple[float | None, float | None]:
+        if self.share.workers == 1 or len(validation) == 0:
+            return loss_and_accuracy(self.network, validation, self.recipe.engine)
+        own = validation.share(self.share)
+        found = [value or 0.0 for value in loss_and_accuracy(self.network, own, self.recipe.engine)]
+        loss, accuracy = self.share.added(len(own) * torch.tensor(found, dtype=torch.float64)).tolist()
+        return loss / len(validation), accuracy / len(validation)
 
     def _logits(self, inputs: Tensor) -> Tensor:
         with autocast(self.recipe.engine, self.device):
-            logits: Tensor = self.network(inputs)
+            logits: Tensor = self.wrapped(inputs)
         return logits.float()
 
     def _set_learning_rate(self, progress: float) -> None:

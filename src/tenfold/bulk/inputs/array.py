@@ -1,0 +1,125 @@
+"""Arrays of images: IDX files, and NumPy's .npy. Plain ones are read in stretches, packed ones in one go."""
+
+import gzip
+import itertools
+import lzma
+import math
+import os
+import zlib
+from collections.abc import Iterator
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+
+from tenfold.bulk.places import opened
+from tenfold.bulk.unit import HELD_BYTES, UNIT, BrokenError, Chunk, Unit
+from tenfold.data.idx import read_header
+from tenfold.errors import FormatError
+from tenfold.ink.fit import SIDE
+
+_FAULTS = (OSError, EOFError, lzma.LZMAError, zlib.error)
+# An IDX header of 255 sizes is 1,024 bytes.
+_HEADER = 1024
+
+
+def plan(path: str) -> Iterator[Unit]:
+    """Nothing for an IDX file of labels: it has one dimension. Raises `FormatError` for what is no array of images."""
+    with opened(path) as plain:
+        file, packed = _unpacked(plain)
+        dtype, shape, start = _npy_header(file, path) if path.lower().endswith(".npy") else _idx_header(file, path)
+        size = 0 if packed else file.seek(0, os.SEEK_END)
+    if len(shape) == 1 and not path.lower().endswith(".npy"):
+        return
+    one = _image_shape(shape, path)
+    length = math.prod(one) * dtype.itemsize
+    # A header may claim anything: what is not there is one unit, whose reading says so.
+    there = shape[0] if packed else min(shape[0], (size - start) // length)
+    firsts = [0] if packed else [*range(0, there, UNIT), *([there] if there < shape[0] else [])]
+    for first, after in itertools.pairwise([*firsts, shape[0]]):
+        yield Unit(kind="array", source=path, path=path, count=after - first, offset=start + first * length,
+                   shape=one, dtype=dtype.str)  # fmt: skip
+
+
+def read(unit: Unit, batch: int) -> Iterator[Chunk]:
+    """Raises `BrokenError` where fewer bytes are there than the header says."""
+    dtype = np.dtype(unit.dtype)
+    length = math.prod(unit.shape) * dtype.itemsize
+    batch = max(1, min(batch, HELD_BYTES // max(1, length)))
+    left = unit.count or 0
+    with opened(unit.path) as plain:
+        try:
+            file, _ = _unpacked(plain)
+            file.seek(unit.offset)
+            while left:
+                content, error = _at_most(file, min(batch, left), length)
+                whole = len(content) // length
+                if whole:
+                    values = np.frombuffer(content, dtype, whole * math.prod(unit.shape))
+                    yield Chunk(_images(values.reshape(whole, *unit.shape)))
+                left -= whole
+                if error is not None:
+                    raise error
+                if whole < batch and left:
+                    raise BrokenError(f"{unit.path} is cut short: {left} images are missing here; fetch it again")
+        except _FAULTS as error:
+            raise BrokenError(f"{unit.path} is cut short or damaged: {error}; fetch it again") from error
+
+
+def _at_most(file: BinaryIO, count: int, length: int) -> tuple[bytes, Exception | None]:
+    """Images up to where they can't be read, and why they can't."""
+    whole: list[bytes] = []
+    try:
+        # One by one: a packed file that is cut short gives nothing for a read that goes beyond.
+        while len(whole) < count and len(content := file.read(length)) == length:
+            whole.append(content)
+    except _FAULTS as error:
+        return b"".join(whole), error
+    return b"".join(whole), None
+
+
+def _images(values: np.ndarray[Any, Any]) -> Any:
+    if values.dtype == np.uint8:
+        return values if values.shape[1:] == (SIDE, SIDE) else list(values)
+    return list(values.astype(values.dtype.newbyteorder("=")))
+
+
+def _unpacked(file: BinaryIO) -> tuple[BinaryIO, bool]:
+    begins = file.read(6)
+    file.seek(0)
+    if begins.startswith(b"\x1f\x8b"):
+        return cast(BinaryIO, gzip.open(file)), True
+    if begins.startswith(b"\xfd7zXZ\x00"):
+        return cast(BinaryIO, lzma.open(file)), True
+    return file, False
+
+
+def _idx_header(file: BinaryIO, path: str) -> tuple[np.dtype[Any], tuple[int, ...], int]:
+    try:
+        return read_header(file.read(_HEADER), path)
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        raise FormatError(f"{path} is cut short or damaged: {error}; fetch it again") from error
+
+
+def _npy_header(file: BinaryIO, path: str) -> tuple[np.dtype[Any], tuple[int, ...], int]:
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, is_fortran, dtype = read(file)
+    except Exception as error:  # NumPy's parser raises whatever it stumbles on.
+        raise FormatError(f"{path} is no .npy that can be read: {error}") from error
+    if dtype.hasobject or (is_fortran and len(shape) > 1):
+        kind = "Python objects" if dtype.hasobject else "columns first"
+        raise FormatError(f"{path} holds {kind}: save it with np.ascontiguousarray, as numbers")
+    return dtype, shape, file.tell()
+
+
+def _image_shape(shape: tuple[int, ...], path: str) -> tuple[int, ...]:
+    """That of one image, of an array of them."""
+    if shape[1:] in ((SIDE * SIDE,), (SIDE, SIDE, 1), (1, SIDE, SIDE)):
+        return (SIDE, SIDE)
+    if 0 in shape[1:]:
+        raise FormatError(f"{path} holds images without pixels")
+    if len(shape) == 3 or (len(shape) == 4 and shape[3] in (3, 4)):
+        return shape[1:]
+    sizes = " x ".join(map(str, shape))
+    raise FormatError(f"{path} holds {sizes}: images are N x 784, N x H x W, or N x H x W x 3")

@@ -1,0 +1,1 @@
+"""Work that outgrows one process: many trainings at once, on this machine's cores, on several machines, or on Ray."""

@@ -1,0 +1,191 @@
+"""One training by workers of a Ray cluster: the same loop, under Ray's TorchTrainer."""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from tenfold import atomic
+from tenfold.cluster.parallel import RESTARTS, begin_shared, load_shared
+from tenfold.cluster.ray import connected
+from tenfold.cluster.ray_pool import in_memory, on_this_node
+from tenfold.data import Dataset, load_dataset
+from tenfold.errors import ClusterError, RunError, TenfoldError
+from tenfold.runs.run import Run
+from tenfold.runs.share import state_of, train_share
+from tenfold.runs.train import Watch
+from tenfold.training.recipe import Recipe
+from tenfold.training.records import EpochRecord, Progress
+from tenfold.training.share import group_share
+
+
+def train_on_ray(
+    recipe: Recipe,
+    address: str,
+    workers: int | None = None,
+    *,
+    folder: str | Path = "runs",
+    data: Dataset | None = None,
+    watch: Watch = lambda record: None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Run:
+    """Trains one model with `workers` of a cluster, which share each batch: `train_together`, on more machines.
+
+    workers: one for each CPU of the cluster, unless said. Where a node dies, all go on after the last whole epoch, with
+    fewer if need be: how many they are changes nothing but rounding. Raises `ClusterError` without a cluster, or one
+    without CPUs for them, and what `train_together` raises.
+    """
+    with connected(address) as ray:
+        count = _count(ray, workers, max(1, recipe.engine.threads))
+        run = begin_shared(recipe, count, folder, data)
+        return _launch(ray, run, count, data, watch, tell)
+
+
+def resume_on_ray(
+    path: str | Path,
+    address: str,
+    workers: int | None = None,
+    *,
+    data: Dataset | None = None,
+    watch: Watch = lambda record: None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Run:
+    """Takes up a run that was stopped, by however many it was trained. Raises `RunError` for one that is finished."""
+    with connected(address) as ray:
+        count = _count(ray, workers, Run.load(path).recipe.engine.threads)
+        return _launch(ray, load_shared(path, count, data), count, data, watch, tell)
+
+
+def _count(ray: Any, workers: int | None, threads: int) -> int:
+    nodes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+    room = sum(cpus // threads for cpus in nodes)
+    if room < (workers or 1):
+        raise ClusterError(
+            f"the cluster's nodes have {', '.join(map(str, nodes))} CPUs: room for {room} workers of {threads} "
+            f"thread{'s' if threads > 1 else ''}; lower --workers or --threads, or add nodes"
+        )
+    return room if workers is None else workers
+
+
+def _launch(ray: Any, run: Run, workers: int, data: Dataset | None, watch: Watch, tell: Callable[[str], None]) -> Run:
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    keeper = ray.remote(num_cpus=0, scheduling_strategy=on_this_node(ray))(_Keeper).remote(run.path.resolve())
+    images = ray.put(in_memory(data or load_dataset(run.recipe.data.dataset)))
+    over = Event()
+
+    def listen() -> None:
+        while not over.wait(0.2):
+            for record in ray.get(keeper.news.remote()):
+                tell(record) if isinstance(record, str) else watch(record)
+
+    listener = Thread(target=listen, daemon=True)
+    with tempfile.TemporaryDirectory(prefix="tenfold-") as scratch:
+        trainer = TorchTrainer(
+            _loop,
+            train_loop_config={"keeper": keeper, "images": [images], "words": sys.argv},
+            torch_config=TorchConfig(backend="gloo"),
+            scaling_config=ScalingConfig(
+                # Fewer, where nodes are lost.
+                num_workers=(1, workers),  # type: ignore[arg-type]
+                resources_per_worker={"CPU": run.recipe.engine.threads},
+            ),
+            run_config=RunConfig(storage_path=scratch, failure_config=FailureConfig(max_failures=RESTARTS)),
+        )
+        listener.start()
+        try:
+            trainer.fit()
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"the training goes on with: tenfold train --resume {run.path}") from None
+        except Exception as error:  # Of Ray's many kinds.
+            if not Run.load(run.path).finished and not ray.get(keeper.failed.remote()):
+                reason = " ".join(str(error).split())[:300]
+                raise RunError(f"the workers failed: {reason}; tenfold train --resume {run.path} goes on") from error
+        finally:
+            over.set()
+            listener.join()
+    for record in ray.get(keeper.news.remote()):
+        tell(record) if isinstance(record, str) else watch(record)
+    if failed := ray.get(keeper.failed.remote()):
+        kind, message = failed
+        raise kind(message)
+    ray.kill(keeper)
+    return Run.load(run.path)
+
+
+class _Keeper:
+    """Holds the run, on the node of the command: what nodes know that die is not lost."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._news: list[Progress | EpochRecord | str] = []
+        self._failed: tuple[int, type[TenfoldError], str] | None = None
+        self._begun = 0
+
+    def state(self) -> dict[str, bytes] | None:
+        """What the training goes on from; None where there is nothing left to do."""
+        self._begun += 1
+        if self._begun > 1:
+            self._news.append(f"a worker died; from the last whole epoch on, all train again ({self._begun - 1})")
+        return None if self._failed or Run.load(self._path).finished else state_of(self._path)
+
+    def keep(self, files: dict[str, bytes], news: Progress | EpochRecord | None = None) -> None:
+        """files: in the order that they are to be written in."""
+        for name, content in files.items():
+            atomic.write_bytes(self._path / name, content)
+        if news is not None:
+            self._news.append(news)
+
+    def finish(self, files: dict[str, bytes]) -> None:
+        last = files.pop("model.safetensors")
+        self.keep({**files, "model.safetensors": last})
+        for path in self._path.iterdir():
+            if path.name not in files and path.name != "model.safetensors":
+                path.unlink()
+
+    def news(self) -> list[Progress | EpochRecord | str]:
+        found, self._news = self._news, []
+        return found
+
+    def fail(self, rank: int, kind: type[TenfoldError], message: str) -> None:
+        if self._failed is None or rank < self._failed[0]:
+            self._failed = rank, kind, message
+
+    def failed(self) -> tuple[type[TenfoldError], str] | None:
+        return self._failed and self._failed[1:]
+
+
+def _loop(config: dict[str, Any]) -> None:
+    """What each worker does, and does again after one has died."""
+    import ray
+
+    share, keeper = group_share(), config["keeper"]
+    sys.argv = config["words"]
+    files = share.told(ray.get(keeper.state.remote()) if share.rank == 0 else None)
+    if files is None:
+        return  # Begun again because of an error that is told already, or after the end.
+    with tempfile.TemporaryDirectory(prefix="tenfold-") as folder:
+        path = Path(folder)
+        for name, content in files.items():
+            atomic.write_bytes(path / name, content)
+
+        def watch(record: Progress | EpochRecord) -> None:
+            if isinstance(record, EpochRecord):
+                state = state_of(path)
+                # The record before the checkpoint, as on one machine.
+                state = {name: state[name] for name in sorted(state, key=lambda name: name.startswith("checkpoint"))}
+                ray.get(keeper.keep.remote(state, record))
+            else:
+                keeper.keep.remote({}, record)
+
+        try:
+            train_share(path, share, ray.get(config["images"][0]), watch if share.rank == 0 else lambda record: None)
+            if share.rank == 0:
+                ray.get(keeper.finish.remote({file.name: file.read_bytes() for file in path.iterdir()}))
+        except TenfoldError as error:
+            with suppress(ray.exceptions.RayError):
+                ray.get(keeper.fail.remote(share.rank, type(error), str(error).replace(folder, "the worker's folder")))

@@ -1,0 +1,211 @@
+"""What a sweep searches: `learning_rate=log:1e-4..1e-1` -> a parameter, checked against the recipe before any trial."""
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from tenfold.errors import RecipeError, UsageError, nearest
+from tenfold.models import architecture_of
+from tenfold.models.config import ARCHITECTURES
+from tenfold.training.recipe import Recipe, recipe_fields
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
+# Trials are compared by their validation images, which must be the same for all.
+_FIXED = ("dataset", "validation", "split_seed", "writers")
+_FORMS = "NAME=LOW..HIGH, NAME=LOW..HIGH:STEP, NAME=log:LOW..HIGH or NAME=ONE,OTHER"
+_WORDS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One field of the recipe that trials differ in.
+
+    kind: of its values: int, float, str, bool or tuple. choices: the values as they were typed, or empty for a range
+    from `low` to `high`, both of them in it. step: None is any value between, or any whole number. log: as many trials
+    in each decade as in any other.
+    """
+
+    name: str
+    kind: Any
+    choices: tuple[str, ...] = ()
+    low: float = 0
+    high: float = 0
+    step: float | None = None
+    log: bool = False
+
+    def value(self, text: str) -> Any:
+        """A choice as the recipe takes it; items of a list are joined by `/`. Raises `ValueError`."""
+        if get_origin(self.kind) is tuple:
+            item = get_args(self.kind)[0]
+            return tuple(item(part) for part in text.split("/") if part)
+        if self.kind is bool:
+            if text not in _WORDS:
+                raise ValueError(text)
+            return _WORDS[text]
+        return self.kind(text)
+
+    def suggest(self, trial: "Trial") -> Any:
+        """What the trial has, or the sampler chooses, as the recipe takes it."""
+        if self.choices:
+            return self.value(str(trial.suggest_categorical(self.name, self.choices)))
+        if self.kind is int:
+            return trial.suggest_int(self.name, int(self.low), int(self.high), step=int(self.step or 1), log=self.log)
+        return trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log)
+
+    def grid(self) -> list[Any]:
+        """Every value, as a trial holds it. Raises `UsageError` for a range without steps."""
+        if self.choices:
+            return list(self.choices)
+        if self.log or (self.step is None and self.kind is float):
+            raise UsageError(f"--sampler grid takes values, not a range: --param {self.name}=LOW..HIGH:STEP, or a list")
+        step = self.step or 1
+        # The very sums that Optuna makes of a range, or it would say that 0.30000000000000004 is not in it.
+        count = int((Decimal(str(self.high)) - Decimal(str(self.low))) / Decimal(str(step))) + 1
+        return [self.kind(Decimal(str(self.low)) + index * Decimal(str(step))) for index in range(count)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """The parameters of a sweep, and the recipe that they change. typed: as they were given."""
+
+    recipe: Recipe
+    parameters: tuple[Parameter, ...]
+    typed: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, words: Sequence[str], recipe: Recipe) -> "Space":
+        """Raises `UsageError` for a field that the recipe doesn't have, an empty range or a value that it refuses."""
+        if not words:
+            raise UsageError(
+                f"a sweep needs something to search, such as --param learning_rate=log:1e-4..1e-1; it takes {_FORMS}"
+            )
+        parameters = [_parse(word) for word in words]
+        names = [parameter.name for parameter in parameters]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise UsageError(f"--param {twice[0]} is given twice; give one range or list for each field")
+        # Which other fields there are hangs on the architecture, so that is decided first.
+        parameters.sort(key=lambda parameter: parameter.name != "architecture")
+        space = cls(recipe=recipe, parameters=tuple(parameters), typed=tuple(words))
+        for parameter, word in zip(parameters, sorted(words, key=lambda w: _name(w) != "architecture"), strict=True):
+            space._check(parameter, word)
+        return space
+
+    def architectures(self) -> tuple[str, ...]:
+        """Those that trials may have."""
+        first = self.parameters[0]
+        return first.choices if first.name == "architecture" else (architecture_of(self.recipe.model),)
+
+    def changes(self, trial: "Trial") -> dict[str, Any]:
+        """The trial's changes of the recipe; parameters that its architecture doesn't have are left out."""
+        found: dict[str, Any] = {}
+        architecture = self.architectures()[0]
+        for parameter in self.parameters:
+            if parameter.name == "architecture" or _belongs(parameter.name, architecture):
+                found[parameter.name] = parameter.suggest(trial)
+                architecture = found.get("architecture", architecture)
+        return found
+
+    def grid(self) -> list[dict[str, Any]]:
+        """Every combination, as trials hold them."""
+        found = []
+        for values in itertools.product(*(parameter.grid() for parameter in self.parameters)):
+            named = {parameter.name: value for parameter, value in zip(self.parameters, values, strict=True)}
+            architecture = named.get("architecture", self.architectures()[0])
+            kept = {n: v for n, v in named.items() if n == "architecture" or _belongs(n, architecture)}
+            if kept not in found:
+                found.append(kept)
+        return found
+
+    def _check(self, parameter: Parameter, word: str) -> None:
+        owners = [name for name in self.architectures() if _belongs(parameter.name, name)]
+        if not owners:
+            known = {n for n in recipe_fields() if any(_belongs(n, name) for name in self.architectures())}
+            elsewhere = [name for name in ARCHITECTURES if _belongs(parameter.name, name)]
+            advice = f"; {', '.join(elsewhere)} have it" if elsewhere else nearest(parameter.name, known)
+            raise UsageError(f"--param {word}: recipe {self.recipe.name} has no field {parameter.name!r}{advice}")
+        ends = [] if parameter.choices else [parameter.kind(end) for end in (parameter.low, parameter.high)]
+        for text in parameter.choices:
+            try:
+                ends.append(parameter.value(text))
+            except ValueError:
+                raise UsageError(f"--param {word}: {text!r} is no {_kind_name(parameter.kind)}") from None
+        for end in ends:
+            changes: dict[str, Any] = {parameter.name: end}
+            if parameter.name != "architecture" and owners[0] != architecture_of(self.recipe.model):
+                changes = {"architecture": owners[0], **changes}
+            try:
+                self.recipe.replace(**changes)
+            except RecipeError as error:
+                raise UsageError(f"--param {word}: {error}") from error
+
+
+def _parse(word: str) -> Parameter:
+    name, equals, text = word.partition("=")
+    name = _name(word)
+    if name in _FIXED:
+        raise UsageError(
+            f"--param {word}: all trials are judged on the same validation images; give --{name.replace('_', '-')} once"
+        )
+    if not equals:
+        raise UsageError(f"--param {word}: it takes {_FORMS}")
+    field = recipe_fields().get(name)
+    # A name that no recipe has is refused below, where the nearest is known.
+    kind: Any = field.type if field else str
+    if ".." in text and kind in (int, float):
+        return _range(name, kind, text, word)
+    choices = tuple(part.strip() for part in text.split(",") if part.strip())
+    if field or name == "architecture":
+        if ".." in text:
+            raise UsageError(f"--param {word}: a range is of numbers; list the values with commas")
+        if len(set(choices)) < 2 or len(set(choices)) < len(choices):
+            raise UsageError(f"--param {word}: give two or more different values with commas, or a range LOW..HIGH")
+    return Parameter(name=name, kind=kind, choices=choices)
+
+
+def _range(name: str, kind: Any, text: str, word: str) -> Parameter:
+    found = re.fullmatch(r"(log:)?(.+?)\.\.(.+?)(?::(.+))?", text)
+    try:
+        if not found:
+            raise ValueError(text)
+        low, high = kind(found[2]), kind(found[3])
+        step = kind(found[4]) if found[4] else None
+    except ValueError:
+        raise UsageError(f"--param {word}: {text!r} is no range of {_kind_name(kind)}s; it takes {_FORMS}") from None
+    log = bool(found[1])
+    if not low < high:
+        raise UsageError(f"--param {word}: the range is empty: {high:g} is not above {low:g}")
+    if log and (low <= 0 or step is not None):
+        raise UsageError(f"--param {word}: a log range begins above 0 and has no step")
+    if step is not None:
+        if not 0 < step <= high - low:
+            raise UsageError(f"--param {word}: a step is above 0, and {high - low:g} or less here")
+        # The last value that whole steps reach.
+        whole = (Decimal(str(high)) - Decimal(str(low))) // Decimal(str(step))
+        high = kind(Decimal(str(low)) + whole * Decimal(str(step)))
+    return Parameter(name=name, kind=kind, low=low, high=high, step=step, log=log)
+
+
+def _name(word: str) -> str:
+    # As the recipe has it, or as its flag is typed.
+    return word.partition("=")[0].strip().removeprefix("--").replace("-", "_")
+
+
+def _belongs(name: str, architecture: str) -> bool:
+    """Whether a recipe of that architecture has the field."""
+    if name == "architecture":
+        return True
+    config = ARCHITECTURES.get(architecture)
+    special = {n for other in ARCHITECTURES.values() for n in other.__dataclass_fields__}
+    if name in special:
+        return config is not None and name in config.__dataclass_fields__
+    return name in recipe_fields()
+
+
+def _kind_name(kind: Any) -> str:
+    names = {int: "whole number", float: "number", bool: "true or false", str: "text"}
+    return names.get(kind, "list of whole numbers joined by /")

@@ -1,0 +1,169 @@
+"""Bulk reading on a Ray cluster of several nodes: the rows of one machine, also when a node dies in the middle."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from tenfold.bulk import read_all
+from tenfold.cluster.connect import connect
+from tenfold.errors import ClusterError, UsageError
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+COMMAND = [sys.executable, "-m", "tenfold", "read-all"]
+# What a fault in a decoder's C does to its process, for files that begin so.
+DEADLY = """
+import os
+from PIL import Image, ImageFile
+class Deadly(ImageFile.ImageFile):
+    format = "DEADLY"
+    def _open(self):
+        os.abort()
+Image.register_open("DEADLY", Deadly, lambda begins: begins.startswith(b"DEADLY"))
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(ray_cluster, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "sitecustomize.py").write_text(DEADLY)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+        with ray_cluster() as made:
+            yield made
+
+
+@pytest.fixture(scope="module")
+def many(mnist, tmp_path_factory) -> list[Path]:
+    """Ten shards, a unit each, of 400 images; then a picture of its own."""
+    folder = tmp_path_factory.mktemp("many")
+    (folder / "shards").mkdir()
+    for number in range(10):
+        np.save(folder / "shards" / f"{number}.npy", mnist.test_images[400 * number : 400 * number + 400])
+    Image.fromarray(mnist.test_images[0]).save(folder / "last.png")
+    return [folder / "shards", folder / "last.png"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(many) -> bytes:
+    out = many[0].with_name("undisturbed.parquet")
+    read_all(many, out, workers=2)
+    return out.read_bytes()
+
+
+@contextmanager
+def without_end(last: Path) -> Iterator[bytes]:
+    """Whoever reads the last image waits for it, so that a job is in the middle however fast or slow it is."""
+    content = last.read_bytes()
+    last.unlink()
+    os.mkfifo(last)
+    try:
+        yield content
+    finally:
+        last.unlink()
+        last.write_bytes(content)
+
+
+def wait_for_parts(out: Path, count: int, process: subprocess.Popen) -> None:
+    while len(list(Path(f"{out}.job/parts").glob("[0-9]*.parquet"))) < count:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+
+
+def test_a_node_that_dies_loses_and_doubles_nothing(cluster, many, undisturbed, tmp_path):
+    out = tmp_path / "out.parquet"
+    node = cluster.add_node()
+    words = [*map(str, many), "--out", str(out), "--ray", "auto", "--workers", "3", "--json"]
+    environment = {**os.environ, "RAY_ADDRESS": cluster.address}
+    with without_end(many[1]) as content:
+        process = subprocess.Popen([*COMMAND, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True)  # fmt: skip
+        wait_for_parts(out, 1, process)
+        cluster.remove_node(node, allow_graceful=False)
+        deadline = time.monotonic() + 60
+        while process.poll() is None:
+            # To whoever has the last image in hand, now or after one who died with it.
+            with suppress(OSError), open(os.open(many[1], os.O_WRONLY | os.O_NONBLOCK), "wb") as pipe:
+                pipe.write(content)
+            assert time.monotonic() < deadline, "it is given to nobody else"
+            time.sleep(0.05)
+        told, complaints = process.communicate()
+    assert process.returncode == 0, complaints
+    assert json.loads(told)["rows"] == 4_001
+    assert out.read_bytes() == undisturbed
+
+
+def test_what_was_begun_on_ray_goes_on_without_it(cluster, many, undisturbed, tmp_path):
+    out = tmp_path / "out.parquet"
+    words = [*map(str, many), "--out", str(out), "--ray", cluster.address, "--workers", "1"]
+    with without_end(many[1]):
+        process = subprocess.Popen([*COMMAND, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        wait_for_parts(out, 2, process)
+        process.kill()
+        process.communicate()
+    summary = read_all(many, out, workers=2, resume=True)
+    assert 0 < summary.read_before < summary.rows
+    assert out.read_bytes() == undisturbed
+
+
+def test_what_kills_whoever_reads_it_is_a_row_at_last(cluster, mnist, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.fromarray(mnist.test_images[0]).save(folder / "0.png")
+    (folder / "1.png").write_bytes(b"DEADLY")
+    np.save(folder / "2.npy", mnist.test_images[:3])
+    words = [str(folder), "--out", str(tmp_path / "out.parquet"), "--ray", cluster.address, "--json"]
+    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, done.stderr
+    assert json.loads(done.stdout)["broken"] == 1
+    found = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert ["workers died" in (row["error"] or "") for row in found] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_an_address_that_is_no_cluster_gets_a_word_in_ten_seconds(ray, answer):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def speak() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(100)
+                connection.sendall(answer)
+                time.sleep(0 if answer else 11)
+
+        threading.Thread(target=speak, daemon=True).start()
+        begun = time.monotonic()
+        told = "is no Ray cluster" if answer else "no answer in 10 s"
+        with pytest.raises(ClusterError, match=told), connect(f"127.0.0.1:{port}"):
+            pass
+        assert time.monotonic() - begun < 11
+
+
+def test_an_address_where_nobody_is_or_that_is_none(ray):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(ClusterError, match="refused"), connect(f"127.0.0.1:{port}"):
+        pass
+    for address in ("nowhere", "host:0", "host:x", ":1"):
+        with pytest.raises(UsageError, match="HOST:PORT"), connect(address):
+            pass
+
+
+def test_what_only_this_process_has_is_not_read_on_a_cluster(tmp_path):
+    from tenfold.cluster.bulk import on_ray
+
+    with pytest.raises(UsageError, match="memory://"):
+        read_all(["memory://x"], tmp_path / "out.parquet", engine=on_ray())

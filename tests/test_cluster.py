@@ -1,0 +1,196 @@
+"""Trainings on a Ray cluster of several nodes: a node that dies loses no trial, and nothing is counted twice."""
+
+import re
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tenfold.cluster.job import Job
+from tenfold.cluster.plan import Plan
+from tenfold.cluster.ray import connected
+from tenfold.cluster.ray_pool import ray_pool
+from tenfold.cluster.seeds import train_seeds_at_once
+from tenfold.cluster.sweep import Sweep
+from tenfold.errors import ClusterError, UsageError
+from tenfold.runs.seeds import train_seeds
+
+pytestmark = pytest.mark.cluster
+
+
+# First, before this process is connected.
+
+
+@pytest.fixture
+def silent():
+    """An address that takes connections and says nothing."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        found.listen()
+        yield f"127.0.0.1:{found.getsockname()[1]}"
+
+
+def refused(address):
+    import ray
+
+    assert not ray.is_initialized()
+    began = time.monotonic()
+    with pytest.raises(ClusterError) as told, connected(address):
+        pass
+    assert time.monotonic() - began < 15
+    return str(told.value)
+
+
+def test_an_address_that_does_not_answer_is_told_within_ten_seconds(ray, silent, monkeypatch):
+    assert "no Ray cluster answers at" in refused("127.0.0.1:1")
+    assert "is no address" in refused("somewhere")
+    assert "within 10 seconds" in refused(silent)
+    monkeypatch.setattr("tenfold.cluster.ray.PATIENCE", 1)
+    monkeypatch.setenv("RAY_ADDRESS", silent)
+    assert "within 1 seconds" in refused("auto")
+
+
+def test_no_cluster_on_this_machine_is_told(ray, monkeypatch, tmp_path):
+    from ray._private import services
+
+    if services.find_gcs_addresses():
+        pytest.skip("a Ray cluster runs on this machine")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    assert "`ray start --head` begins one" in refused("auto")
+
+
+@pytest.fixture(scope="module")
+def two_nodes(ray_cluster):
+    """A cluster that this process is connected to, once for all: the processes on its nodes, which import PyTorch,
+    belong to the connection."""
+    with ray_cluster() as made, connected(made.address):
+        yield made
+
+
+class KillsANode:
+    """A pool that keeps every trial waiting after its first epoch until both nodes are at one; then one node dies."""
+
+    def __init__(self, pool, kill):
+        self.pool, self.kill, self.held = pool, kill, {}
+
+    @property
+    def size(self):
+        return self.pool.size
+
+    def submit(self, job):
+        self.pool.submit(job)
+
+    def next(self, seconds):
+        return self.pool.next(seconds)
+
+    def answer(self, key, go_on):
+        self.held[key] = go_on
+        if self.kill is None or len(self.held) == 2:
+            if self.kill is not None:
+                self.kill()
+                self.kill = None
+            for waiting in list(self.held):
+                self.pool.answer(waiting, self.held.pop(waiting))
+
+
+def test_a_node_that_dies_in_a_sweep_loses_no_trial_and_doubles_none(two_nodes, grid, swept, tmp_path, capfd):
+    sweep = Sweep.begin(grid, tmp_path)
+    told = []
+
+    def kill():
+        two_nodes.remove_node(two_nodes.workers[0], allow_graceful=False)
+        two_nodes.add_node()
+
+    @contextmanager
+    def open_pool():
+        with ray_pool(two_nodes.address) as pool:
+            yield KillsANode(pool, kill)
+
+    rows = sweep.run(open_pool, told.append)
+    assert {row.state for row in rows} == {"finished"}
+    assert [row.number for row in rows] == list(range(6))
+    undisturbed = {str(row.values): (row.accuracy, row.accuracies) for row in swept[1]}
+    assert {str(row.values): (row.accuracy, row.accuracies) for row in rows} == undisturbed
+    ended = [line.split(":")[0] for line in told if line.startswith("trial ")]
+    assert sorted(ended) == [f"trial {number}" for number in range(6)]
+    # A trial was lost with its node, and begun again.
+    assert len([line for line in told if "it is begun again" in line]) == 1
+    assert len([path for path in (sweep.path / "trials").iterdir() if (path / "model.safetensors").exists()]) == 6
+    assert not [path for path in (sweep.path / "trials").iterdir() if path.name.startswith(".")]
+    # What Ray's daemons have to say stays off stdout, which is for results.
+    assert capfd.readouterr().out == ""
+
+
+def test_seeds_on_ray_are_the_seeds_of_this_machine(two_nodes, quick, tmp_path):
+    here = train_seeds(quick, 3, folder=tmp_path / "here")
+    there = train_seeds_at_once(quick, 3, lambda: ray_pool(two_nodes.address), folder=tmp_path / "there")
+    assert {s: run.digest for s, run in there.finished.items()} == {s: run.digest for s, run in here.finished.items()}
+    assert there.figures("test", "accuracy") == here.figures("test", "accuracy")
+    assert (there.folder(2) / "model.onnx").exists()
+
+
+def test_trials_on_ray_are_stopped_where_they_lag(two_nodes, quick, tmp_path):
+    plan = Plan.make(quick, ["learning_rate=log:1e-6..1e-2"], trials=10, sampler="random")
+    rows = Sweep.begin(plan, tmp_path).run(lambda: ray_pool(two_nodes.address, 1))
+    stopped = [row for row in rows if row.state == "stopped"]
+    assert stopped
+    assert all(len(row.accuracies) < 3 for row in stopped)
+
+
+def test_a_recipe_with_more_threads_than_any_node_has_is_told(two_nodes, quick, tmp_path):
+    with ray_pool(two_nodes.address) as pool, pytest.raises(ClusterError, match="no node of the cluster has 8 CPUs"):
+        pool.submit(Job(key=0, recipe=quick.replace(threads=8), path=tmp_path / "run"))
+
+
+def test_no_workers_at_all_are_refused():
+    with pytest.raises(UsageError, match=">= 1"), ray_pool("auto", 0):
+        pass
+
+
+def test_the_command_sweeps_on_the_cluster_that_it_is_given(two_nodes, small_file, tmp_path):
+    words = ["sweep", "--dataset", small_file, "--epochs", 1, "--param", "batch_size=16,32", "--sampler", "grid",
+             "--ray", two_nodes.address, "--out", tmp_path]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "tenfold", *map(str, words)], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "best.toml --seeds 5" in done.stdout
+    (page,) = tmp_path.glob("*/sweep.html")
+    assert "the best of 2" in page.read_text()
+
+
+def test_without_ray_the_command_that_installs_it_is_told(monkeypatch, capsys, small_file, tmp_path):
+    from tenfold import cli
+
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["sweep", "--dataset", str(small_file), "--epochs", "1", "--param", "batch_size=16,32",
+                  "--ray", "auto", "--out", str(tmp_path)])  # fmt: skip
+    assert stopped.value.code == 1
+    assert "pip install 'tenfold[cluster]'" in capsys.readouterr().err
+    assert not list(Path(tmp_path).glob("*/trials"))
+
+
+def blocks(language):
+    page = (Path(__file__).parent.parent / "docs" / "scale.md").read_text()
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+
+
+def test_the_cluster_file_of_the_documents_is_one_of_rays(ray):
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
+    (found,) = [text for text in blocks("yaml") if "cluster_name" in text]
+    validate_config(prepare_config(yaml.safe_load(found)))
+
+
+def test_the_other_files_of_the_documents_are_read():
+    (job,) = [yaml.safe_load(text) for text in blocks("yaml") if "apiVersion" in text]
+    assert job["kind"] == "RayJob"
+    for script in blocks("bash"):
+        assert subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True).stderr == ""

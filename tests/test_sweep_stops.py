@@ -1,0 +1,255 @@
+"""A sweep loses no trial and counts none twice, whoever is killed, falls asleep or finds what another version wrote."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+
+import pytest
+
+from tenfold.cluster import storage
+from tenfold.cluster.job import Job
+from tenfold.cluster.local import local_pool
+from tenfold.cluster.pool import ATTEMPTS, Lost, work
+from tenfold.cluster.sweep import Sweep
+from tenfold.errors import RunError, StoreError
+
+
+def results(rows):
+    return {tuple(sorted(map(str, row.values.items()))): (row.state, row.accuracy, row.accuracies) for row in rows}
+
+
+def nothing_left():
+    pytest.fail("there is nothing left to train")
+
+
+@pytest.mark.slow
+def test_a_killed_workers_trial_goes_on_in_another(swept, grid, tmp_path):
+    class Kills:
+        """A pool of two, one of which is killed while both are in the middle of a trial."""
+
+        def __init__(self, pool, victim):
+            self.size, self.submit, self.next = pool.size, pool.submit, pool.next
+            self._pool, self._victim = pool, victim
+
+        def answer(self, key, go_on):
+            if self._victim is not None:
+                self._victim.kill()
+                self._victim = None
+            self._pool.answer(key, go_on)
+
+    @contextmanager
+    def deadly():
+        before = set(multiprocessing.active_children())
+        with local_pool(2) as pool:
+            yield Kills(pool, (set(multiprocessing.active_children()) - before).pop())
+
+    told = []
+    rows = Sweep.begin(grid, tmp_path).run(deadly, told.append)
+    assert len([line for line in told if "its process ended by SIGKILL; it is begun again" in line]) == 1
+    assert len(told) == 7
+    assert results(rows) == results(swept[1])
+    assert [row.number for row in rows] == list(range(6))
+
+
+def test_a_job_that_kills_every_process_is_given_up(tmp_path, brief):
+    class Deadly:
+        """A pool whose processes die each time."""
+
+        size = 1
+        submitted = 0
+
+        def submit(self, job):
+            self.submitted += 1
+            self.event = Lost(key=job.key, reason="its process ended by SIGKILL")
+
+        def next(self, seconds):
+            return self.event
+
+    done, jobs, pool = [], iter([Job(key=3, recipe=brief, path=tmp_path)]), Deadly()
+    work(pool, lambda: next(jobs, None), None, lambda job, outcome: done.append(outcome), lambda line: None)
+    assert [(outcome.kind, pool.submitted) for outcome in done] == [("lost", ATTEMPTS)]
+
+
+# Another machine: it takes part in a sweep, or goes on with one. It stops itself, as if asleep, when it is asked for
+# the so manieth time whether a trial is to go on; and its first trial waits until `party` machines have one.
+MACHINE = """
+import os, signal, sys, time
+from contextlib import contextmanager
+from pathlib import Path
+from tenfold.cluster.local import local_pool
+from tenfold.cluster.sweep import Sweep
+
+class Watched:
+    size = 1
+    asked = 0
+
+    def __init__(self, pool):
+        self.pool = pool
+
+    def submit(self, job):
+        (gate / str(os.getpid())).touch()
+        self.pool.submit(job)
+
+    def next(self, seconds):
+        if len(list(gate.iterdir())) < int(party):
+            return time.sleep(0.05)
+        return self.pool.next(seconds)
+
+    def answer(self, key, go_on):
+        self.asked += 1
+        if self.asked == int(sleep_at):
+            os.kill(os.getpid(), signal.SIGSTOP)
+        self.pool.answer(key, go_on)
+
+@contextmanager
+def watched():
+    with local_pool(1) as pool:
+        yield Watched(pool)
+
+if __name__ == "__main__":
+    name, folder, url, sleep_at, party = sys.argv[1:]
+    gate = Path(__file__).parent / "gate"
+    with Sweep.join(name, Path(folder), url) if url else Sweep.load(Path(folder, name)) as sweep:
+        sweep.run(watched, lambda line: print(line, flush=True))
+"""
+
+
+def machine(tmp_path, name, folder, url="", sleep_at=0, party=1):
+    script = tmp_path / "machine.py"
+    script.write_text(MACHINE)
+    (tmp_path / "gate").mkdir(exist_ok=True)
+    words = [sys.executable, "-W", "error", str(script), name, str(folder), url, str(sleep_at), str(party)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
+
+def wait_for_sleep(process):
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status), status
+
+
+def told_by(process):
+    told = process.communicate(timeout=120)[0].splitlines()
+    assert process.returncode == 0
+    return told
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_goes_on_and_counts_nothing_twice(swept, grid, two_at_once, tmp_path):
+    sweep = Sweep.begin(grid, tmp_path / "runs")
+    process = machine(tmp_path, sweep.path.name, tmp_path / "runs", sleep_at=5)
+    wait_for_sleep(process)
+    with pytest.raises(RunError, match="another process is at"):
+        Sweep.load(sweep.path).run(nothing_left)
+    process.kill()
+    first = process.communicate()[0].splitlines()
+    assert len(first) == 2
+    # And as if it had been killed while it wrote.
+    (sweep.path / f"{storage.JOURNAL}.lock").symlink_to(storage.JOURNAL)
+    told = []
+    rows = Sweep.load(sweep.path).run(two_at_once, told.append)
+    assert results(rows) == results(swept[1])
+    assert sorted(line.split(":")[0] for line in [*first, *told]) == [f"trial {number}" for number in range(6)]
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_machines_share_a_sweep_on_postgresql_though_one_dies_and_one_sleeps(swept, grid, tmp_path, postgres):
+    import psycopg
+
+    with Sweep.begin(grid, tmp_path / "first", postgres.url) as sweep:
+        name = sweep.study.study_name
+        # Both have had one trial, and are at their second.
+        doomed, sleeper = [machine(tmp_path, name, tmp_path / who, postgres.url, sleep_at=3) for who in ("d", "s")]
+        wait_for_sleep(doomed)
+        wait_for_sleep(sleeper)
+        doomed.kill()
+        assert len(doomed.communicate()[0].splitlines()) == 1
+        with psycopg.connect(postgres.url) as database:  # As long as it takes to be missed.
+            database.execute("update trial_heartbeats set heartbeat = heartbeat - interval '1 hour'")
+        shutil.rmtree(tmp_path / "gate")
+        others = [machine(tmp_path, name, tmp_path / f"{number}", postgres.url, party=2) for number in range(2)]
+        told = [told_by(process) for process in others]
+        sleeper.send_signal(signal.SIGCONT)
+        assert len(told_by(sleeper)) == 1
+        # Each trial is told of once: what was slept over, by one of those that were awake.
+        assert all(told)
+        assert len([*told[0], *told[1]]) == 4
+    with Sweep.load(sweep.path) as sweep:
+        rows = sweep.run(nothing_left)
+    assert results(rows) == results(swept[1])
+    assert len(rows) == 6
+    for number in range(2):
+        assert (tmp_path / f"{number}" / name / "best.toml").exists()
+    with pytest.raises(RunError, match="is there already"):
+        Sweep.join(name, tmp_path / "first", postgres.url)
+    with pytest.raises(RunError, match="no sweep 'none'"):
+        Sweep.join("none", tmp_path, postgres.url)
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_a_database_that_goes_away_ends_the_sweep_and_it_goes_on_later(swept, grid, one_at_a_time, tmp_path, postgres):
+    told = []
+
+    def stop(line):
+        told.append(line)
+        postgres.stop()
+
+    with Sweep.begin(grid, tmp_path, postgres.url) as sweep:
+        with pytest.raises(StoreError, match=r"can't be used any more: .*; it goes on with: tenfold sweep --resume"):
+            sweep.run(one_at_a_time, stop)
+        postgres.start()
+        assert results(sweep.run(one_at_a_time, told.append)) == results(swept[1])
+    assert len(told) == len(set(told)) == 6
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_the_sweep_and_it_goes_on_later(grid, one_at_a_time, two_at_once, tmp_path):
+    sweep = Sweep.begin(grid, tmp_path)
+    (sweep.path / "trials").write_text("in the way")
+    with pytest.raises(RunError, match=r"trial 0: cannot write .* mend that, then: tenfold sweep --resume"):
+        sweep.run(one_at_a_time)
+    (sweep.path / "trials").unlink()
+    assert {row.state for row in Sweep.load(sweep.path).run(two_at_once)} == {"finished"}
+
+
+def test_a_database_that_another_version_wrote_is_told(grid, tmp_path):
+    with Sweep.begin(grid, tmp_path, f"sqlite:///{tmp_path / 'trials.db'}") as sweep:
+        path = sweep.path
+    with closing(sqlite3.connect(tmp_path / "trials.db")) as database, database:
+        database.execute("update alembic_version set version_num = 'v99.0.0'")
+    with pytest.raises(RunError, match="written by another version of Optuna"):
+        Sweep.load(path)
+
+
+@pytest.mark.parametrize("line", ['{"op_code": 99, "worker_id": "x"}\n', "not a journal\n"])
+def test_a_journal_that_another_version_wrote_is_told(swept, tmp_path, line):
+    path = shutil.copytree(swept[0].path, tmp_path / "copy", ignore=shutil.ignore_patterns("trials"))
+    with (path / storage.JOURNAL).open("a") as journal:
+        journal.write(line * 2)
+    with pytest.raises(RunError, match=r"journal.log was written by another version"):
+        Sweep.load(path)
+
+
+def test_a_folder_that_another_version_wrote_is_told(swept, tmp_path):
+    path = shutil.copytree(swept[0].path, tmp_path / "copy", ignore=shutil.ignore_patterns("trials"))
+    document = json.loads((path / "sweep.json").read_text())
+    (path / "sweep.json").write_text(json.dumps({**document, "version": 2}))
+    with pytest.raises(RunError, match="another version of Tenfold"):
+        Sweep.load(path)
+    (path / "sweep.json").write_text(json.dumps({**document, "study": "gone"}))
+    with pytest.raises(RunError, match="holds no sweep 'gone'"):
+        Sweep.load(path)
+    (path / "sweep.json").write_text(json.dumps(document))
+    (path / storage.JOURNAL).unlink()
+    with pytest.raises(RunError, match="are lost"):
+        Sweep.load(path)
+    (path / "sweep.json").write_text("{}")
+    with pytest.raises(RunError, match="can't be read"):
+        Sweep.load(path)
