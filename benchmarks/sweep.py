@@ -60,16 +60,16 @@ def main() -> None:
 def measure(way: str) -> dict[str, object]:
     """Seconds of one sweep, and when each trial ended."""
     from tenfold.cluster.local import local_pool
-    from tenfold.cluster.plan import Plan
-    from tenfold.cluster.sweep import Sweep
+    from tenfold.cluster.sweeps.plan import Plan
+    from tenfold.cluster.sweeps.sweep import Sweep
     from tenfold.training.recipe import Recipe
 
     plan = Plan.make(Recipe.load("tutorial").replace(epochs=2, keep="last"), GRID, sampler="grid", pruner="none")
     assert plan.trials == TRIALS
     cluster = None
     if way == "ray, two CPUs":
-        from tenfold.cluster.ray import import_ray
-        from tenfold.cluster.ray_pool import ray_pool
+        from tenfold.cluster.on_ray.connect import import_ray
+        from tenfold.cluster.on_ray.pool import ray_pool
 
         import_ray()
         from ray.cluster_utils import Cluster

@@ -90,7 +90,7 @@ def one_at_a_time(two_at_once):  # type: ignore[no-untyped-def]
 @pytest.fixture(scope="session")
 def grid(brief: Recipe):  # type: ignore[no-untyped-def]
     """A plan of six trials that come to the same whoever trains them."""
-    from tenfold.cluster.plan import Plan
+    from tenfold.cluster.sweeps.plan import Plan
 
     return Plan.make(brief, ["learning_rate=0.0003,0.001,0.003", "hidden=16,32/16"], sampler="grid", pruner="none")
 
@@ -98,7 +98,7 @@ def grid(brief: Recipe):  # type: ignore[no-untyped-def]
 @pytest.fixture(scope="session")
 def swept(grid, two_at_once, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
     """A finished sweep of the grid in two processes, its rows, and what was told."""
-    from tenfold.cluster.sweep import Sweep
+    from tenfold.cluster.sweeps.sweep import Sweep
 
     told: list[str] = []
     sweep = Sweep.begin(grid, tmp_path_factory.mktemp("sweeps"))

@@ -2,10 +2,8 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,8 +15,7 @@ import pytest
 from PIL import Image
 
 from tenfold.bulk import read_all
-from tenfold.cluster.connect import connect
-from tenfold.errors import ClusterError, UsageError
+from tenfold.errors import UsageError
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -132,38 +129,8 @@ def test_what_kills_whoever_reads_it_is_a_row_at_last(cluster, mnist, tmp_path):
     assert ["workers died" in (row["error"] or "") for row in found] == [True, False, False, False]
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
-def test_an_address_that_is_no_cluster_gets_a_word_in_ten_seconds(ray, answer):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-        def speak() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(100)
-                connection.sendall(answer)
-                time.sleep(0 if answer else 11)
-
-        threading.Thread(target=speak, daemon=True).start()
-        begun = time.monotonic()
-        told = "is no Ray cluster" if answer else "no answer in 10 s"
-        with pytest.raises(ClusterError, match=told), connect(f"127.0.0.1:{port}"):
-            pass
-        assert time.monotonic() - begun < 11
-
-
-def test_an_address_where_nobody_is_or_that_is_none(ray):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    with pytest.raises(ClusterError, match="refused"), connect(f"127.0.0.1:{port}"):
-        pass
-    for address in ("nowhere", "host:0", "host:x", ":1"):
-        with pytest.raises(UsageError, match="HOST:PORT"), connect(address):
-            pass
-
-
 def test_what_only_this_process_has_is_not_read_on_a_cluster(tmp_path):
-    from tenfold.cluster.bulk import on_ray
+    from tenfold.cluster.on_ray.bulk import on_ray
 
     with pytest.raises(UsageError, match="memory://"):
         read_all(["memory://x"], tmp_path / "out.parquet", engine=on_ray())

@@ -4,19 +4,20 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tenfold.cluster.job import Job
-from tenfold.cluster.plan import Plan
-from tenfold.cluster.ray import connected
-from tenfold.cluster.ray_pool import ray_pool
+from tenfold.cluster.on_ray.connect import connected
+from tenfold.cluster.on_ray.pool import ray_pool
 from tenfold.cluster.seeds import train_seeds_at_once
-from tenfold.cluster.sweep import Sweep
+from tenfold.cluster.sweeps.plan import Plan
+from tenfold.cluster.sweeps.sweep import Sweep
 from tenfold.errors import ClusterError, UsageError
 from tenfold.runs.seeds import train_seeds
 
@@ -26,33 +27,51 @@ pytestmark = pytest.mark.cluster
 # First, before this process is connected.
 
 
-@pytest.fixture
-def silent():
-    """An address that takes connections and says nothing."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        found.listen()
-        yield f"127.0.0.1:{found.getsockname()[1]}"
+@contextmanager
+def listening(answer=b""):
+    """An address that takes a connection, and answers with these bytes or nothing."""
+    found = []
+
+    def speak(server):
+        with suppress(OSError):
+            while True:
+                found.append(server.accept()[0])
+                found[-1].sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=speak, args=(server,))
+        thread.start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    for connection in found:
+        connection.close()
 
 
-def refused(address):
+def refused(address, kind=ClusterError):
     import ray
 
     assert not ray.is_initialized()
     began = time.monotonic()
-    with pytest.raises(ClusterError) as told, connected(address):
+    with pytest.raises(kind) as told, connected(address):
         pass
     assert time.monotonic() - began < 15
     return str(told.value)
 
 
-def test_an_address_that_does_not_answer_is_told_within_ten_seconds(ray, silent, monkeypatch):
+def test_an_address_that_does_not_answer_is_told_within_ten_seconds(ray, monkeypatch):
     assert "no Ray cluster answers at" in refused("127.0.0.1:1")
-    assert "is no address" in refused("somewhere")
-    assert "within 10 seconds" in refused(silent)
-    monkeypatch.setattr("tenfold.cluster.ray.PATIENCE", 1)
-    monkeypatch.setenv("RAY_ADDRESS", silent)
-    assert "within 1 seconds" in refused("auto")
+    with listening() as silent:
+        assert "within 10 seconds" in refused(silent)
+    monkeypatch.setattr("tenfold.cluster.on_ray.connect.PATIENCE", 2)
+    with listening(b"HTTP/1.1 400 Bad Request\r\n\r\n") as other:
+        monkeypatch.setenv("RAY_ADDRESS", other)
+        assert f"at {other} within 2 seconds" in refused("auto")
+
+
+@pytest.mark.parametrize("address", ["nowhere", "host:0", "host:x", ":1", "host:70000"])
+def test_what_is_no_address_is_told(ray, address):
+    assert "HOST:PORT" in refused(address, UsageError)
 
 
 def test_no_cluster_on_this_machine_is_told(ray, monkeypatch, tmp_path):
@@ -62,7 +81,7 @@ def test_no_cluster_on_this_machine_is_told(ray, monkeypatch, tmp_path):
         pytest.skip("a Ray cluster runs on this machine")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
-    assert "`ray start --head` begins one" in refused("auto")
+    assert "ray start --head begins one" in refused("auto")
 
 
 @pytest.fixture(scope="module")

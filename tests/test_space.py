@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenfold.cluster.plan import Plan
-from tenfold.cluster.space import Space
+from tenfold.cluster.sweeps.plan import Plan
+from tenfold.cluster.sweeps.space import Space
 from tenfold.errors import RunError, TenfoldError, UsageError
 from tenfold.training.recipe import Recipe, recipe_fields
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenfold.cluster import storage
 from tenfold.cluster.job import Job, Outcome, run_job
-from tenfold.cluster.page import write_page
-from tenfold.cluster.plan import Plan
-from tenfold.cluster.rows import best_of
-from tenfold.cluster.sweep import Sweep
+from tenfold.cluster.sweeps import storage
+from tenfold.cluster.sweeps.page import write_page
+from tenfold.cluster.sweeps.plan import Plan
+from tenfold.cluster.sweeps.rows import best_of
+from tenfold.cluster.sweeps.sweep import Sweep
 from tenfold.errors import RunError, StoreError, TenfoldError, TrainingError
 from tenfold.runs.evaluate import evaluate
 from tenfold.runs.export import export

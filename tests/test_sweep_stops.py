@@ -12,11 +12,11 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from tenfold.cluster import storage
 from tenfold.cluster.job import Job
 from tenfold.cluster.local import local_pool
 from tenfold.cluster.pool import ATTEMPTS, Lost, work
-from tenfold.cluster.sweep import Sweep
+from tenfold.cluster.sweeps import storage
+from tenfold.cluster.sweeps.sweep import Sweep
 from tenfold.errors import RunError, StoreError
 
 
@@ -83,7 +83,7 @@ import os, signal, sys, time
 from contextlib import contextmanager
 from pathlib import Path
 from tenfold.cluster.local import local_pool
-from tenfold.cluster.sweep import Sweep
+from tenfold.cluster.sweeps.sweep import Sweep
 
 class Watched:
     size = 1

@@ -42,11 +42,11 @@ def read_all(
     engine = None
     with contextlib.ExitStack() as stack:
         if ray is not None:
-            from tenfold.cluster.connect import connect
+            from tenfold.cluster.on_ray.connect import connected
 
             # Before anything else: to find out after an hour of listing files that there is no cluster would be late.
-            stack.enter_context(connect(ray))
-            from tenfold.cluster.bulk import on_ray
+            stack.enter_context(connected(ray))
+            from tenfold.cluster.on_ray.bulk import on_ray
 
             engine = on_ray(workers)
         watch = stack.enter_context(screen.images())

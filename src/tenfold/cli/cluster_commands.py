@@ -23,7 +23,7 @@ from tenfold.machine import usable_cores
 
 if TYPE_CHECKING:
     from tenfold.cluster.pool import Pool
-    from tenfold.cluster.sweep import Sweep
+    from tenfold.cluster.sweeps.sweep import Sweep
     from tenfold.console import Screen
 
 Workers = Annotated[int | None, given("How many trainings at once; none: one for each core, or all of Ray.")]
@@ -76,8 +76,8 @@ def sweep(
         )
     if join is not None and (storage is None or resume is not None):
         raise UsageError("--join NAME takes part in a sweep of a database: give its --storage, and no --resume")
-    from tenfold.cluster.plan import Plan
-    from tenfold.cluster.sweep import Sweep
+    from tenfold.cluster.sweeps.plan import Plan
+    from tenfold.cluster.sweeps.sweep import Sweep
 
     plan = None
     if resume is None and join is None:
@@ -97,8 +97,8 @@ def sweep(
 
 
 def _run(screen: "Screen", found: "Sweep", workers: int | None, ray: str | None) -> None:
-    from tenfold.cluster.page import typed, write_page
-    from tenfold.cluster.rows import best_of
+    from tenfold.cluster.sweeps.page import typed, write_page
+    from tenfold.cluster.sweeps.rows import best_of
 
     screen.say(f"{found.path}: {found.plan.trials} trials of {found.plan.name}, {found.plan.sampler}")
     if found.url is not None:
@@ -124,7 +124,7 @@ def _reached(workers: int | None, ray: str | None) -> Iterator[None]:
     if ray is None:
         yield
         return
-    from tenfold.cluster.ray import connected
+    from tenfold.cluster.on_ray.connect import connected
 
     with connected(ray):
         yield
@@ -133,7 +133,7 @@ def _reached(workers: int | None, ray: str | None) -> Iterator[None]:
 def pool_for(workers: int | None, ray: str | None, threads: int = 1) -> "AbstractContextManager[Pool]":
     """Where trainings of so many threads run: on Ray, or in processes of this machine."""
     if ray is not None:
-        from tenfold.cluster.ray_pool import ray_pool
+        from tenfold.cluster.on_ray.pool import ray_pool
 
         return ray_pool(ray, workers)
     from tenfold.cluster.local import local_pool

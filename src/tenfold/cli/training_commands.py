@@ -200,7 +200,7 @@ def _train_together(
     watch: "Watch",
 ) -> "Run":
     if ray is not None:
-        from tenfold.cluster.ray_parallel import resume_on_ray, train_on_ray
+        from tenfold.cluster.on_ray.parallel import resume_on_ray, train_on_ray
 
         if recipe is None:
             return resume_on_ray(str(resume), ray, workers, watch=watch, tell=screen.say)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenfold import atomic
-from tenfold.cluster import storage
-from tenfold.cluster.plan import Plan
 from tenfold.cluster.pool import OpenPool, work
-from tenfold.cluster.rows import Row, best_of, read_rows
-from tenfold.cluster.trials import Trials
+from tenfold.cluster.sweeps import storage
+from tenfold.cluster.sweeps.plan import Plan
+from tenfold.cluster.sweeps.rows import Row, best_of, read_rows
+from tenfold.cluster.sweeps.trials import Trials
 from tenfold.data import load_dataset
 from tenfold.errors import RunError, StoreError, TrainingError
 from tenfold.runs.environment import describe_environment

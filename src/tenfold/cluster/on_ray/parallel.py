@@ -9,9 +9,9 @@ from threading import Event, Thread
 from typing import Any
 
 from tenfold import atomic
+from tenfold.cluster.on_ray.connect import connected
+from tenfold.cluster.on_ray.pool import in_memory, on_this_node
 from tenfold.cluster.parallel import RESTARTS, begin_shared, load_shared
-from tenfold.cluster.ray import connected
-from tenfold.cluster.ray_pool import in_memory, on_this_node
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import ClusterError, RunError, TenfoldError
 from tenfold.runs.run import Run

@@ -17,8 +17,8 @@ import numpy as np
 
 from tenfold import atomic
 from tenfold.cluster.job import Job, Outcome, run_job
+from tenfold.cluster.on_ray.connect import connected
 from tenfold.cluster.pool import Done, Epoch, Event, Lost
-from tenfold.cluster.ray import connected
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import ClusterError, UsageError
 from tenfold.training.records import EpochRecord

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenfold.cluster import rows, storage
 from tenfold.cluster.job import Job, Outcome
+from tenfold.cluster.sweeps import rows, storage
 from tenfold.errors import RecipeError, RunError
 from tenfold.runs.run import Run
 from tenfold.training.records import EpochRecord
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-    from tenfold.cluster.sweep import Sweep
+    from tenfold.cluster.sweeps.sweep import Sweep
 
 OWNER = "owner"
 

@@ -8,27 +8,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tenfold.errors import ClusterError, MissingDependencyError
+from tenfold.errors import ClusterError, MissingDependencyError, UsageError
 
 # A cluster that has not answered after so many seconds is taken for absent. Left to itself, Ray tries for 80 seconds
 # and then ends the process.
 PATIENCE = 10
-_NONE_HERE = "no Ray cluster runs on this machine: `ray start --head` begins one, or give its HOST:PORT"
+_NONE_HERE = "no Ray cluster runs on this machine: ray start --head begins one, or give its HOST:PORT"
 
 
 @contextmanager
 def connected(address: str) -> Iterator[Any]:
-    """The module `ray`, connected to the cluster at `address`: `auto` for the one of this machine, or `HOST:PORT`.
+    """The module `ray`, connected to the cluster at `address`: `auto` for the one of this machine, or that
+    `RAY_ADDRESS` names; else HOST:PORT.
 
-    A connection that is there already is used, and left. Raises `MissingDependencyError` without Ray, `ClusterError`
-    when no cluster answers within 10 seconds.
+    A connection that is there already is used, and left. Raises `MissingDependencyError` without Ray, `UsageError` for
+    what is no address, and `ClusterError` when no cluster answers within 10 seconds.
     """
     ray = import_ray()
     if ray.is_initialized():
         yield ray
         return
-    _answers(address)
-    ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    place = os.environ.get("RAY_ADDRESS", "auto") if address == "auto" else address
+    _answers(place)
+    ray.init(address=place, log_to_driver=False, logging_level="ERROR")
     _quiet()
     try:
         yield ray
@@ -42,39 +44,40 @@ def import_ray() -> Any:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
-    except ImportError as error:
-        raise MissingDependencyError("ray", "cluster") from error
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError("Ray", "cluster") from error
     return ray
 
 
-def _answers(address: str) -> None:
+def _answers(place: str) -> None:
     """Raises `ClusterError` unless a cluster answers there."""
-    wanted = os.environ.get("RAY_ADDRESS", "auto") if address == "auto" else address
-    host, _, port = wanted.removeprefix("ray://").rpartition(":")
-    if wanted != "auto":
-        if not host or not port.isdigit():
-            raise ClusterError(f"--ray {wanted} is no address; give auto, or HOST:PORT such as 10.0.0.1:6379")
+    if place != "auto":
+        host, _, port = place.removeprefix("ray://").rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise UsageError(f"--ray is {place!r}: it takes auto, or HOST:PORT as ray start --head tells it")
         try:
             # What is not there at all is told at once.
-            socket.create_connection((host, int(port)), timeout=PATIENCE / 2).close()
-        except (OSError, OverflowError) as error:
+            socket.create_connection((host.strip("[]"), int(port)), PATIENCE / 2).close()
+        except OSError as error:
+            reason = error.strerror or error
             raise ClusterError(
-                f"no Ray cluster answers at {wanted} ({error}); is it up, and the port its own?"
+                f"no Ray cluster answers at {place}: {reason}; is it running, and may this machine reach it?"
             ) from error
     # In a process of its own, for Ray can't be told to give up: whatever this does ends in time.
-    code = f"import ray; ray.init(address={wanted!r}, log_to_driver=False, logging_level='ERROR')"
+    code = f"import ray; ray.init(address={place!r}, log_to_driver=False, logging_level='ERROR')"
     try:
         tried = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE)
     except subprocess.TimeoutExpired:
-        where = "on this machine" if wanted == "auto" else f"at {wanted}"
+        where = "on this machine" if place == "auto" else f"at {place}"
         raise ClusterError(
-            f"no Ray cluster answers {where} within {PATIENCE} seconds; is it up, and of this version?"
+            f"no Ray cluster answers {where} within {PATIENCE} seconds; is it up, and the port that ray start --head "
+            "tells?"
         ) from None
     if tried.returncode:
-        said = tried.stderr.strip().splitlines() or [f"exit status {tried.returncode}"]
         if "Could not find any running Ray instance" in tried.stderr:
             raise ClusterError(_NONE_HERE)
-        raise ClusterError(f"Ray can't be reached at {wanted}: {said[-1]}")
+        said = tried.stderr.strip().splitlines() or [f"exit status {tried.returncode}"]
+        raise ClusterError(f"Ray can't be reached at {place}: {said[-1]}")
 
 
 def _quiet() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from tenfold import atomic
-from tenfold.cluster.plan import Plan
-from tenfold.cluster.rows import Row, best_of
-from tenfold.cluster.sweep import Sweep
+from tenfold.cluster.sweeps.plan import Plan
+from tenfold.cluster.sweeps.rows import Row, best_of
+from tenfold.cluster.sweeps.sweep import Sweep
 from tenfold.errors import RunError
 from tenfold.figures.sweep import Mark, Slice, history, importance, slices
 from tenfold.report.blocks import Code, Step, Table, Text

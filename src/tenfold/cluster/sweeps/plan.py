@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tenfold.cluster.space import Space
+from tenfold.cluster.sweeps.space import Space
 from tenfold.compare.choices import VALIDATION
 from tenfold.errors import RunError, UsageError, nearest
 from tenfold.training.recipe import Recipe

@@ -1,0 +1,1 @@
+"""Sweeps: which values of a recipe are the best, by validation images."""
