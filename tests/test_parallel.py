@@ -34,10 +34,12 @@ def losses(run: Run) -> np.ndarray:
 
 
 def test_two_workers_have_the_loss_curve_of_one_process(plain, tmp_path):
-    alone = train(plain, folder=tmp_path / "alone")
+    # Steps so small that what rounding differs by doesn't grow: at the recipe's rate it does, with threads too.
+    recipe = plain.replace(learning_rate=1e-4)
+    alone = train(recipe, folder=tmp_path / "alone")
     seen, told = [], []
-    both = train_together(plain, 2, folder=tmp_path / "both", watch=seen.append, tell=told.append)
-    np.testing.assert_allclose(losses(both), losses(alone), rtol=2e-3)
+    both = train_together(recipe, 2, folder=tmp_path / "both", watch=seen.append, tell=told.append)
+    np.testing.assert_allclose(losses(both), losses(alone), rtol=5e-4)
     assert [record.learning_rate for record in both.history] == [record.learning_rate for record in alone.history]
     assert both.finished
     assert (both.path / "model.onnx").exists()

@@ -96,7 +96,7 @@ def _launch(run: Run, workers: int, data: Dataset | None, watch: Watch, tell: Ca
     failed = context.RawValue("b", 0)
     errors: list[tuple[int, Exception]] = []
     stopped: signal.Signals | None = None
-    with _handlers_kept(), _heard(watch, tell, errors) as speak:
+    with handlers_kept(), _heard(watch, tell, errors) as speak:
         try:
             elastic_launch(config, _work)(run.path, data, speak, failed, os.getpid())
         except SignalException as error:
@@ -184,10 +184,10 @@ def _heard(
 
 
 @contextmanager
-def _handlers_kept() -> Iterator[None]:
-    """Gives the signals back that the agent takes."""
+def handlers_kept() -> Iterator[None]:
+    """Gives the signals back that PyTorch's agent takes, or Ray's trainer."""
     if current_thread() is not main_thread():
-        yield  # It takes them there alone.
+        yield  # They take them there alone.
         return
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:

@@ -1,9 +1,10 @@
 """One training by workers of a Ray cluster: the same loop, under Ray's TorchTrainer."""
 
+import os
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from tenfold import atomic
 from tenfold.cluster.on_ray.connect import connected
 from tenfold.cluster.on_ray.pool import in_memory, on_this_node
-from tenfold.cluster.parallel import RESTARTS, begin_shared, load_shared
+from tenfold.cluster.parallel import RESTARTS, begin_shared, handlers_kept, load_shared
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import ClusterError, RunError, TenfoldError
 from tenfold.runs.run import Run
@@ -74,17 +75,16 @@ def _launch(ray: Any, run: Run, workers: int, data: Dataset | None, watch: Watch
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 
+    # Ray goes on counting on a dead node for some seconds, and then waits so long for its worker before it does with
+    # fewer: for a minute, unless said.
+    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "10")
     keeper = ray.remote(num_cpus=0, scheduling_strategy=on_this_node(ray))(_Keeper).remote(run.path.resolve())
     images = ray.put(in_memory(data or load_dataset(run.recipe.data.dataset)))
-    over = Event()
-
-    def listen() -> None:
-        while not over.wait(0.2):
-            for record in ray.get(keeper.news.remote()):
-                tell(record) if isinstance(record, str) else watch(record)
-
-    listener = Thread(target=listen, daemon=True)
-    with tempfile.TemporaryDirectory(prefix="tenfold-") as scratch:
+    with (
+        handlers_kept(),
+        _heard(ray, keeper, watch, tell),
+        tempfile.TemporaryDirectory(prefix="tenfold-") as scratch,
+    ):
         trainer = TorchTrainer(
             _loop,
             train_loop_config={"keeper": keeper, "images": [images], "words": sys.argv},
@@ -96,25 +96,50 @@ def _launch(ray: Any, run: Run, workers: int, data: Dataset | None, watch: Watch
             ),
             run_config=RunConfig(storage_path=scratch, failure_config=FailureConfig(max_failures=RESTARTS)),
         )
-        listener.start()
         try:
             trainer.fit()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):  # Which Ray makes of an interrupt.
             raise KeyboardInterrupt(f"the training goes on with: tenfold train --resume {run.path}") from None
         except Exception as error:  # Of Ray's many kinds.
             if not Run.load(run.path).finished and not ray.get(keeper.failed.remote()):
                 reason = " ".join(str(error).split())[:300]
                 raise RunError(f"the workers failed: {reason}; tenfold train --resume {run.path} goes on") from error
+    return Run.load(run.path)
+
+
+@contextmanager
+def _heard(ray: Any, keeper: Any, watch: Watch, tell: Callable[[str], None]) -> Iterator[None]:
+    """Hears what the keeper has to tell, which comes to its end with the block; raises what the workers failed by."""
+    over = Event()
+    raised: list[Exception] = []
+
+    def hear() -> None:
+        for told in ray.get(keeper.news.remote()):
+            try:
+                tell(told) if isinstance(told, str) else watch(told)
+            except Exception as error:  # Of whoever watches: told at the end, for the training goes on.
+                raised.append(error)
+
+    def listen() -> None:
+        while not over.wait(0.2):
+            hear()
+
+    listener = Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        try:
+            yield
         finally:
             over.set()
             listener.join()
-    for record in ray.get(keeper.news.remote()):
-        tell(record) if isinstance(record, str) else watch(record)
-    if failed := ray.get(keeper.failed.remote()):
-        kind, message = failed
-        raise kind(message)
-    ray.kill(keeper)
-    return Run.load(run.path)
+        hear()
+        if failed := ray.get(keeper.failed.remote()):
+            kind, message = failed
+            raise kind(message)
+        if raised:
+            raise raised[0]
+    finally:
+        ray.kill(keeper)
 
 
 class _Keeper:
@@ -130,7 +155,7 @@ class _Keeper:
         """What the training goes on from; None where there is nothing left to do."""
         self._begun += 1
         if self._begun > 1:
-            self._news.append(f"a worker died; from the last whole epoch on, all train again ({self._begun - 1})")
+            self._news.append("the workers are others now, for one died or came: all go on after the last whole epoch")
         return None if self._failed or Run.load(self._path).finished else state_of(self._path)
 
     def keep(self, files: dict[str, bytes], news: Progress | EpochRecord | None = None) -> None:
