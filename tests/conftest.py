@@ -1,11 +1,15 @@
 """What the tests share: a small data set of real digits, a quick recipe, and one trained run."""
 
+import base64
 import dataclasses
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import uuid
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -148,6 +152,47 @@ def ray_cluster(ray):  # type: ignore[no-untyped-def]
             yield made
         finally:
             made.shutdown()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def serving():  # type: ignore[no-untyped-def]
+    """Runs `tenfold serve` under --json, and tells what it told; ended as Ctrl-C does. folder: of its data."""
+    import json
+
+    @contextmanager
+    def run(folder: Path, *words: str, warnings: str = "error"):  # type: ignore[no-untyped-def]
+        command = [sys.executable, "-W", warnings, "-m", "tenfold", "serve", "--port", "0", "--json"]
+        environment = {**os.environ, "XDG_DATA_HOME": str(folder), "TENFOLD_DATABASE_URL": ""}
+        process = subprocess.Popen([*command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   env=environment)  # fmt: skip
+        try:
+            assert process.stdout
+            told = ""
+            while not told.endswith("\n}\n"):
+                line = process.stdout.readline()
+                assert line, process.communicate()[1]
+                told += line
+            yield process, json.loads(told)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            process.communicate(timeout=15)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def correction():  # type: ignore[no-untyped-def]
+    """Makes a correction as the API takes it, another each time."""
+
+    def make() -> dict[str, object]:
+        return {
+            "id": str(uuid.uuid4()), "truth": 7, "digit": None, "confidence": None, "probabilities": None,
+            "pixels": base64.b64encode(bytes([9] * 784)).decode(), "strokes": None, "source": "api",
+            "model_digest": None, "made_at": "2026-11-23T10:00:00Z",
+        }  # fmt: skip
 
     return make
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from scipy import ndimage
 from tenfold import Reader
 from tenfold.errors import FormatError, ModelError, TenfoldError
 from tenfold.ink.ruled import drop_ruled_lines
+from tenfold.reader import shipped_model
 
 SEVEN = [[(0, 0), (10, 0), (4, 16)]]
 
@@ -308,3 +310,14 @@ def test_blank_paper_with_grain_has_no_digits(reader, grain, light):
     generator = np.random.default_rng(0)
     paper = np.clip(light + generator.normal(0, grain, (600, 800)), 0, 1)
     assert reader.read_number(paper).text == ""
+
+
+def test_a_reader_is_pickled_with_its_model(tmp_path, mnist):
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(shipped_model().read_bytes())
+    packed = pickle.dumps(Reader(path, threads=1))
+    path.unlink()
+    again = pickle.loads(packed)
+    images = np.array(mnist.test_images[:20])
+    np.testing.assert_array_equal(again.probabilities(images), Reader().probabilities(images))
+    assert again.unsure_below == Reader().unsure_below

@@ -1,10 +1,7 @@
 """`tenfold serve` as a person types it: what is printed, where it listens, how it ends, what it keeps."""
 
-import base64
 import concurrent.futures
 import contextlib
-import json
-import os
 import signal
 import socket
 import ssl
@@ -12,9 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,27 +23,7 @@ from tenfold.feedback import open_store
 SERVE = [sys.executable, "-W", "error", "-m", "tenfold", "serve"]
 
 
-@contextmanager
-def serving(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """The command under --json, and what it told; ended as Ctrl-C does."""
-    environment = {**os.environ, "XDG_DATA_HOME": str(folder), "TENFOLD_DATABASE_URL": ""}
-    process = subprocess.Popen([*SERVE, "--port", "0", "--json", *words], stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True, env=environment)  # fmt: skip
-    try:
-        assert process.stdout
-        told = ""
-        while not told.endswith("\n}\n"):
-            line = process.stdout.readline()
-            assert line, process.communicate()[1]
-            told += line
-        yield process, json.loads(told)
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        process.communicate(timeout=15)
-
-
-def test_it_listens_here_and_ends_well(tmp_path: Path) -> None:
+def test_it_listens_here_and_ends_well(serving, tmp_path: Path) -> None:
     with serving(tmp_path) as (process, told):
         (url,) = told["urls"]
         assert urlsplit(url).hostname == "127.0.0.1"
@@ -60,7 +35,7 @@ def test_it_listens_here_and_ends_well(tmp_path: Path) -> None:
     assert said == f"{url}\nCtrl-C ends it.\n"
 
 
-def test_https_with_a_certificate_that_a_phone_can_trust(tmp_path: Path) -> None:
+def test_https_with_a_certificate_that_a_phone_can_trust(serving, tmp_path: Path) -> None:
     with serving(tmp_path, "--https", "--no-feedback") as (_, told):
         url, *_ = told["urls"]
         port = urlsplit(url).port
@@ -126,25 +101,21 @@ def test_beyond_this_machine_a_token_and_a_code_to_scan(
     assert settings.ca.startswith(b"-----BEGIN CERTIFICATE")
 
 
-def test_behind_a_proxy_corrections_need_a_token(tmp_path: Path) -> None:
+def test_behind_a_proxy_corrections_need_a_token(serving, tmp_path: Path) -> None:
     with serving(tmp_path, "--trust-proxy") as (_, told):
         url, _, end = told["urls"][0].partition("#")
         assert end == f"token={told['token']}"
         assert httpx.post(f"{url}v1/feedback", json={}).status_code == 401
 
 
-def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
+def test_what_was_acknowledged_outlives_a_kill(serving, correction, tmp_path: Path) -> None:
     enough = threading.Event()
 
     def send(client: httpx.Client, url: str) -> list[str]:
         acknowledged: list[str] = []
         with contextlib.suppress(httpx.HTTPError):
             while len(acknowledged) < 1000:
-                made = {
-                    "id": str(uuid.uuid4()), "truth": 7, "digit": None, "confidence": None, "probabilities": None,
-                    "pixels": base64.b64encode(bytes([9] * 784)).decode(), "strokes": None, "source": "api",
-                    "model_digest": None, "made_at": "2026-11-23T10:00:00Z",
-                }  # fmt: skip
+                made = correction()
                 assert client.post(f"{url}v1/feedback", json=made).status_code == 201
                 acknowledged.append(made["id"])
                 if len(acknowledged) == 20:

@@ -19,20 +19,27 @@ METADATA = "tenfold"
 
 
 class ModelFile:
-    """An opened model. Safe to share between threads.
+    """An opened model. Safe to share between threads, and pickled with its content.
 
-    settings: what the file says of itself, such as `unsure_below`; empty for a file that says nothing.
+    content: the file's. settings: what the file says of itself, such as `unsure_below`; empty for one that says
+    nothing.
     """
 
-    def __init__(self, path: str | Path, threads: int | None = None) -> None:
-        """threads: how many work on one call of many images; all cores, unless said.
+    def __init__(self, model: str | Path | bytes, threads: int | None = None) -> None:
+        """model: a file's path or content. threads: how many work on one call of many images; all cores, unless said.
 
-        Raises `ModelError` when `path` is missing, cut short, or takes and gives other than a Tenfold model.
+        Raises `ModelError` when the file is missing, cut short, or takes and gives other than a Tenfold model.
         """
-        self.path = Path(path)
+        self._name = "the model" if isinstance(model, bytes) else str(model)
+        self._wanted = threads
         self._threads = threads or len(usable_cores())
-        if not self.path.is_file():
-            raise ModelError(f"{path}: no such file; a model is an .onnx file that tenfold export has written")
+        try:
+            self.content = model if isinstance(model, bytes) else Path(model).read_bytes()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower().replace(" or directory", "")
+            raise ModelError(
+                f"{self._name}: {reason}; a model is an .onnx file that tenfold export has written"
+            ) from error
         options = onnxruntime.SessionOptions()
         # One thread a call: a pool that spins costs more than it gains on nets this small. Many images are spread
         # over calls instead.
@@ -41,15 +48,18 @@ class ModelFile:
         # Int8 weights become floats once, here, and not in each call: 2.4 times as fast, and the same to the last bit.
         options.add_session_config_entry("session.disable_quant_qdq", "1")
         try:
-            self._session = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(self.content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime has a class of its own for each fault, and no common one below it.
-            raise ModelError(f"{path} can't be opened: {str(error).splitlines()[0]}") from error
+            raise ModelError(f"{self._name} can't be opened: {str(error).splitlines()[0]}") from error
         inputs = [(i.name, i.type) for i in self._session.get_inputs()]
         if inputs != [("images", "tensor(uint8)")] or "probabilities" not in [
             o.name for o in self._session.get_outputs()
         ]:
-            raise ModelError(f"{path} is ONNX, but not a Tenfold model: it takes {inputs}")
+            raise ModelError(f"{self._name} is ONNX, but not a Tenfold model: it takes {inputs}")
         self.settings = self._read_settings()
+
+    def __reduce__(self) -> tuple[type["ModelFile"], tuple[bytes, int | None]]:
+        return type(self), (self.content, self._wanted)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """images: uint8[N,28,28], 0 paper to 255 ink -> float32[N,10], rows that sum to 1."""
@@ -67,7 +77,7 @@ class ModelFile:
                 0
             ]
         except Exception as error:
-            raise ModelError(f"{self.path} can't be run: {str(error).splitlines()[0]}") from error
+            raise ModelError(f"{self._name} can't be run: {str(error).splitlines()[0]}") from error
         return rows
 
     def _read_settings(self) -> dict[str, Any]:
@@ -75,7 +85,7 @@ class ModelFile:
         try:
             settings = json.loads(text)
         except ValueError as error:
-            raise ModelError(f"{self.path}: its metadata is not JSON: {error}") from error
+            raise ModelError(f"{self._name}: its metadata is not JSON: {error}") from error
         if not isinstance(settings, dict):
-            raise ModelError(f"{self.path}: its metadata is no JSON object")
+            raise ModelError(f"{self._name}: its metadata is no JSON object")
         return settings

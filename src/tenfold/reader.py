@@ -86,8 +86,9 @@ class Number:
 class Reader:
     """Reads digits with a model: the one that is shipped, or any that `tenfold export` wrote.
 
-    A reader may be shared between threads. An image is a path, a file's bytes, a PIL image, or an array (H,W) or
-    (H,W,3|4) of uint8, bool, or floats from 0 to 1; ink may be dark on bright or bright on dark.
+    A reader may be shared between threads, and is pickled with its model. An image is a path, a file's bytes, a PIL
+    image, or an array (H,W) or (H,W,3|4) of uint8, bool, or floats from 0 to 1; ink may be dark on bright or bright on
+    dark.
     """
 
     def __init__(self, model: str | Path | None = None, *, threads: int | None = None) -> None:

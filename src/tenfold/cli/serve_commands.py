@@ -1,12 +1,13 @@
 """The command that serves: the page, and the HTTP API."""
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from tenfold.cli.app import app
-from tenfold.cli.flags import PLAIN, EverywhereFlags
+from tenfold.cli.flags import PLAIN, EverywhereFlags, given
 from tenfold.errors import UsageError
 
 
@@ -35,10 +36,16 @@ def serve(
     trust_proxy: Annotated[
         bool, Parameter(negative="", help="A proxy in front tells clients' addresses; needed, and only right, there.")
     ] = False,
+    ray: Annotated[str | None, given("Serve on a Ray cluster: auto for the one of this machine, or HOST:PORT.")] = None,
+    replicas: Annotated[int | None, given("With --ray: how many servers; none: one for each core.")] = None,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Serve the page and the HTTP API."""
     screen = everywhere.screen()
+    if replicas is not None and (ray is None or replicas < 1):
+        raise UsageError(f"--replicas {replicas} goes with --ray, and is 1 at least")
+    if ray is not None and https:
+        raise UsageError("--https is for one machine; with --ray a proxy in front does that (docs/deploy.md)")
     if not 0 <= port <= 65535:
         raise UsageError(f"--port is {port}; ports go from 0 to 65535")
     if token is not None and (not token.isascii() or not token.isprintable() or " " in token or not token):
@@ -55,35 +62,47 @@ def serve(
     logging.getLogger("asyncio").setLevel("WARNING")
     host = host or ("0.0.0.0" if https else "127.0.0.1")
     lan = [] if is_loopback(host) else lan_addresses() if host in ("0.0.0.0", "::") else [host]
+    settings = ServeSettings(models=model, database=database, feedback=feedback, trust_proxy=trust_proxy)
+    if ray is not None:
+        from tenfold.serve.on_ray import replicated
+
+        settings = replicated(settings)
     # Behind a proxy it is the world that asks, whatever address this listens on.
-    if token is None and feedback and (trust_proxy or not is_loopback(host)):
+    if token is None and settings.feedback and (trust_proxy or not is_loopback(host)):
         token = secrets.token_urlsafe(16)
-    listener = listen(host, port)
-    try:
-        tls, ca = None, None
+    settings = dataclasses.replace(settings, token=token)
+    hosts = ["127.0.0.1" if host in ("0.0.0.0", "::") else host, *lan]
+
+    def tell(port: int, *notes: str) -> None:
+        urls = _urls(hosts, port, https, token)
+        for url in urls:
+            screen.say(url)
+        if lan:
+            screen.say(_qr(urls[-1]))
+        for note in notes:
+            screen.say(note)
+        screen.say("Ctrl-C ends it.", style="dim")
+        screen.result({"urls": urls, "token": token})
+
+    if ray is not None:
+        from tenfold.cluster.on_ray.connect import connected
+        from tenfold.serve.on_ray import serve_on_ray
+
+        lacking = "no corrections: they need --database postgresql://..." if feedback and not settings.feedback else ""
+
+        def tell_replicas(port: int, count: int) -> None:
+            tell(port, *filter(None, [f"{count} replica{'' if count == 1 else 's'} on Ray", lacking]))
+
+        with connected(ray):
+            serve_on_ray(settings, host, port, replicas, tell_replicas)
+        return
+    with listen(host, port) as listener:
+        tls, notes = None, []
         if https:
-            made = _certificate(lan)
-            tls, ca = made[:2], made[2].read_bytes()
-        urls = _urls(
-            ["127.0.0.1" if host in ("0.0.0.0", "::") else host, *lan], listener.getsockname()[1], https, token
-        )
-        settings = ServeSettings(
-            models=model, database=database, feedback=feedback, token=token, trust_proxy=trust_proxy, ca=ca
-        )
-
-        def tell() -> None:
-            for url in urls:
-                screen.say(url)
-            if lan:
-                screen.say(_qr(urls[-1]))
-            if https:
-                screen.say(_INSTALL.format(url=urls[-1].split("#")[0]))
-            screen.say("Ctrl-C ends it.", style="dim")
-            screen.result({"urls": urls, "token": token})
-
-        run(settings, listener, tell, tls)
-    finally:
-        listener.close()
+            certificate, key, ca = _certificate(lan)
+            tls, settings = (certificate, key), dataclasses.replace(settings, ca=ca.read_bytes())
+            notes = [_INSTALL.format(url=_urls(hosts, listener.getsockname()[1], https, None)[-1])]
+        run(settings, listener, lambda: tell(listener.getsockname()[1], *notes), tls)
 
 
 _INSTALL = """\

@@ -18,7 +18,7 @@ from tenfold.serve.answers import json_response
 from tenfold.serve.body import BodyGuard
 from tenfold.serve.gate import Gate
 from tenfold.serve.metrics import CONTENT_TYPE, Metrics
-from tenfold.serve.models import load_models
+from tenfold.serve.models import ServedModel, load_models
 from tenfold.serve.pool import ReadingPool
 from tenfold.serve.problems import ProblemError, on_http_exception, on_problem
 from tenfold.serve.routes import Readings
@@ -34,12 +34,15 @@ _ABOUT = "Reads handwritten digits, and says when it is unsure."
 _log = logging.getLogger("tenfold.serve")
 
 
-def create_app(settings: ServeSettings) -> FastAPI:
+def create_app(settings: ServeSettings, models: dict[str, ServedModel] | None = None) -> FastAPI:
     """Loads the models and opens the database; both are closed when the app's lifespan ends.
+
+    models: loaded already, in place of those that the settings name.
 
     Raises `TenfoldError` for a model that is none, and `StoreError` for a database that can't be opened.
     """
-    models = load_models(settings.models)
+    if models is None:
+        models = load_models(settings.models)
     store = None
     if settings.feedback:
         from tenfold.feedback import open_store

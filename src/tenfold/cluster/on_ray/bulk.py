@@ -5,12 +5,11 @@ is written here, where the output is: nodes need to see the sources, and nothing
 """
 
 import dataclasses
-import hashlib
 import io
 import json
 import logging
-import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
+from importlib import metadata
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from tenfold.bulk.pool import Engine, Finished, Moving
 from tenfold.bulk.unit import Unit
 from tenfold.bulk.work import Counts, Task, read_unit
 from tenfold.errors import ClusterError
-from tenfold.reader import Reader, shipped_model
+from tenfold.reader import Reader
 
 # Units that are handed to the cluster at a time, for each actor and at least: their names are held in its memory.
 _EACH, _LEAST = 32, 256
@@ -43,21 +42,12 @@ class Attempts:
 
 
 class UnitReader:
-    """An actor: opens the model once, and reads units."""
+    """An actor that reads units."""
 
-    def __init__(self, model: bytes | None, sha256: str, task: dict[str, Any], attempts: Any) -> None:
-        with tempfile.TemporaryDirectory(prefix="tenfold-") as folder:
-            path = shipped_model()
-            if model is not None:
-                path = Path(folder, "model.onnx")
-                path.write_bytes(model)
-            if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-                raise ClusterError(
-                    "a node's Tenfold ships another model than this machine's: install one version on all"
-                )
-            self._reader = Reader(path, threads=1)
-        self._task = Task(**task)
-        self._attempts = attempts
+    def __init__(self, reader: Reader, task: dict[str, Any], version: str, attempts: Any) -> None:
+        if (here := metadata.version("tenfold")) != version:
+            raise ClusterError(f"a node has Tenfold {here}, and this machine {version}: install one version on all")
+        self._reader, self._task, self._attempts = reader, Task(**task), attempts
 
     def __call__(self, units: pa.Table) -> pa.Table:
         """number: int64, unit: JSON -> number, part: a Parquet file's bytes, counts: JSON."""
@@ -95,14 +85,13 @@ def on_ray(actors: int | None = None) -> Engine:
     ) -> Generator[Moving | Finished]:
         import ray
 
-        content = Path(task.model or shipped_model()).read_bytes()
-        # A model of one's own travels along: a node need not have the file.
-        model = content if task.model else None
+        # The model travels along: a node need not have the file.
+        reader = Reader(task.model, threads=1)
         plain = dataclasses.asdict(dataclasses.replace(task, model=None))
         units = iter(units)
         try:
             attempts = ray.remote(Attempts).options(num_cpus=0, max_restarts=-1).remote()
-            given = (model, hashlib.sha256(content).hexdigest(), plain, attempts)
+            given = (reader, plain, metadata.version("tenfold"), attempts)
             cores: float = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call]
             most = actors or max(1, int(cores))
             while window := list(islice(units, max(_LEAST, _EACH * most))):
