@@ -1,11 +1,13 @@
 """How fast `tenfold read-all` reads, from which source, with how many workers; and in how much memory.
 
-    python benchmarks/bulk.py [--images 120000] [--data DIR] [--only WORD] [--again] [--out benchmarks/results]
+    python benchmarks/bulk.py [--images 120000] [--rounds 3] [--data DIR] [--only WORD] [--again]
+                              [--out benchmarks/results]
 
 The images are MNIST's 60,000 training images, over and over; `dark on bright` is the same turned round, which the
 Reader must bring into MNIST's form first. Every cell is the whole command, Python's start with it, in a process of its
 own; memory is the largest sum of PSS (what a process has for itself, and its share of what it shares) over all its
-processes, asked ten times a second. Writes `bulk.json` after each cell, and leaves out those that are in it already.
+processes, asked ten times a second. Rates are medians of --rounds, memory is of one run. Writes `bulk.json` after each
+cell, and leaves out those that are in it already.
 Run it on a quiet machine, with 5 GB of disk under --data.
 """
 
@@ -42,6 +44,7 @@ LINKS = 50
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=120_000)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--data", type=Path, help="Where sources are made, and kept; else a folder that is removed.")
     parser.add_argument("--only", default="", help="Cells whose name holds this.")
     parser.add_argument("--again", action="store_true", help="Cells that are there already too.")
@@ -52,10 +55,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.data or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        for name, measure in cells(folder, options.images):
+        for name, rounds, measure in cells(folder, options.images, options.rounds):
             if options.only not in name or (name in found["cells"] and not options.again):
                 continue
-            cell = {**measure(), "at": time.strftime("%Y-%m-%d %H:%M"), "load": os.getloadavg()[0]}
+            measured = sorted((measure() for _ in range(rounds)), key=lambda cell: cell["seconds"])
+            spread = {"fastest": measured[0]["seconds"], "slowest": measured[-1]["seconds"]} if rounds > 1 else {}
+            cell = {
+                **measured[rounds // 2],
+                **spread,
+                "rounds": rounds,
+                "at": time.strftime("%Y-%m-%d %H:%M"),
+                "load": os.getloadavg()[0],
+            }
             print(f"{name:32}" + "".join(f"{key} {value:,.6g}  " for key, value in cell.items() if key not in ("at",)))
             found["cells"][name] = cell
             found["environment"] = describe_environment()
@@ -63,17 +74,18 @@ def main() -> None:
             path.write_text(json.dumps(found, indent=2) + "\n")
 
 
-def cells(folder: Path, count: int) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
+def cells(folder: Path, count: int, rounds: int) -> Iterator[tuple[str, int, Callable[[], dict[str, float]]]]:
+    """Names, how often each is measured, and how."""
     for name, make in SOURCES.items():
         # What takes ten times as long is measured on fewer.
         images = count // 6 if name == "parquet, dark on bright" else count
         for workers in (1, 2):
-            yield f"{name}, {workers} workers", lambda m=make, n=images, w=workers: read(m(folder, n), n, w)
-    yield "parquet, ray", lambda: read_on_ray(parquet(folder, count), count)
+            yield f"{name}, {workers} workers", rounds, lambda m=make, n=images, w=workers: read(m(folder, n), n, w)
+    yield "parquet, ray", rounds, lambda: read_on_ray(parquet(folder, count), count)
     for images in MEMORY_SIZES:
-        yield f"memory, parquet, {images} images", lambda n=images: read(parquet(folder, n), n, 2)
+        yield f"memory, parquet, {images} images", 1, lambda n=images: read(parquet(folder, n), n, 2)
     for images in MEMORY_SIZES:
-        yield f"memory, folder, {images} images", lambda n=images: read(png_folder(folder, n), n, 2)
+        yield f"memory, folder, {images} images", 1, lambda n=images: read(png_folder(folder, n), n, 2)
 
 
 def read(source: Path, count: int, workers: int, *words: str) -> dict[str, float]:

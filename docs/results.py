@@ -99,7 +99,106 @@ def _runtimes() -> str:
     ])  # fmt: skip
 
 
-TABLES: dict[str, Callable[[], str]] = {"runtimes": _runtimes}
+# Assumed, and said to be where it is used: USD for a core and hour.
+PRICE = 0.04
+
+
+def _result(name: str) -> Row:
+    found: Row = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _sweeps() -> str:
+    told = _result("sweep")["summary"]
+    columns = ["24 trials", "the whole sweep, s", "times one process", "Ray's own time a trial, s"]
+    return _table(columns, [
+        ["one process", f"{told['seconds, one process']:.1f}", "", ""],
+        ["two processes", f"{told['seconds, two processes']:.1f}",
+         f"{told['rate of two processes, one is 1']:.2f}", ""],
+        ["Ray, two CPUs", f"{told['seconds, ray, two CPUs']:.1f}", f"{told['rate on ray, one process is 1']:.2f}",
+         f"{told["ray's own seconds a trial, outside of training"]:.2f}"],
+    ])  # fmt: skip
+
+
+def _parallel() -> str:
+    told = _result("parallel")["summary"]
+    columns = ["", "float32, s", "rate", "begin and end, s", "bfloat16, s", "rate", "begin and end, s"]
+    return _table(columns, [
+        [way, *(cell for precision in ("float32", "bfloat16") for cell in (
+            f"{told[f'{precision}, {way}: seconds an epoch']:.1f}",
+            f"{told[f'{precision}, {way}: rate, one thread is 1']:.2f}",
+            f"{told[f'{precision}, {way}: seconds beside']:.1f}",
+        ))]
+        for way in ("one thread", "two threads", "two workers")
+    ])  # fmt: skip
+
+
+_SOURCES = {
+    "parquet": "Parquet, pixels",
+    "idx": "IDX",
+    "tars of png": "twelve tars of PNG",
+    "folder of png": "a folder of PNG",
+    "parquet, dark on bright": "Parquet, pixels, dark on bright",
+}
+
+
+def _bulk() -> str:
+    cells = _result("bulk")["cells"]
+    columns = ["source", "images a second, 1 worker", "2 workers", "images for a second of a core, 1 worker"]
+    rows = [
+        [title, *(f"{cells[f'{name}, {workers} workers']['images_per_second']:,.0f}" for workers in (1, 2)),
+         f"{_a_core(cells, name):,.0f}"]
+        for name, title in _SOURCES.items()
+    ]  # fmt: skip
+    ray = f"{cells['parquet, ray']['images_per_second']:,.0f}"
+    return _table(columns, [*rows, ["Parquet, on Ray, two actors, the cluster up already", "", ray, ""]])
+
+
+def _a_core(cells: Row, name: str) -> float:
+    cell = cells[f"{name}, 1 workers"]
+    images: float = cell["images"] / cell["cpu_seconds"]
+    return images
+
+
+def _bulk_memory() -> str:
+    cells = _result("bulk")["cells"]
+    return _table(["images", "Parquet", "a folder of PNG"], [
+        [f"{images:,}", *(f"{cells[f'memory, {kind}, {images} images']['peak_pss_mb']:.0f} MB"
+                          for kind in ("parquet", "folder"))]
+        for images in (10_000, 100_000, 1_000_000)
+    ])  # fmt: skip
+
+
+def _paper(seconds: float) -> list[str]:
+    """Core hours, minutes on 100 cores, and their price."""
+    hours = seconds / 3600
+    return [significant(hours), significant(60 * hours / 100), significant(hours * PRICE)]
+
+
+def _billion() -> str:
+    cells = _result("bulk")["cells"]
+    columns = ["a billion of", "images for a second of a core", "core hours", "on 100 cores, min", "USD"]
+    names = {"parquet": "MNIST-made pixels in Parquet", "tars of png": "MNIST-made PNG in tars",
+             "parquet, dark on bright": "28x28 of another form"}  # fmt: skip
+    return _table(columns, [
+        [title, f"{_a_core(cells, name):,.0f}", *_paper(1e9 / _a_core(cells, name))] for name, title in names.items()
+    ])  # fmt: skip
+
+
+def _thousand() -> str:
+    sweep, accurate = _result("sweep")["summary"], _result("parallel")["summary"]
+    trials = {"the tutorial's network, two epochs": sweep["seconds of a worker a trial, two processes"]}
+    for precision in ("float32", "bfloat16"):
+        name = f"{precision}, one thread: seconds"
+        trials[f"`accurate`, six epochs in {precision}"] = 6 * accurate[f"{name} an epoch"]
+    columns = ["a thousand trials of", "seconds of a core a trial", "core hours", "on 100 cores, min", "USD"]
+    return _table(columns, [[title, f"{t:,.1f}", *_paper(1000 * t)] for title, t in trials.items()])
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "runtimes": _runtimes, "sweeps": _sweeps, "parallel": _parallel, "bulk": _bulk, "bulk memory": _bulk_memory,
+    "a billion images": _billion, "a thousand trials": _thousand,
+}  # fmt: skip
 for _network in ("mlp", "cnn"):
     for _threads in (1, 2):
         _name = f"{_network}, {_threads} thread{'s' if _threads > 1 else ''}"
