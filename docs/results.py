@@ -110,13 +110,14 @@ def _result(name: str) -> Row:
 
 def _sweeps() -> str:
     told = _result("sweep")["summary"]
+    own = told["ray's own seconds a trial, outside of training"]
     columns = ["24 trials", "the whole sweep, s", "times one process", "Ray's own time a trial, s"]
     return _table(columns, [
         ["one process", f"{told['seconds, one process']:.1f}", "", ""],
         ["two processes", f"{told['seconds, two processes']:.1f}",
          f"{told['rate of two processes, one is 1']:.2f}", ""],
         ["Ray, two CPUs", f"{told['seconds, ray, two CPUs']:.1f}", f"{told['rate on ray, one process is 1']:.2f}",
-         f"{told["ray's own seconds a trial, outside of training"]:.2f}"],
+         f"{own:.2f}"],
     ])  # fmt: skip
 
 

@@ -217,6 +217,7 @@ def test_names_are_put_in_order_however_many(monkeypatch):
     from tenfold.bulk import listing
 
     monkeypatch.setattr(listing, "_RUN", 7)
+    monkeypatch.setattr(listing, "_OPEN", 3)
     names = [f"{number * 37 % 100:02d}\n\udcff.png" for number in range(100)]
     assert list(listing.in_order(iter(names))) == sorted(names)
     assert list(listing.in_order(iter([]))) == []

@@ -15,6 +15,7 @@ import yaml
 from tenfold.cluster.job import Job
 from tenfold.cluster.on_ray.connect import connected
 from tenfold.cluster.on_ray.pool import ray_pool
+from tenfold.cluster.pool import Epoch
 from tenfold.cluster.seeds import train_seeds_at_once
 from tenfold.cluster.sweeps.plan import Plan
 from tenfold.cluster.sweeps.sweep import Sweep
@@ -97,6 +98,7 @@ class KillsANode:
 
     def __init__(self, pool, kill):
         self.pool, self.kill, self.held = pool, kill, {}
+        self.epochs: dict[int, list[int]] = {}
 
     @property
     def size(self):
@@ -106,7 +108,10 @@ class KillsANode:
         self.pool.submit(job)
 
     def next(self, seconds):
-        return self.pool.next(seconds)
+        event = self.pool.next(seconds)
+        if isinstance(event, Epoch):
+            self.epochs.setdefault(event.key, []).append(event.record.epoch)
+        return event
 
     def answer(self, key, go_on):
         self.held[key] = go_on
@@ -126,10 +131,13 @@ def test_a_node_that_dies_in_a_sweep_loses_no_trial_and_doubles_none(two_nodes, 
         two_nodes.remove_node(two_nodes.workers[0], allow_graceful=False)
         two_nodes.add_node()
 
+    pools = []
+
     @contextmanager
     def open_pool():
         with ray_pool(two_nodes.address) as pool:
-            yield KillsANode(pool, kill)
+            pools.append(KillsANode(pool, kill))
+            yield pools[0]
 
     rows = sweep.run(open_pool, told.append)
     assert {row.state for row in rows} == {"finished"}
@@ -138,7 +146,8 @@ def test_a_node_that_dies_in_a_sweep_loses_no_trial_and_doubles_none(two_nodes, 
     assert {str(row.values): (row.accuracy, row.accuracies) for row in rows} == undisturbed
     ended = [line.split(":")[0] for line in told if line.startswith("trial ")]
     assert sorted(ended) == [f"trial {number}" for number in range(6)]
-    # A trial was lost with its node, and begun again.
+    # A trial was lost with its node, and went on after its last whole epoch.
+    assert pools[0].epochs == {number: [1, 2] for number in range(6)}
     assert len([line for line in told if "it is begun again" in line]) == 1
     assert len([path for path in (sweep.path / "trials").iterdir() if (path / "model.safetensors").exists()]) == 6
     assert not [path for path in (sweep.path / "trials").iterdir() if path.name.startswith(".")]

@@ -12,7 +12,7 @@ import torch
 from torch.multiprocessing import spawn
 
 from tenfold.cluster.parallel import resume_together, train_together
-from tenfold.errors import RunError, TrainingError, UsageError
+from tenfold.errors import RunError, StorageError, TrainingError, UsageError
 from tenfold.models import build_model
 from tenfold.runs.run import Run
 from tenfold.runs.train import train
@@ -48,11 +48,20 @@ def test_two_workers_have_the_loss_curve_of_one_process(plain, tmp_path):
 
 
 def _step(
-    rank: int, workers: int, changes: dict[str, object], images: torch.Tensor, labels: torch.Tensor, out: str
+    rank: int,
+    workers: int,
+    board: bool,
+    changes: dict[str, object],
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    out: str,
 ) -> None:
+    from tenfold.training import share as shares
     from tenfold.training.share import Share, group_share
 
     torch.set_num_threads(1)
+    if not board:  # As between machines.
+        shares.open_board = lambda rank, workers: None
     if workers > 1:
         met = f"file://{out}.met"
         torch.distributed.init_process_group("gloo", init_method=met, rank=rank, world_size=workers)
@@ -71,15 +80,15 @@ def _step(
         torch.distributed.destroy_process_group()
 
 
-@pytest.mark.parametrize("workers", [2, 3])
-def test_a_step_of_several_is_the_step_of_one(workers, small, tmp_path):
-    changes = {"dropout": 0.3, "elastic": 2.0, "thickness": 0.4, "l1": 1e-5, "width": 4}
+@pytest.mark.parametrize(("workers", "board"), [(2, True), (3, True), (2, False)])
+def test_a_step_of_several_is_the_step_of_one(workers, board, small, tmp_path):
+    changes = {"dropout": 0.3, "elastic": 2.0, "thickness": 0.4, "l1": 1e-2, "width": 4}
     # No number of workers divides it.
     images, labels = torch.from_numpy(small.train_images[:101]), torch.from_numpy(small.train_labels[:101]).long()
     found = []
     for count in (1, workers):
         path = str(tmp_path / f"{count}.pt")
-        spawn(_step, (count, changes, images, labels, path), nprocs=count)
+        spawn(_step, (count, board, changes, images, labels, path), nprocs=count)
         found.append(torch.load(path))
     (loss, gradients, buffers), (other, others, statistics) = found
     torch.testing.assert_close(other, loss, rtol=1e-5, atol=0)
@@ -103,8 +112,14 @@ def test_what_augmentation_makes_of_an_image_depends_on_its_place_in_the_batch_a
         torch.testing.assert_close(changed(part), whole[part], rtol=0, atol=1e-6)
 
 
-def test_a_worker_that_is_killed_loses_an_epoch_at_most_and_changes_nothing(plain, tmp_path):
-    undisturbed = train_together(plain, 2, folder=tmp_path / "whole")
+@pytest.fixture(scope="module")
+def undisturbed(plain, tmp_path_factory) -> Run:
+    return train_together(plain, 2, folder=tmp_path_factory.mktemp("whole"))
+
+
+# By their process ids: the first worker has the run's files.
+@pytest.mark.parametrize("victim", [min, max])
+def test_a_worker_that_is_killed_loses_an_epoch_at_most_and_changes_nothing(plain, undisturbed, victim, tmp_path):
     killed = []
 
     def kill(record) -> None:
@@ -113,7 +128,7 @@ def test_a_worker_that_is_killed_loses_an_epoch_at_most_and_changes_nothing(plai
                 ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True
             )
             workers = [int(line.split()[0]) for line in found.stdout.splitlines() if "spawn_main" in line]
-            killed.append(max(workers))
+            killed.append(victim(workers))
             os.kill(killed[0], signal.SIGKILL)
 
     told = []
@@ -162,6 +177,18 @@ def test_a_training_that_is_interrupted_goes_on_with_other_workers(plain, small_
         resume_together(path, 2)
 
 
+def test_an_error_of_one_worker_ends_all(plain, tmp_path):
+    def spoil(record) -> None:
+        if getattr(record, "train_loss", None) is not None and record.epoch == 1:
+            (path,) = tmp_path.iterdir()
+            (path / "events.jsonl").rename(path / "events.away")
+            (path / "events.jsonl").mkdir()
+
+    # Epochs enough for the first to be told before the last.
+    with pytest.raises(StorageError, match=r"events\.jsonl"):
+        train_together(plain.replace(epochs=40), 2, folder=tmp_path, watch=spoil)
+
+
 def test_a_training_that_diverges_is_told_once_and_not_begun_again(plain, tmp_path):
     told = []
     began = time.monotonic()
@@ -175,7 +202,12 @@ def test_a_training_that_diverges_is_told_once_and_not_begun_again(plain, tmp_pa
     ("changes", "workers", "message"),
     [
         ({}, 0, "--workers is 0; it must be >= 1"),
-        ({"batch_size": 1598, "batch_norm": False}, 3, "a batch of 2 images, which 3 workers can't share"),
+        (
+            {"batch_size": 1598, "batch_norm": False},
+            3,
+            "a batch of 2 images, which 3 workers can't share: lower --workers",
+        ),
+        ({"drawn": 2, "batch_size": 100}, 3, "a batch of 2 images, which 3 workers can't share: lower --workers"),
     ],
 )
 def test_what_can_not_be_shared_is_told_before_anything_is_written(plain, tmp_path, changes, workers, message):

@@ -11,7 +11,7 @@ import pytest
 from tenfold.cluster.on_ray.connect import connected
 from tenfold.cluster.on_ray.parallel import train_on_ray
 from tenfold.cluster.parallel import resume_together
-from tenfold.errors import ClusterError, TrainingError
+from tenfold.errors import ClusterError, StorageError, TrainingError
 from tenfold.runs.run import Run
 from tenfold.runs.train import train
 from tenfold.training.recipe import Recipe
@@ -95,7 +95,21 @@ def test_a_training_that_diverges_is_told_once(two_nodes, small, plain, tmp_path
     assert told == []
 
 
+def test_an_error_of_one_worker_ends_all_and_other_files_stay(two_nodes, small, plain, tmp_path):
+    def spoil(record):
+        if isinstance(record, EpochRecord) and record.epoch == 1:
+            (path,) = tmp_path.iterdir()
+            (path / "notes.txt").write_text("mine")
+            (path / "events.jsonl").rename(path / "events.away")
+            (path / "events.jsonl").mkdir()
+
+    with pytest.raises(StorageError, match=r"^cannot write .*events.jsonl"):
+        train_on_ray(plain.replace(epochs=400), two_nodes.address, data=small, folder=tmp_path, watch=spoil)
+    (path,) = tmp_path.iterdir()
+    assert (path / "notes.txt").exists()
+
+
 def test_more_workers_than_there_is_room_for_are_told_before_anything_is_written(two_nodes, small, plain, tmp_path):
-    with pytest.raises(ClusterError, match="room for 2 workers of 1 thread; lower --workers"):
+    with pytest.raises(ClusterError, match="room for 2 workers of 1 thread; lower --workers, or add nodes"):
         train_on_ray(plain, two_nodes.address, 3, data=small, folder=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()

@@ -1,5 +1,6 @@
 """A sweep loses no trial and counts none twice, whoever is killed, falls asleep or finds what another version wrote."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -10,14 +11,17 @@ import subprocess
 import sys
 from contextlib import closing, contextmanager
 
+import numpy as np
 import pytest
 
-from tenfold.cluster.job import Job
+from tenfold.cluster.job import Job, run_job
 from tenfold.cluster.local import local_pool
 from tenfold.cluster.pool import ATTEMPTS, Lost, work
 from tenfold.cluster.sweeps import storage
+from tenfold.cluster.sweeps import sweep as sweeps
+from tenfold.cluster.sweeps.plan import Plan
 from tenfold.cluster.sweeps.sweep import Sweep
-from tenfold.errors import RunError, StoreError
+from tenfold.errors import RunError, StorageError, StoreError
 
 
 def results(rows):
@@ -217,6 +221,65 @@ def test_a_full_disk_ends_the_sweep_and_it_goes_on_later(grid, one_at_a_time, tw
         sweep.run(one_at_a_time)
     (sweep.path / "trials").unlink()
     assert {row.state for row in Sweep.load(sweep.path).run(two_at_once)} == {"finished"}
+
+
+def test_a_disk_that_is_full_in_the_middle_of_a_line_loses_that_line_alone(grid, one_at_a_time, tmp_path, monkeypatch):
+    from optuna.storages.journal import JournalFileBackend
+
+    sweep, write = Sweep.begin(grid, tmp_path), JournalFileBackend.append_logs
+    journal = sweep.path / storage.JOURNAL
+
+    def full(self, logs):
+        write(self, logs)
+        if any(log.get("values") for log in logs):
+            written = journal.read_bytes()
+            journal.write_bytes(written[:-9])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(JournalFileBackend, "append_logs", full)
+        with pytest.raises(StorageError, match=r"No space left on device; it goes on with: tenfold sweep --resume"):
+            sweep.run(one_at_a_time)
+    assert not journal.read_bytes().endswith(b"\n")
+    rows = Sweep.load(sweep.path).run(one_at_a_time)
+    assert [(row.number, row.state) for row in rows] == [(number, "finished") for number in range(6)]
+    # What was written behind the line that was cut short can be read.
+    assert Sweep.load(sweep.path).rows() == rows
+
+
+def test_other_images_than_a_sweep_was_begun_with_are_told(brief, small, tmp_path):
+    path = tmp_path / "mine.npz"
+
+    def save(images):
+        np.savez(path, x_train=images, y_train=small.train_labels, x_test=small.test_images, y_test=small.test_labels)
+
+    save(small.train_images)
+    sweep = Sweep.begin(Plan.make(brief.replace(dataset=str(path)), ["batch_size=16,32"], trials=2), tmp_path)
+    assert Sweep.load(sweep.path).plan.digest
+    save(small.train_images[::-1])
+    with pytest.raises(RunError, match="holds other images than when the sweep was begun"):
+        Sweep.load(sweep.path)
+
+
+def test_a_sweep_at_work_is_left_alone_by_who_would_take_it_up(grid, tmp_path):
+    sweep = Sweep.begin(grid, tmp_path)
+    lock = sweep.path / f"{storage.JOURNAL}.lock"
+    with sweeps._alone(sweep.path):
+        lock.symlink_to("held")
+        with pytest.raises(RunError, match="another process is at"):
+            Sweep.load(sweep.path)
+        assert lock.is_symlink()
+    Sweep.load(sweep.path)
+    assert not lock.is_symlink()
+
+
+def test_what_nobody_foresaw_costs_its_trial_alone(brief, tmp_path, monkeypatch):
+    def fails(*_, **__):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory\nand where")
+
+    monkeypatch.setattr("tenfold.cluster.job.train_into", fails)
+    outcome = run_job(Job(key=0, recipe=brief, path=tmp_path / "run"), None, lambda record: True)
+    assert (outcome.kind, outcome.message) == ("refused", "RuntimeError: DefaultCPUAllocator: can't allocate memory")
 
 
 def test_a_database_that_another_version_wrote_is_told(grid, tmp_path):

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 from tenfold.bulk.places import file_system, is_url, reading
@@ -21,6 +21,8 @@ KNOWN = (
 )
 # Names that are put in order in memory; more are merged from disk.
 _RUN = 100_000
+# Files of sorted names that are merged at a time: a process may have a thousand open.
+_OPEN = 256
 
 
 @dataclass(frozen=True)
@@ -89,16 +91,27 @@ def in_order(names: Iterable[str]) -> Iterator[str]:
         yield from first
         return
     with tempfile.TemporaryDirectory(prefix="tenfold-") as folder:
-        runs: list[Iterator[str]] = []
+        runs: list[Path] = []
         run = first
-        while run:
-            path = Path(folder, str(len(runs)))
-            # A name may hold anything but a slash and a zero.
-            path.write_bytes(b"\0".join(os.fsencode(name) for name in run) + b"\0")
-            runs.append(_names(path))
+        for number in count():
+            if not run:
+                break
+            runs.append(_written(Path(folder, str(number)), run))
+            if len(runs) == _OPEN:
+                merged = _written(Path(folder, f"{number}-merged"), heapq.merge(*map(_names, runs)))
+                for path in runs:
+                    path.unlink()
+                runs = [merged]
             run = sorted(islice(names, _RUN))
         del first, run
-        yield from heapq.merge(*runs)
+        yield from heapq.merge(*map(_names, runs))
+
+
+def _written(path: Path, names: Iterable[str]) -> Path:
+    # A name may hold anything but a slash and a zero.
+    with path.open("wb") as file:
+        file.writelines(os.fsencode(name) + b"\0" for name in names)
+    return path
 
 
 def _names(path: Path) -> Iterator[str]:

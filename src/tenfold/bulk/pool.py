@@ -200,7 +200,8 @@ class _Process:
         self._stderr: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
         one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "tenfold.bulk.worker"],
+            # Without the current folder, which may be of images from anywhere, and hold a numpy.py.
+            [sys.executable, "-P", "-m", "tenfold.bulk.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,

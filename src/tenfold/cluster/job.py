@@ -36,9 +36,9 @@ class Job:
 class Outcome:
     """How a job ended, with a line on why.
 
-    finished: the run is whole. stopped: it was told to stop. diverged: the loss left the numbers. refused: no such
-    model can be trained on such data. broken: none of the job's own fault, such as a full disk. lost: the processes
-    that it ran in died, each time.
+    finished: the run is whole. stopped: it was told to stop. diverged: the loss left the numbers. refused: such a model
+    can't be trained here, whatever is wrong with it. broken: none of the job's own fault, such as a full disk. lost:
+    the processes that it ran in died, each time.
     """
 
     kind: Literal["finished", "stopped", "diverged", "refused", "broken", "lost"]
@@ -69,10 +69,12 @@ def run_job(job: Job, data: Dataset | None, tell: Tell) -> Outcome:
         return Outcome(kind="stopped")
     except TrainingError as error:
         return Outcome(kind="diverged", message=str(error))
-    except (StorageError, DataError, RunError, ExportError) as error:
+    except (StorageError, DataError, RunError, ExportError, OSError) as error:
         return Outcome(kind="broken", message=str(error))
     except TenfoldError as error:
         return Outcome(kind="refused", message=str(error))
+    except Exception as error:  # Such as PyTorch's, of a model that memory is too small for.
+        return Outcome(kind="refused", message=f"{type(error).__name__}: {str(error).splitlines()[0]}")
     return Outcome(kind="finished")
 
 

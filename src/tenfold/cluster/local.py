@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from tenfold.cluster.job import Job, Outcome, run_job
+from tenfold.cluster.job import Job, run_job
 from tenfold.cluster.pool import Done, Epoch, Event, Lost
 from tenfold.data import Dataset
 from tenfold.errors import UsageError
@@ -125,12 +125,7 @@ def _serve(connection: "Connection[Any, Any]", parent: int, data: Dataset | None
 
     try:
         while True:
-            job = connection.recv()
-            try:
-                outcome = run_job(job, data, ask)
-            except Exception as error:
-                outcome = Outcome(kind="broken", message=f"{type(error).__name__}: {error}")
-            connection.send(outcome)
+            connection.send(run_job(connection.recv(), data, ask))
     except (_Alone, EOFError, OSError):
         return
 

@@ -21,7 +21,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from tenfold.cluster.local import end_with
 from tenfold.data import Dataset, load_dataset
-from tenfold.errors import RunError, TenfoldError
+from tenfold.errors import RunError, TenfoldError, TrainingError
 from tenfold.runs.run import Run
 from tenfold.runs.share import train_share
 from tenfold.runs.train import Watch, anchored, begin, check, new_folder, resolved
@@ -96,19 +96,22 @@ def _launch(run: Run, workers: int, data: Dataset | None, watch: Watch, tell: Ca
     failed = context.RawValue("b", 0)
     errors: list[tuple[int, Exception]] = []
     stopped: signal.Signals | None = None
+    died: ChildFailedError | None = None
     with handlers_kept(), _heard(watch, tell, errors) as speak:
         try:
             elastic_launch(config, _work)(run.path, data, speak, failed, os.getpid())
         except SignalException as error:
             stopped = error.sigval
         except ChildFailedError as error:
-            reason = error.get_first_failure()[1].message.splitlines()[0]
-            raise RunError(
-                f"the workers failed {RESTARTS + 1} times, lastly: {reason}; go on with: tenfold train --resume "
-                f"{run.path} --workers {workers}"
-            ) from error
+            died = error
     if errors:
         raise min(errors, key=lambda told: told[0])[1]
+    if died is not None:
+        reason = died.get_first_failure()[1].message.splitlines()[0]
+        raise RunError(
+            f"the workers failed {RESTARTS + 1} times, lastly: {reason}; go on with: tenfold train --resume {run.path} "
+            f"--workers {workers}"
+        ) from died
     if stopped == signal.SIGINT:
         raise KeyboardInterrupt(f"the training goes on with: tenfold train --resume {run.path} --workers {workers}")
     if stopped is not None:
@@ -134,6 +137,8 @@ def _work(path: Path, data: Dataset | None, speak: "Connection[Any, Any]", faile
         except TenfoldError as error:
             failed.value = 1
             speak.send((share.rank, type(error), str(error)[:_LONGEST]))
+            if not isinstance(error, TrainingError):  # Which all have at the same step.
+                sys.exit(1)  # Without this one the others would wait for ever: as one that died, it ends them.
 
 
 @contextmanager

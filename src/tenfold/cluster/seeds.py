@@ -39,7 +39,9 @@ def resume_seeds_at_once(
     path: str | Path, open_pool: OpenPool, *, tell: Callable[[str], None] = lambda line: None
 ) -> Seeds:
     """Takes up seeds that were stopped, however they were trained before."""
-    return _go_on(Seeds.load(path), open_pool, tell)
+    seeds = Seeds.load(path)
+    seeds.check_data(load_dataset(seeds.recipe.data.dataset))
+    return _go_on(seeds, open_pool, tell)
 
 
 def _go_on(seeds: Seeds, open_pool: OpenPool, tell: Callable[[str], None]) -> Seeds:

@@ -27,6 +27,7 @@ class Seeds:
 
     path: the folder. recipe: with the engine that a probe decided on, once for all. seeds: all that were asked for.
     probe_seconds: what the probe took, which counts in each run's seconds. failed: seeds whose training diverged.
+    digest: of the data set.
     """
 
     path: Path
@@ -34,6 +35,7 @@ class Seeds:
     seeds: tuple[int, ...]
     probe_seconds: float
     failed: dict[int, str]
+    digest: str
 
     @classmethod
     def begin(cls, recipe: Recipe, count: int, path: Path, data: Dataset) -> "Seeds":
@@ -41,7 +43,8 @@ class Seeds:
         started = time.perf_counter()
         recipe = resolved(anchored(recipe), data)
         first = recipe.training.seed
-        seeds = cls(path, recipe, tuple(range(first, first + count)), time.perf_counter() - started, {})
+        every, probed = tuple(range(first, first + count)), time.perf_counter() - started
+        seeds = cls(path, recipe, every, probed, {}, data.digest)
         seeds.write()
         return seeds
 
@@ -57,9 +60,15 @@ class Seeds:
                 tuple(int(seed) for seed in document["seeds"]),
                 float(document["probe_seconds"]),
                 {int(seed): str(text) for seed, text in document["failed"].items()},
+                str(document["data"]),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecipeError) as error:
             raise RunError(f"{file} can't be read: {error}") from error
+
+    def check_data(self, data: Dataset) -> None:
+        """Raises `RunError` for other images than the seeds were begun with: they would not compare."""
+        if data.digest != self.digest:
+            raise RunError(f"{data.name} holds other images than when {self.path} was begun: bring those back")
 
     def folder(self, seed: int) -> Path:
         """Where that seed's run is."""
@@ -128,6 +137,7 @@ class Seeds:
             "seeds": list(self.seeds),
             "probe_seconds": self.probe_seconds,
             "failed": {str(seed): text for seed, text in self.failed.items()},
+            "data": self.digest,
             "summary": {name: dataclasses.asdict(found) for name, found in self.summary().items()},
         }
 
@@ -195,7 +205,9 @@ def resume_seeds(
 ) -> Seeds:
     """Takes up seeds that were stopped, in the epoch of the seed that they were in; finished ones are told again."""
     seeds = Seeds.load(path)
-    return _go_on(seeds, data or load_dataset(seeds.recipe.data.dataset), watch, tell, monitors)
+    data = data or load_dataset(seeds.recipe.data.dataset)
+    seeds.check_data(data)
+    return _go_on(seeds, data, watch, tell, monitors)
 
 
 def _go_on(

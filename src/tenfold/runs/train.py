@@ -25,7 +25,7 @@ from tenfold.runs.run import Run
 from tenfold.training.checkpoint import clone_weights, load_checkpoint, load_weights, save_checkpoint, save_weights
 from tenfold.training.engine import settings, torch_device
 from tenfold.training.loop import Part, Trainer, loss_and_accuracy
-from tenfold.training.mixture import is_mixed, mixed
+from tenfold.training.mixture import is_mixed, mixed, mixed_count
 from tenfold.training.monitors import Monitor
 from tenfold.training.probe import resolve
 from tenfold.training.recipe import Recipe
@@ -151,7 +151,7 @@ def _train(
 ) -> Run:
     try:
         with ExitStack() as stack:
-            stack.enter_context(_alone(run))
+            stack.enter_context(alone(run))
             stack.enter_context(settings(run.recipe.engine))
             watchers = [watch, *(stack.enter_context(monitor(run.path)) for monitor in monitors)]
             _fit(run, data, watchers, probed, deploy, member, share)
@@ -317,7 +317,7 @@ def anchored(recipe: Recipe) -> Recipe:
 
 
 @contextmanager
-def _alone(run: Run) -> Iterator[None]:
+def alone(run: Run) -> Iterator[None]:
     """Keeps a second process from training the same run; without `fcntl` (Windows) nothing is held."""
     try:
         import fcntl
@@ -343,9 +343,7 @@ def check(recipe: Recipe, data: Dataset, workers: int = 1) -> None:
     if workers > 1 and device.type != "cpu":
         raise UsageError(f"--workers shares a training among CPUs, and the recipe trains on {device.type}")
     start_model(recipe)
-    corrections_of(recipe)
-    count = len(split_indices(recipe, data)[0])
-    size = recipe.training.batch_size
+    count, size = _epoch_images(recipe, data), recipe.training.batch_size
     if size > count:
         raise UsageError(f"--batch-size {size} is larger than the {count} images to train on")
     one = dataclasses.replace(recipe.model, members=1)
@@ -354,12 +352,22 @@ def check(recipe: Recipe, data: Dataset, workers: int = 1) -> None:
         raise UsageError(
             f"--batch-size {size} leaves a batch of one image, which batch normalisation can't take; change it"
         )
-    least = count % size or size
-    if least < workers:
+    if (least := smallest_batch(recipe, data)) < workers:
         raise UsageError(
             f"--batch-size {size} leaves a batch of {least} image{'s' if least > 1 else ''}, which {workers} workers "
-            "can't share; change it"
+            "can't share: lower --workers"
         )
+
+
+def smallest_batch(recipe: Recipe, data: Dataset) -> int:
+    """How many images the last batch of an epoch has: as many workers can share every batch."""
+    return _epoch_images(recipe, data) % recipe.training.batch_size or recipe.training.batch_size
+
+
+def _epoch_images(recipe: Recipe, data: Dataset) -> int:
+    corrections = corrections_of(recipe)
+    told = 0 if corrections is None else len(corrections.train_labels)
+    return mixed_count(len(split_indices(recipe, data)[0]), recipe.data, told)
 
 
 def resolved(recipe: Recipe, data: Dataset) -> Recipe:

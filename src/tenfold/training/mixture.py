@@ -57,6 +57,15 @@ def _repeated(
     if corrections is None:
         return np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8)
     images, labels = corrections
-    count = min(round(beside * share / (1 - share)), _OFTENEST * len(images))
-    rows = np.resize(generator.permutation(len(images)), max(count, len(images)))
+    rows = np.resize(generator.permutation(len(images)), _repetitions(len(images), share, beside))
     return images[rows], labels[rows]
+
+
+def _repetitions(count: int, share: float, beside: int) -> int:
+    return max(count, min(round(beside * share / (1 - share)), _OFTENEST * count))
+
+
+def mixed_count(count: int, config: DataConfig, corrections: int = 0) -> int:
+    """How many images an epoch has, of a part of `count` and with what `config` mixes in; corrections: how many."""
+    told = _repetitions(corrections, config.corrections_share, count) if corrections else 0
+    return count + config.drawn + config.rescanned + config.strangers + told

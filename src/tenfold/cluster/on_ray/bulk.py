@@ -99,7 +99,10 @@ def on_ray(actors: int | None = None) -> Engine:
                     atomic.write_bytes(part(row["number"]), row["part"])
                     yield Finished(row["number"], Counts(**json.loads(row["counts"])))
         except ray.exceptions.RayError as error:
-            raise ClusterError(f"the cluster failed: {' '.join(str(error).split())[:300]}; --resume goes on") from error
+            # What an actor raised stands at the end of what Ray tells of it.
+            ours = [line for line in str(error).splitlines() if "ClusterError: " in line]
+            reason = ours[-1].split("ClusterError: ")[1] if ours else " ".join(str(error).split())[:300]
+            raise ClusterError(f"the cluster failed: {reason}; --resume goes on") from error
 
     return read
 

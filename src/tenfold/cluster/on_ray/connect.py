@@ -57,26 +57,32 @@ def _answers(place: str) -> None:
             raise UsageError(f"--ray is {place!r}: it takes auto, or HOST:PORT as ray start --head tells it")
         try:
             # What is not there at all is told at once.
-            socket.create_connection((host.strip("[]"), int(port)), PATIENCE / 2).close()
+            socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
         except OSError as error:
             reason = error.strerror or error
             raise ClusterError(
                 f"no Ray cluster answers at {place}: {reason}; is it running, and may this machine reach it?"
             ) from error
     # In a process of its own, for Ray can't be told to give up: whatever this does ends in time.
-    code = f"import ray; ray.init(address={place!r}, log_to_driver=False, logging_level='ERROR')"
-    try:
-        tried = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        where = "on this machine" if place == "auto" else f"at {place}"
-        raise ClusterError(
-            f"no Ray cluster answers {where} within {PATIENCE} seconds; is it up, and the port that ray start --head "
-            "tells?"
-        ) from None
+    code = f"import ray; print(flush=True); ray.init(address={place!r}, log_to_driver=False, logging_level='ERROR')"
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as tried:
+        assert tried.stdout is not None
+        tried.stdout.readline()  # Ray is imported, however long a busy machine took for it.
+        try:
+            _, told = tried.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            tried.kill()
+            where = "on this machine" if place == "auto" else f"at {place}"
+            raise ClusterError(
+                f"no Ray cluster answers {where} within {PATIENCE} seconds; is it up, and the port that ray start "
+                "--head tells?"
+            ) from None
     if tried.returncode:
-        if "Could not find any running Ray instance" in tried.stderr:
+        if "Could not find any running Ray instance" in told:
             raise ClusterError(_NONE_HERE)
-        said = tried.stderr.strip().splitlines() or [f"exit status {tried.returncode}"]
+        said = told.strip().splitlines() or [f"exit status {tried.returncode}"]
         raise ClusterError(f"Ray can't be reached at {place}: {said[-1]}")
 
 

@@ -14,10 +14,10 @@ from tenfold.cluster.on_ray.connect import connected
 from tenfold.cluster.on_ray.pool import in_memory, on_this_node
 from tenfold.cluster.parallel import RESTARTS, begin_shared, handlers_kept, load_shared
 from tenfold.data import Dataset, load_dataset
-from tenfold.errors import ClusterError, RunError, TenfoldError
+from tenfold.errors import ClusterError, RunError, TenfoldError, TrainingError
 from tenfold.runs.run import Run
 from tenfold.runs.share import state_of, train_share
-from tenfold.runs.train import Watch
+from tenfold.runs.train import CHECKPOINT, Watch, alone, smallest_batch
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord, Progress
 from tenfold.training.share import group_share
@@ -40,7 +40,8 @@ def train_on_ray(
     without CPUs for them, and what `train_together` raises.
     """
     with connected(address) as ray:
-        count = _count(ray, workers, max(1, recipe.engine.threads))
+        data = data or load_dataset(recipe.data.dataset)
+        count = _count(ray, workers, max(1, recipe.engine.threads), smallest_batch(recipe, data))
         run = begin_shared(recipe, count, folder, data)
         return _launch(ray, run, count, data, watch, tell)
 
@@ -56,22 +57,25 @@ def resume_on_ray(
 ) -> Run:
     """Takes up a run that was stopped, by however many it was trained. Raises `RunError` for one that is finished."""
     with connected(address) as ray:
-        count = _count(ray, workers, Run.load(path).recipe.engine.threads)
+        recipe = Run.load(path).recipe
+        data = data or load_dataset(recipe.data.dataset)
+        count = _count(ray, workers, recipe.engine.threads, smallest_batch(recipe, data))
         return _launch(ray, load_shared(path, count, data), count, data, watch, tell)
 
 
-def _count(ray: Any, workers: int | None, threads: int) -> int:
+def _count(ray: Any, workers: int | None, threads: int, most: int) -> int:
+    """most: that can share every batch."""
     nodes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
     room = sum(cpus // threads for cpus in nodes)
     if room < (workers or 1):
         raise ClusterError(
             f"the cluster's nodes have {', '.join(map(str, nodes))} CPUs: room for {room} workers of {threads} "
-            f"thread{'s' if threads > 1 else ''}; lower --workers or --threads, or add nodes"
+            f"thread{'s' if threads > 1 else ''}; lower --workers, or add nodes"
         )
-    return room if workers is None else workers
+    return min(room, most) if workers is None else workers
 
 
-def _launch(ray: Any, run: Run, workers: int, data: Dataset | None, watch: Watch, tell: Callable[[str], None]) -> Run:
+def _launch(ray: Any, run: Run, workers: int, data: Dataset, watch: Watch, tell: Callable[[str], None]) -> Run:
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 
@@ -79,8 +83,9 @@ def _launch(ray: Any, run: Run, workers: int, data: Dataset | None, watch: Watch
     # fewer: for a minute, unless said.
     os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "10")
     keeper = ray.remote(num_cpus=0, scheduling_strategy=on_this_node(ray))(_Keeper).remote(run.path.resolve())
-    images = ray.put(in_memory(data or load_dataset(run.recipe.data.dataset)))
+    images = ray.put(in_memory(data))
     with (
+        alone(run),
         handlers_kept(),
         _heard(ray, keeper, watch, tell),
         tempfile.TemporaryDirectory(prefix="tenfold-") as scratch,
@@ -153,10 +158,12 @@ class _Keeper:
 
     def state(self) -> dict[str, bytes] | None:
         """What the training goes on from; None where there is nothing left to do."""
+        if self._failed or Run.load(self._path).finished:
+            return None
         self._begun += 1
         if self._begun > 1:
             self._news.append("the workers are others now, for one died or came: all go on after the last whole epoch")
-        return None if self._failed or Run.load(self._path).finished else state_of(self._path)
+        return state_of(self._path)
 
     def keep(self, files: dict[str, bytes], news: Progress | EpochRecord | None = None) -> None:
         """files: in the order that they are to be written in."""
@@ -168,9 +175,7 @@ class _Keeper:
     def finish(self, files: dict[str, bytes]) -> None:
         last = files.pop("model.safetensors")
         self.keep({**files, "model.safetensors": last})
-        for path in self._path.iterdir():
-            if path.name not in files and path.name != "model.safetensors":
-                path.unlink()
+        (self._path / CHECKPOINT).unlink(missing_ok=True)
 
     def news(self) -> list[Progress | EpochRecord | str]:
         found, self._news = self._news, []
@@ -212,5 +217,9 @@ def _loop(config: dict[str, Any]) -> None:
             if share.rank == 0:
                 ray.get(keeper.finish.remote({file.name: file.read_bytes() for file in path.iterdir()}))
         except TenfoldError as error:
+            # The keeper's own errors come in Ray's clothes.
+            cause: TenfoldError = getattr(error, "cause", error)
             with suppress(ray.exceptions.RayError):
-                ray.get(keeper.fail.remote(share.rank, type(error), str(error).replace(folder, "the worker's folder")))
+                ray.get(keeper.fail.remote(share.rank, type(cause), str(cause).replace(folder, "the worker's folder")))
+            if not isinstance(cause, TrainingError):  # Which all have at the same step.
+                raise  # Without this one the others would wait for ever: as one that died, it ends them.

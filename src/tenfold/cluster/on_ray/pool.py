@@ -1,4 +1,4 @@
-"""Jobs as Ray tasks: each trains in a folder of the node that it lands on, and its files come back with its end."""
+"""Jobs as Ray tasks: each trains in a folder of the node that it lands on, and its files come back with each epoch."""
 
 import asyncio
 import dataclasses
@@ -23,6 +23,11 @@ from tenfold.data import Dataset, load_dataset
 from tenfold.errors import ClusterError, UsageError
 from tenfold.training.records import EpochRecord
 
+# By their paths in the run's folder.
+Files = dict[str, bytes]
+# Tasks that wait for an answer, those of dead nodes too, and a few calls more: the board would hear of nothing else.
+_AT_ONCE = 100_000
+
 
 class RayPool:
     """Tasks on the cluster that `ray` is connected to.
@@ -40,7 +45,7 @@ class RayPool:
         self._events: deque[Event] = deque()
         self._threads = 1
         self._counted, self._cpus = 0.0, 0
-        board = ray.remote(num_cpus=0, max_concurrency=1000, scheduling_strategy=on_this_node(ray))(_Board)
+        board = ray.remote(num_cpus=0, max_concurrency=_AT_ONCE, scheduling_strategy=on_this_node(ray))(_Board)
         self._board = board.remote()
         self._told = self._board.take.remote()
 
@@ -57,7 +62,8 @@ class RayPool:
         engine = job.recipe.engine
         self._threads = max(1, engine.threads)
         most = max((node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]), default=0)
-        if self._workers is None and most < self._threads:
+        # One that is begun again waits for a node to come back.
+        if self._workers is None and job.key not in self._jobs and most < self._threads:
             raise ClusterError(
                 f"no node of the cluster has {self._threads} CPUs, which the recipe has threads for: lower --threads; "
                 "or give --workers, where nodes are added when they are asked for"
@@ -67,7 +73,7 @@ class RayPool:
             num_cpus=self._threads, num_gpus=1 if engine.device == "cuda" else 0, max_retries=0
         )
         self._jobs[job.key] = job
-        self._keys[task.remote(job, self._data(job), self._board, sys.argv)] = job.key
+        self._keys[task.remote(job, self._data(job), _files(job.path), self._board, sys.argv)] = job.key
 
     def next(self, seconds: float) -> Event | None:
         if not self._events:
@@ -90,8 +96,10 @@ class RayPool:
 
         if reference == self._told:
             # What a lost attempt asked is no more to be answered, but does no harm: its key is begun again anew.
-            told = [(key, record) for key, record in self._ray.get(reference) if key in self._keys.values()]
-            self._events += [Epoch(key=key, record=record) for key, record in told]
+            for key, record, files in self._ray.get(reference):
+                if key in self._keys.values():
+                    _put(files, self._jobs[key].path)
+                    self._events.append(Epoch(key=key, record=record))
             self._told = self._board.take.remote()
             return
         key = self._keys.pop(reference)
@@ -102,7 +110,10 @@ class RayPool:
         except RayError as error:
             self._events.append(Lost(key=key, reason=f"its node or process is gone ({type(error).__name__})"))
         else:
-            _put(files, self._jobs.pop(key).path)
+            job = self._jobs.pop(key)
+            # What is there is more than what an attempt leaves that could not go on.
+            if outcome.kind in ("finished", "stopped", "diverged"):
+                _put(files, job.path)
             self._events.append(Done(key=key, outcome=outcome))
 
     def _data(self, job: Job) -> Any:
@@ -116,15 +127,15 @@ class _Board:
     """Where tasks tell of their epochs and wait for the answer."""
 
     def __init__(self) -> None:
-        self._asked: asyncio.Queue[tuple[int, EpochRecord]] = asyncio.Queue()
+        self._asked: asyncio.Queue[tuple[int, EpochRecord, Files]] = asyncio.Queue()
         self._answers: dict[int, asyncio.Future[bool]] = {}
 
-    async def ask(self, key: int, record: EpochRecord) -> bool:
+    async def ask(self, key: int, record: EpochRecord, files: Files) -> bool:
         self._answers[key] = asyncio.get_running_loop().create_future()
-        self._asked.put_nowait((key, record))
+        self._asked.put_nowait((key, record, files))
         return await self._answers[key]
 
-    async def take(self) -> list[tuple[int, EpochRecord]]:
+    async def take(self) -> list[tuple[int, EpochRecord, Files]]:
         found = [await self._asked.get()]
         while not self._asked.empty():
             found.append(self._asked.get_nowait())
@@ -148,20 +159,28 @@ def ray_pool(address: str, workers: int | None = None, data: Dataset | None = No
             pool.close()
 
 
-def _train(job: Job, data: Dataset, board: Any, command: list[str]) -> tuple[Outcome, dict[str, bytes]]:
-    """What a task does. The run's files come back with it: its folder may be a node's own."""
+def _train(job: Job, data: Dataset, begun: Files, board: Any, command: list[str]) -> tuple[Outcome, Files]:
+    """What a task does. The run's files come and go with it: its folder is the node's own."""
     import ray
 
     # The run tells by what command it was made.
     sys.argv = command
     with tempfile.TemporaryDirectory(prefix="tenfold-") as folder:
         path = Path(folder) / job.path.name
-        here = dataclasses.replace(job, path=path)
-        outcome = run_job(here, data, lambda record: bool(ray.get(board.ask.remote(job.key, record))))
-        return outcome, {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+        _put(begun, path)
+        outcome = run_job(
+            dataclasses.replace(job, path=path),
+            data,
+            lambda record: bool(ray.get(board.ask.remote(job.key, record, _files(path)))),
+        )
+        return outcome, _files(path)
 
 
-def _put(files: dict[str, bytes], path: Path) -> None:
+def _files(path: Path) -> Files:
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def _put(files: Files, path: Path) -> None:
     """Writes a run's files in one step: a run that is cut short would pass for one to go on with."""
     if not files:
         return
@@ -171,7 +190,7 @@ def _put(files: dict[str, bytes], path: Path) -> None:
             atomic.write_bytes(beside / name, content)
         with atomic.storage_errors(path):
             if path.exists():
-                shutil.rmtree(path)  # Of an attempt that was stopped.
+                shutil.rmtree(path)  # As it was an epoch ago.
             beside.rename(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tenfold.cluster.sweeps.space import Space
 from tenfold.compare.choices import VALIDATION
+from tenfold.data import Dataset
 from tenfold.errors import RunError, UsageError, nearest
 from tenfold.training.recipe import Recipe
 
@@ -30,8 +31,8 @@ class Plan:
     """What is searched, and how.
 
     wanted: the recipe as it was asked for, which the best one is written from. space: the parameters, and the recipe
-    that trials change: with validation images, and an engine that leaves nothing open. trials: how many in all. The
-    recipe's seed is the sampler's too.
+    that trials change: with validation images, and an engine that leaves nothing open. trials: how many in all. digest:
+    of the data set, once the sweep is begun. The recipe's seed is the sampler's too.
     """
 
     wanted: Recipe
@@ -39,6 +40,7 @@ class Plan:
     sampler: str
     pruner: str
     trials: int
+    digest: str = ""
 
     @classmethod
     def make(
@@ -77,9 +79,15 @@ class Plan:
     def seed(self) -> int:
         return self.wanted.training.seed
 
-    def with_recipe(self, recipe: Recipe, wanted: Recipe) -> "Plan":
-        """The same search of a recipe that is resolved."""
-        return dataclasses.replace(self, wanted=wanted, space=dataclasses.replace(self.space, recipe=recipe))
+    def on(self, data: Dataset, recipe: Recipe, wanted: Recipe) -> "Plan":
+        """The same search on those images, of a recipe that is resolved."""
+        space = dataclasses.replace(self.space, recipe=recipe)
+        return dataclasses.replace(self, wanted=wanted, space=space, digest=data.digest)
+
+    def check_data(self, data: Dataset) -> None:
+        """Raises `RunError` for other images than the sweep was begun with: its trials would not compare."""
+        if data.digest != self.digest:
+            raise RunError(f"{data.name} holds other images than when the sweep was begun: bring those back")
 
     def queue(self) -> list[dict[str, Any]]:
         """One for each trial: what it must have, or nothing where the sampler is to decide when its turn comes."""
@@ -134,6 +142,7 @@ class Plan:
             "sampler": self.sampler,
             "pruner": self.pruner,
             "trials": self.trials,
+            "data": self.digest,
         }
 
     @classmethod
@@ -152,6 +161,7 @@ class Plan:
                 sampler=str(document["sampler"]),
                 pruner=str(document["pruner"]),
                 trials=int(document["trials"]),
+                digest=str(document["data"]),
             )
         except (KeyError, TypeError, ValueError, UsageError) as error:
             raise RunError(f"{where} can't be read: {error}") from error

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tenfold import atomic
 from tenfold.errors import MissingDependencyError, RunError, StoreError
 
 if TYPE_CHECKING:
@@ -37,6 +38,18 @@ def opened(folder: Path, url: str | None, *, new: bool = False) -> Iterator["Bas
         raise
 
 
+def mend(folder: Path) -> None:
+    """Makes a journal whole that a killed process or a full disk left; for who is alone with the folder."""
+    (folder / f"{JOURNAL}.lock").unlink(missing_ok=True)
+    journal = folder / JOURNAL
+    if not journal.exists():
+        return
+    with atomic.storage_errors(journal), journal.open("rb+") as file:
+        # What was cut short counts as never written. Optuna would write on behind it, and read neither.
+        written = file.read()
+        file.truncate(written.rfind(b"\n") + 1)
+
+
 def close(kept: "BaseStorage") -> None:
     """Gives a database its connections back, which Optuna never does; a journal has none."""
     from optuna.storages import RDBStorage
@@ -56,8 +69,6 @@ def _open(folder: Path, url: str | None, new: bool) -> "BaseStorage":
     if url is None:
         if not new and not (folder / JOURNAL).exists():
             raise RunError(f"{folder / JOURNAL} is missing: the sweep's trials are lost")
-        # Whoever holds the folder is alone with it: this lock was left by one who was killed.
-        (folder / f"{JOURNAL}.lock").unlink(missing_ok=True)
         with _foreign(str(folder / JOURNAL)):
             return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
     from sqlalchemy.exc import SQLAlchemyError

@@ -17,7 +17,7 @@ from tenfold.cluster.sweeps.plan import Plan
 from tenfold.cluster.sweeps.rows import Row, best_of, read_rows
 from tenfold.cluster.sweeps.trials import Trials
 from tenfold.data import load_dataset
-from tenfold.errors import RunError, StoreError, TrainingError
+from tenfold.errors import RunError, StorageError, StoreError, TrainingError
 from tenfold.runs.environment import describe_environment
 from tenfold.runs.train import anchored, check, new_folder, resolved
 
@@ -59,7 +59,7 @@ class Sweep:
         if not recipe.engine.threads:
             # Other cores are busy with other trials.
             recipe = dataclasses.replace(recipe, engine=dataclasses.replace(recipe.engine, threads=1))
-        plan = plan.with_recipe(resolved(recipe, data), anchored(plan.wanted))
+        plan = plan.on(data, resolved(recipe, data), anchored(plan.wanted))
         path = new_folder(folder, f"{plan.name}-sweep")
         try:
             return cls._begin(plan, path, url)
@@ -97,6 +97,7 @@ class Sweep:
         with storage.opened(path, url) as kept:
             study = _load_study(name, kept, storage.shown(url))
             plan = Plan.from_document(study.user_attrs.get(PLAN, {}), f"sweep {name}")
+            plan.check_data(load_dataset(plan.space.recipe.data.dataset))
             atomic.make_folder(path)
             return cls._written(path, plan, study, kept, url)
 
@@ -130,9 +131,12 @@ class Sweep:
             raise RunError(f"{path} has its trials in {place or storage.JOURNAL}, not in {storage.shown(url)}")
         # What is there is read before the study is: a plan of another version may have another kind of study.
         Plan.from_document(document, str(file))
+        with _alone(path):
+            storage.mend(path)
         with storage.opened(path, url or place) as kept:
             study = _load_study(name, kept, place or str(path / storage.JOURNAL))
             plan = Plan.from_document(study.user_attrs.get(PLAN, {}), str(path))
+            plan.check_data(load_dataset(plan.space.recipe.data.dataset))
             return cls(path=path, plan=plan, study=study, kept=kept, owner=owner, url=place, environment=environment)
 
     @classmethod
@@ -186,6 +190,8 @@ class Sweep:
         except (SQLAlchemyError, StorageInternalError) as error:
             said = error.__cause__ if isinstance(error.__cause__, SQLAlchemyError) else error
             raise StoreError(f"{self.url} can't be used any more: {reason(said)}; {on}") from error
+        except OSError as error:
+            raise StorageError(f"{self.path} can't be written: {error.strerror or error}; {on}") from error
         rows = self.rows()
         atomic.write_json(self.path / "trials.json", [dataclasses.asdict(row) for row in rows])
         self.write_best(rows)

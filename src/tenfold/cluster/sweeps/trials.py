@@ -38,6 +38,9 @@ class Trials:
         self._beaten = 0.0
         self._looked = 0.0
         self._begun = [trial.number for trial in self._in("RUNNING") if self._is_mine(trial)]
+        for number in self._begun:
+            # At once: others who are taken up too would find them silent.
+            self._beat(number)
         best = rows.best_of(sweep.rows())
         self._best = best.accuracy if best and best.accuracy is not None else 0.0
 
@@ -51,18 +54,35 @@ class Trials:
 
     def take(self) -> Job | None:
         """The next trial as a job, its values chosen; None when there is none for now."""
-        while (trial := self._next()) is not None:
-            plan = self._sweep.plan
-            changes = plan.space.changes(trial)
-            trial.set_user_attr(rows.VALUES, {name: _plain(value) for name, value in changes.items()})
+        from optuna.exceptions import UpdateFinishedTrialError
+
+        while (number := self._next()) is not None:
             try:
-                recipe = plan.space.recipe.replace(**changes)
-            except RecipeError as error:
-                self._end(trial, "FAIL", why=str(error))
-                continue
-            self._claimed[trial.number] = trial
-            return Job(key=trial.number, recipe=recipe, path=self._folder(trial.number))
+                if (job := self._job(number)) is not None:
+                    return job
+            except UpdateFinishedTrialError:
+                continue  # Taken for dead meanwhile, and given to another machine.
         return None
+
+    def _job(self, number: int) -> Job | None:
+        """The trial's values chosen; None where no model has them."""
+        import optuna
+
+        plan = self._sweep.plan
+        # One of its own for each trial, seeded by its number: else what is sampled would hang on what this very
+        # process has sampled before.
+        self._sweep.study.sampler = plan.make_sampler(number)
+        trial = optuna.Trial(self._sweep.study, self._trial_id(number))
+        trial.set_user_attr(OWNER, self._sweep.owner)
+        changes = plan.space.changes(trial)
+        trial.set_user_attr(rows.VALUES, {name: _plain(value) for name, value in changes.items()})
+        try:
+            recipe = plan.space.recipe.replace(**changes)
+        except RecipeError as error:
+            self._end(trial, "FAIL", why=str(error))
+            return None
+        self._claimed[number] = trial
+        return Job(key=number, recipe=recipe, path=self._folder(number))
 
     def epoch(self, job: Job, record: EpochRecord) -> bool:
         """Writes an epoch down; whether the trial is worth its next."""
@@ -120,21 +140,8 @@ class Trials:
             self._beat(number)
         fail_stale_trials(self._sweep.study)
 
-    def _next(self) -> "optuna.Trial | None":
-        import optuna
-
-        if self._begun:
-            number = self._begun.pop(0)
-        elif (claimed := self._claim()) is not None:
-            number = claimed
-        else:
-            return None
-        # One of its own for each trial, seeded by its number: else what is sampled would hang on what this very
-        # process has sampled before.
-        self._sweep.study.sampler = self._sweep.plan.make_sampler(number)
-        trial = optuna.Trial(self._sweep.study, self._trial_id(number))
-        trial.set_user_attr(OWNER, self._sweep.owner)
-        return trial
+    def _next(self) -> int | None:
+        return self._begun.pop(0) if self._begun else self._claim()
 
     def _claim(self) -> int | None:
         from optuna.trial import TrialState
