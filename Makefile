@@ -6,7 +6,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-EXTRAS ?= train,serve,postgres,dev
+EXTRAS ?= train,serve,postgres,bulk,dev
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
