@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import uuid
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def url(request, tmp_path):
         from sqlalchemy import text
 
         with store._engine.begin() as connection:
-            connection.execute(text("drop table corrections, alembic_version"))
+            connection.execute(text("drop table corrections, corrections_version"))
 
 
 def test_a_correction_comes_back_as_it_was(url):
@@ -204,14 +205,34 @@ def test_the_migrations_make_the_table_that_is_used(url):
     from tenfold.feedback.tables import metadata
 
     with open_store(url) as store, store._engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        context = MigrationContext.configure(connection, opts={"version_table": "corrections_version"})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_corrections_of_before_their_version_had_a_table_of_its_own_are_kept(tmp_path):
+    url = f"sqlite:///{tmp_path / 'feedback.db'}"
+    with open_store(url) as store:
+        store.add(correction()).result()
+    with closing(sqlite3.connect(tmp_path / "feedback.db")) as database, database:
+        database.execute("alter table corrections_version rename to alembic_version")
+    with open_store(url) as store:
+        assert store.count() == 1
+
+
+def test_a_sweep_may_lie_in_the_same_database(tmp_path):
+    from optuna.storages import RDBStorage
+
+    url = f"sqlite:///{tmp_path / 'both.db'}"
+    open_store(url).close()
+    RDBStorage(url).engine.dispose()
+    open_store(url).close()
 
 
 def test_a_database_of_a_newer_tenfold_is_told(tmp_path):
     url = f"sqlite:///{tmp_path / 'feedback.db'}"
     open_store(url).close()
     with sqlite3.connect(tmp_path / "feedback.db") as database:
-        database.execute("update alembic_version set version_num = '9999'")
+        database.execute("update corrections_version set version_num = '9999'")
     database.close()
     with pytest.raises(StoreError, match="newer Tenfold"):
         open_store(url)

@@ -9,7 +9,7 @@ import platformdirs
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from tenfold.errors import MissingDependencyError, StoreError
@@ -108,4 +108,8 @@ def _migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
+    tables = inspect(connection).get_table_names()
+    if "corrections" in tables and "corrections_version" not in tables:
+        # Before the version had a table of its own there was but one.
+        command.stamp(config, "0001")
     command.upgrade(config, "head")

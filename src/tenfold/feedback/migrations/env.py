@@ -4,6 +4,9 @@ from alembic import context
 
 from tenfold.feedback.tables import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+# A table of its own: whoever else keeps tables in the same database, such as Optuna, has Alembic's usual one.
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=metadata, version_table="corrections_version"
+)
 with context.begin_transaction():
     context.run_migrations()
