@@ -73,6 +73,7 @@ def test_what_was_begun_on_nodes_goes_on_without_them(two_nodes, small_file, tmp
     begun = subprocess.Popen([sys.executable, "-m", "tenfold", *map(str, words)], stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, text=True)  # fmt: skip
     assert begun.stdout is not None
+    assert "takes some 20 seconds" in begun.stdout.readline()
     assert "epoch   1" in begun.stdout.readline()
     begun.send_signal(signal.SIGINT)
     _, told = begun.communicate(timeout=60)

@@ -202,6 +202,7 @@ def _train_together(
     if ray is not None:
         from tenfold.cluster.on_ray.parallel import resume_on_ray, train_on_ray
 
+        screen.say("Ray begins the workers, which takes some 20 seconds", style="dim")
         if recipe is None:
             return resume_on_ray(str(resume), ray, workers, watch=watch, tell=screen.say)
         return train_on_ray(recipe, ray, workers, folder=out, watch=watch, tell=screen.say)
