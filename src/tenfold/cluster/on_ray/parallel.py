@@ -23,6 +23,13 @@ from tenfold.training.records import EpochRecord, Progress
 from tenfold.training.share import group_share
 
 
+# By gloo, which takes a machine's own name for its address: 127.0.1.1 on Debian.
+_NO_WAY = (
+    "they don't reach each other: start Ray on every machine with GLOO_SOCKET_IFNAME set to the interface of the "
+    "network that they share, such as eth0"
+)
+
+
 def train_on_ray(
     recipe: Recipe,
     address: str,
@@ -107,7 +114,7 @@ def _launch(ray: Any, run: Run, workers: int, data: Dataset, watch: Watch, tell:
             raise KeyboardInterrupt(f"the training goes on with: tenfold train --resume {run.path}") from None
         except Exception as error:  # Of Ray's many kinds.
             if not Run.load(run.path).finished and not ray.get(keeper.failed.remote()):
-                reason = " ".join(str(error).split())[:300]
+                reason = _NO_WAY if "Gloo connect" in str(error) else " ".join(str(error).split())[:300]
                 raise RunError(f"the workers failed: {reason}; tenfold train --resume {run.path} goes on") from error
     return Run.load(run.path)
 
