@@ -22,7 +22,6 @@ from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord, Progress
 from tenfold.training.share import group_share
 
-
 # By gloo, which takes a machine's own name for its address: 127.0.1.1 on Debian.
 _NO_WAY = (
     "they don't reach each other: start Ray on every machine with GLOO_SOCKET_IFNAME set to the interface of the "
