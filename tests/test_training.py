@@ -14,8 +14,9 @@ from safetensors.torch import load_file
 
 from tenfold.errors import CheckpointError, ModelError, RunError, TrainingError, UsageError
 from tenfold.models import build_model
+from tenfold.runs.begin import split_indices
 from tenfold.runs.run import Run, latest_run
-from tenfold.runs.train import best_epoch, resume, split_indices, stopped_early, train
+from tenfold.runs.train import best_epoch, resume, stopped_early, train
 from tenfold.training.loop import Part, to_float
 from tenfold.training.loss import STRANGER
 from tenfold.training.mixture import is_mixed, mixed

@@ -22,9 +22,10 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from tenfold.cluster.local import end_with
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import RunError, TenfoldError, TrainingError
+from tenfold.runs.begin import anchored, begin, check, new_folder, resolved
 from tenfold.runs.run import Run
 from tenfold.runs.share import train_share
-from tenfold.runs.train import Watch, anchored, begin, check, new_folder, resolved
+from tenfold.runs.train import Watch
 from tenfold.training.recipe import Recipe
 from tenfold.training.share import Share, group_share
 

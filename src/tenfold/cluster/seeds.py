@@ -9,8 +9,8 @@ from tenfold.cluster.job import Job, Outcome
 from tenfold.cluster.pool import OpenPool, work
 from tenfold.data import load_dataset
 from tenfold.errors import RunError
+from tenfold.runs.begin import new_folder
 from tenfold.runs.seeds import Seeds, check_seeds
-from tenfold.runs.train import new_folder
 from tenfold.training.recipe import Recipe
 
 

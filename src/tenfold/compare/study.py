@@ -14,9 +14,10 @@ from tenfold.errors import RecipeError, RunError, UsageError
 from tenfold.evaluation.statistics import Difference, Spread, holm, paired
 from tenfold.models import build_model
 from tenfold.models.describe import totals
+from tenfold.runs.begin import anchored, new_folder
 from tenfold.runs.environment import describe_environment
 from tenfold.runs.seeds import Seeds, check_seeds
-from tenfold.runs.train import Watch, anchored, new_folder
+from tenfold.runs.train import Watch
 from tenfold.training.recipe import Recipe
 
 FILE = "compare.json"

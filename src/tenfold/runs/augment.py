@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tenfold.data import Dataset
 from tenfold.errors import UsageError
 from tenfold.models import build_model
-from tenfold.runs.train import check
+from tenfold.runs.begin import check
 from tenfold.training.augment import make_augmentation
 from tenfold.training.engine import settings
 from tenfold.training.loop import Trainer, to_float

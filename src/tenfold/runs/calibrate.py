@@ -12,8 +12,8 @@ from tenfold.errors import UsageError
 from tenfold.evaluation.calibration import calibration_error, choose_threshold, fit_temperature
 from tenfold.export.evaluate_plain import softmax
 from tenfold.ink.strangers import draw_strangers
+from tenfold.runs.begin import split_indices
 from tenfold.runs.run import Run
-from tenfold.runs.train import split_indices
 from tenfold.training.loop import predict_logits
 
 # Made-up images of no digit, drawn by a seed that no training uses.

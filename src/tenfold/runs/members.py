@@ -12,8 +12,9 @@ import torch
 from tenfold import atomic
 from tenfold.data import Dataset
 from tenfold.errors import RunError, UsageError
+from tenfold.runs.begin import anchored, begin, check, new_folder, resolved, start_model
 from tenfold.runs.run import Run
-from tenfold.runs.train import CHECKPOINT, anchored, begin, check, new_folder, resolved, resume, start_model
+from tenfold.runs.train import CHECKPOINT, resume
 from tenfold.training.checkpoint import load_checkpoint, save_checkpoint
 from tenfold.training.loop import Trainer
 from tenfold.training.recipe import Recipe

@@ -12,9 +12,10 @@ from tenfold import atomic
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import RecipeError, RunError, TrainingError, UsageError
 from tenfold.evaluation.statistics import Spread, spread
+from tenfold.runs.begin import anchored, check, new_folder, resolved
 from tenfold.runs.evaluate import evaluate
 from tenfold.runs.run import Run
-from tenfold.runs.train import Watch, anchored, check, new_folder, resolved, resume, train
+from tenfold.runs.train import Watch, resume, train
 from tenfold.training.monitors import Monitor
 from tenfold.training.recipe import Recipe
 

@@ -15,9 +15,10 @@ from tenfold.cluster.on_ray.pool import in_memory, on_this_node
 from tenfold.cluster.parallel import RESTARTS, begin_shared, handlers_kept, load_shared
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import ClusterError, RunError, TenfoldError, TrainingError
+from tenfold.runs.begin import alone, smallest_batch
 from tenfold.runs.run import Run
 from tenfold.runs.share import state_of, train_share
-from tenfold.runs.train import CHECKPOINT, Watch, alone, smallest_batch
+from tenfold.runs.train import CHECKPOINT, Watch
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord, Progress
 from tenfold.training.share import group_share

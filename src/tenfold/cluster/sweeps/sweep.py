@@ -18,8 +18,8 @@ from tenfold.cluster.sweeps.rows import Row, best_of, read_rows
 from tenfold.cluster.sweeps.trials import Trials
 from tenfold.data import load_dataset
 from tenfold.errors import RunError, StorageError, StoreError, TrainingError
+from tenfold.runs.begin import anchored, check, new_folder, resolved
 from tenfold.runs.environment import describe_environment
-from tenfold.runs.train import anchored, check, new_folder, resolved
 
 if TYPE_CHECKING:
     import optuna

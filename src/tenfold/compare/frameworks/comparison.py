@@ -16,8 +16,8 @@ from tenfold.compare.worker import run_worker
 from tenfold.errors import RunError, UsageError, WorkerError, nearest
 from tenfold.evaluation.statistics import Spread, spread
 from tenfold.machine import usable_cores
+from tenfold.runs.begin import new_folder
 from tenfold.runs.environment import describe_environment
-from tenfold.runs.train import new_folder
 
 FILE = "frameworks.json"
 FORMAT = 1
