@@ -1,5 +1,5 @@
 """Writes what the pages under docs/ take from elsewhere, so that they can't tell anything else: help.md from the
-command's own --help, and tables of results from benchmarks/results.
+command's own --help, and tables of results from lab/results.
 
 python docs/build.py            write it
 python docs/build.py --check    exit with 1 when something is out of date

@@ -9,15 +9,15 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from tenfold.data import load_dataset
-from tenfold.ink.allographs import DIGITS
-from tenfold.ink.drawing import Hand, draw, pen_path
 from tenfold.ink.fit import centre, fit
 from tenfold.ink.grey import reduced, to_grey
 from tenfold.ink.ground import find_ink, shaded_paper, stretch, take_off_grain
 from tenfold.ink.normalize import LONGEST, extent
 from tenfold.ink.page import find_page_ink
 from tenfold.ink.segment import find_lines
-from tenfold.ink.strangers import STRANGERS
+from tenfold.synthesis.drawing import Hand, draw, pen_path
+from tenfold.synthesis.non_digits import STRANGERS
+from tenfold.synthesis.skeletons import DIGITS
 
 PICTURES = Path(__file__).parent / "pictures"
 SIDE = 168

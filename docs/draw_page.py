@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 from playwright.sync_api import Page, sync_playwright
 
-from tenfold.ink.allographs import DIGITS
-from tenfold.ink.drawing import Hand, pen_path
+from tenfold.synthesis.drawing import Hand, pen_path
+from tenfold.synthesis.skeletons import DIGITS
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))

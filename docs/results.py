@@ -1,4 +1,4 @@
-"""benchmarks/results -> the tables of docs/, in Markdown."""
+"""lab/results -> the tables of docs/, in Markdown."""
 
 import functools
 import json
@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tenfold.compare.frameworks.registry import FRAMEWORKS
-from tenfold.compare.numbers import significant
-from tenfold.compare.runtimes.registry import RUNTIMES
+from lab.frameworks.registry import FRAMEWORKS
+from lab.runtimes.registry import RUNTIMES
+from tenfold.studies.numbers import significant
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 Row = dict[str, Any]

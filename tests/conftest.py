@@ -71,7 +71,7 @@ def brief(quick: Recipe) -> Recipe:
 @pytest.fixture(scope="session")
 def two_at_once():  # type: ignore[no-untyped-def]
     """Opens a pool of two processes, the same each time: each of its own would import PyTorch for seconds."""
-    from tenfold.cluster.local import local_pool
+    from tenfold.jobs.local import local_pool
 
     with local_pool(2) as pool:
         yield lambda: nullcontext(pool)
@@ -94,7 +94,7 @@ def one_at_a_time(two_at_once):  # type: ignore[no-untyped-def]
 @pytest.fixture(scope="session")
 def grid(brief: Recipe):  # type: ignore[no-untyped-def]
     """A plan of six trials that come to the same whoever trains them."""
-    from tenfold.cluster.sweeps.plan import Plan
+    from tenfold.studies.sweeps.plan import Plan
 
     return Plan.make(brief, ["learning_rate=0.0003,0.001,0.003", "hidden=16,32/16"], sampler="grid", pruner="none")
 
@@ -102,7 +102,7 @@ def grid(brief: Recipe):  # type: ignore[no-untyped-def]
 @pytest.fixture(scope="session")
 def swept(grid, two_at_once, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
     """A finished sweep of the grid in two processes, its rows, and what was told."""
-    from tenfold.cluster.sweeps.sweep import Sweep
+    from tenfold.studies.sweeps.sweep import Sweep
 
     told: list[str] = []
     sweep = Sweep.begin(grid, tmp_path_factory.mktemp("sweeps"))
@@ -266,7 +266,7 @@ ODD = Path(__file__).parent / "odd"
 @pytest.fixture
 def odd_framework(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     """Puts a framework of tests/odd among those that there are."""
-    from tenfold.compare.frameworks.registry import FRAMEWORKS, Entry
+    from lab.frameworks.registry import FRAMEWORKS, Entry
 
     def put(name: str, **fields: object) -> None:
         entry = Entry(
@@ -281,7 +281,7 @@ def odd_framework(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-d
 @pytest.fixture
 def odd_runtime(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     """Puts a runtime of tests/odd among those that there are."""
-    from tenfold.compare.runtimes.registry import RUNTIMES, Entry
+    from lab.runtimes.registry import RUNTIMES, Entry
 
     def put(name: str, **fields: object) -> None:
         entry = Entry(

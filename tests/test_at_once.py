@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
-from tenfold.cluster.local import local_pool
-from tenfold.cluster.members import resume_members_at_once, train_members_at_once
-from tenfold.cluster.seeds import resume_seeds_at_once, train_seeds_at_once
 from tenfold.errors import RunError, UsageError
+from tenfold.jobs.local import local_pool
+from tenfold.jobs.members import resume_members_at_once, train_members_at_once
+from tenfold.jobs.seeds import resume_seeds_at_once, train_seeds_at_once
 from tenfold.runs.seeds import Seeds, train_seeds
 from tenfold.runs.train import train
 

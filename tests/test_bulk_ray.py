@@ -130,7 +130,7 @@ def test_what_kills_whoever_reads_it_is_a_row_at_last(cluster, mnist, tmp_path):
 
 
 def test_what_only_this_process_has_is_not_read_on_a_cluster(tmp_path):
-    from tenfold.cluster.on_ray.bulk import on_ray
+    from tenfold.bulk.on_ray import on_ray
 
     with pytest.raises(UsageError, match="memory://"):
         read_all(["memory://x"], tmp_path / "out.parquet", engine=on_ray())

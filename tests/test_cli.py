@@ -219,7 +219,7 @@ def test_json_stays_pure_where_there_is_progress(tenfold, quick, run, tmp_path, 
 
 
 def test_what_nobody_thought_of_is_one_line_too(tenfold, monkeypatch):
-    monkeypatch.setattr("tenfold.profile.profile", lambda data: 1 / 0)
+    monkeypatch.setattr("tenfold.data.profile.profile", lambda data: 1 / 0)
     code, _, err = tenfold("profile")
     assert code == 1
     assert err == "error: ZeroDivisionError: division by zero (unexpected; --debug shows where)\n"
@@ -285,7 +285,7 @@ def in_a_fresh_process(code: str) -> str:
         "import tenfold; tenfold.load_dataset('mnist')",
         "import tenfold; tenfold.Recipe.load('tutorial')",
         "from tenfold.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
-        "import tenfold.runs.predict, tenfold.reader",
+        "import tenfold.runs.predict, tenfold.reading.reader",
     ],
 )
 def test_light_paths_stay_light(code):

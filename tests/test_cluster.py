@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tenfold.cluster.job import Job
-from tenfold.cluster.on_ray.connect import connected
-from tenfold.cluster.on_ray.pool import ray_pool
-from tenfold.cluster.pool import Epoch
-from tenfold.cluster.seeds import train_seeds_at_once
-from tenfold.cluster.sweeps.plan import Plan
-from tenfold.cluster.sweeps.sweep import Sweep
 from tenfold.errors import ClusterError, UsageError
+from tenfold.jobs.job import Job
+from tenfold.jobs.pool import Epoch
+from tenfold.jobs.ray_connection import connected
+from tenfold.jobs.ray_pool import ray_pool
+from tenfold.jobs.seeds import train_seeds_at_once
 from tenfold.runs.seeds import train_seeds
+from tenfold.studies.sweeps.plan import Plan
+from tenfold.studies.sweeps.sweep import Sweep
 
 pytestmark = pytest.mark.cluster
 
@@ -64,7 +64,7 @@ def test_an_address_that_does_not_answer_is_told_within_ten_seconds(ray, monkeyp
     assert "no Ray cluster answers at" in refused("127.0.0.1:1")
     with listening() as silent:
         assert "within 10 seconds" in refused(silent)
-    monkeypatch.setattr("tenfold.cluster.on_ray.connect.PATIENCE", 2)
+    monkeypatch.setattr("tenfold.jobs.ray_connection.PATIENCE", 2)
     with listening(b"HTTP/1.1 400 Bad Request\r\n\r\n") as other:
         monkeypatch.setenv("RAY_ADDRESS", other)
         assert f"at {other} within 2 seconds" in refused("auto")

@@ -5,12 +5,12 @@ import time
 
 import pytest
 
+from lab.frameworks import comparison, terminal
+from lab.frameworks.comparison import Comparison, Plan, accuracies_agree
+from lab.frameworks.page import write_page
+from lab.frameworks.registry import FRAMEWORKS
+from lab.frameworks.task import TASKS
 from tenfold.cli import main
-from tenfold.compare.frameworks import comparison, terminal
-from tenfold.compare.frameworks.comparison import Comparison, Plan, accuracies_agree
-from tenfold.compare.frameworks.page import write_page
-from tenfold.compare.frameworks.registry import FRAMEWORKS
-from tenfold.compare.frameworks.task import TASKS
 from tenfold.errors import RunError
 from tenfold.evaluation.statistics import spread
 

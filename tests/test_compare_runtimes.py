@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lab.runtimes import comparison, on_node, registry, terminal
+from lab.runtimes.comparison import Comparison, Plan, Times
+from lab.runtimes.page import write_page
+from lab.runtimes.registry import RUNTIMES
 from tenfold.cli import main
-from tenfold.compare.runtimes import comparison, on_node, registry, terminal
-from tenfold.compare.runtimes.comparison import Comparison, Plan, Times
-from tenfold.compare.runtimes.page import write_page
-from tenfold.compare.runtimes.registry import RUNTIMES
 from tenfold.errors import RunError
 from tenfold.runs.train import train
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tenfold.compare.installed import installed_bytes
-from tenfold.compare.numbers import significant
-from tenfold.compare.worker import run_worker
+from lab.installed import installed_bytes
+from lab.worker import run_worker
 from tenfold.errors import WorkerError
+from tenfold.studies.numbers import significant
 
 
 def test_a_worker_does_not_outlive_a_parent_that_is_killed(tmp_path):
@@ -25,7 +25,7 @@ def test_a_worker_does_not_outlive_a_parent_that_is_killed(tmp_path):
         "    time.sleep(600)\n"
     )
     script = (
-        "from tenfold.compare.worker import run_worker\n"
+        "from lab.worker import run_worker\n"
         f"run_worker('naps:nap', {{'file': {str(tmp_path / 'pid')!r}}}, cores=[{min(os.sched_getaffinity(0))}],"
         " seconds=600, memory_gb=1)"
     )

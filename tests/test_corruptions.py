@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from tenfold.bench.robustness import measure_robustness
+from lab.corruptions import CORRUPTIONS, corrupt
+from lab.robustness import measure_robustness
 from tenfold.evaluation.calibration import choose_threshold, fit_temperature, risk_coverage
-from tenfold.evaluation.corruptions import CORRUPTIONS, corrupt
-from tenfold.reader import Reader
+from tenfold.reading.reader import Reader
 
 
 def test_there_are_the_fifteen_of_mnist_c():

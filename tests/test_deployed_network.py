@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from tenfold.compare.runtimes.network import load_network
-from tenfold.compare.runtimes.plain_torch import PlainNetwork
-from tenfold.compare.runtimes.registry import RUNTIMES
-from tenfold.compare.runtimes.stored import read_deployed, read_layers, store_layers, store_module
+from lab.runtimes.network import load_network
+from lab.runtimes.plain_torch import PlainNetwork
+from lab.runtimes.registry import RUNTIMES
+from lab.runtimes.stored import read_deployed, read_layers, store_layers, store_module
 from tenfold.errors import FormatError, RunError, UsageError
 from tenfold.export.evaluate_plain import evaluate_plain
 from tenfold.export.plain import plain_layers
@@ -34,9 +34,9 @@ TO_LITERT = """
 import sys
 from pathlib import Path
 import numpy as np
-from tenfold.compare.runtimes.on_litert import LiteRT
-from tenfold.compare.runtimes.plain_tensorflow import write_tflite
-from tenfold.compare.runtimes.stored import read_layers
+from lab.runtimes.on_litert import LiteRT
+from lab.runtimes.plain_tensorflow import write_tflite
+from lab.runtimes.stored import read_layers
 folder = Path(sys.argv[1])
 images = np.load(folder / "images.npy")
 for file in sorted(folder.glob("*.safetensors")):
@@ -124,8 +124,8 @@ def test_a_calibrated_run_answers_with_its_temperature(run, mnist, tmp_path):
 
 
 def test_the_shipped_network_is_what_the_reader_reads_with(mnist):
-    from tenfold.model_file import ModelFile
-    from tenfold.reader import shipped_model
+    from tenfold.reading.model_file import ModelFile
+    from tenfold.reading.reader import shipped_model
 
     images = np.array(mnist.test_images[:100])
     answers = load_network(None).answers(images, "float32")

@@ -11,9 +11,9 @@ from tenfold.export.evaluate_plain import evaluate_plain, softmax
 from tenfold.export.plain import dequantized, plain_layers
 from tenfold.export.plain_onnx import write_int8_onnx
 from tenfold.export.web import read_web, write_web
-from tenfold.model_file import ModelFile
 from tenfold.models import build_model
 from tenfold.models.config import ACTIVATIONS
+from tenfold.reading.model_file import ModelFile
 from tenfold.runs.export import export
 from tenfold.training.loop import predict_logits
 from tenfold.training.recipe import Recipe

@@ -24,8 +24,8 @@ from tenfold.errors import (
     StoreBusyError,
     StoreError,
 )
-from tenfold.feedback import Correction, open_store
-from tenfold.feedback.export import export, held_out
+from tenfold.serve.feedback import Correction, open_store
+from tenfold.serve.feedback.export import export, held_out
 
 
 def correction(**fields):
@@ -130,7 +130,7 @@ def lock(url):
 
 
 def test_a_locked_database_is_told_and_waited_for(url, request, monkeypatch):
-    monkeypatch.setattr("tenfold.feedback.database.PATIENCE", 0.3)
+    monkeypatch.setattr("tenfold.serve.feedback.database.PATIENCE", 0.3)
     with open_store(url) as store:
         lock = request.getfixturevalue("lock")
         other = lock()
@@ -145,8 +145,8 @@ def test_a_locked_database_is_told_and_waited_for(url, request, monkeypatch):
 
 
 def test_a_store_that_cannot_write_is_closed_all_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr("tenfold.feedback.database.PATIENCE", 0.5)
-    monkeypatch.setattr("tenfold.feedback.store._CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr("tenfold.serve.feedback.database.PATIENCE", 0.5)
+    monkeypatch.setattr("tenfold.serve.feedback.store._CLOSE_SECONDS", 0.2)
     store = open_store(f"sqlite:///{tmp_path / 'feedback.db'}")
     other = sqlite3.connect(tmp_path / "feedback.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
@@ -177,7 +177,7 @@ def test_a_database_that_goes_and_comes_back(postgres):
 
 
 def test_a_full_queue_is_refused_at_once(tmp_path):
-    from tenfold.feedback.store import FeedbackStore
+    from tenfold.serve.feedback.store import FeedbackStore
 
     path = tmp_path / "feedback.db"
     with FeedbackStore(f"sqlite:///{path}", waiting=10) as store:
@@ -193,7 +193,7 @@ def test_a_full_queue_is_refused_at_once(tmp_path):
 
 
 def test_several_processes_may_make_it_at_once(url):
-    words = [sys.executable, "-c", "import sys, tenfold.feedback as f; f.open_store(sys.argv[1]).close()", url]
+    words = [sys.executable, "-c", "import sys, tenfold.serve.feedback as f; f.open_store(sys.argv[1]).close()", url]
     started = [subprocess.Popen(words) for _ in range(3)]
     assert [process.wait(30) for process in started] == [0, 0, 0]
 
@@ -202,7 +202,7 @@ def test_the_migrations_make_the_table_that_is_used(url):
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    from tenfold.feedback.tables import metadata
+    from tenfold.serve.feedback.tables import metadata
 
     with open_store(url) as store, store._engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": "corrections_version"})
@@ -241,7 +241,7 @@ def test_a_database_of_a_newer_tenfold_is_told(tmp_path):
 WRITER = """
 import os, sys, uuid
 from datetime import datetime, UTC
-from tenfold.feedback import Correction, open_store
+from tenfold.serve.feedback import Correction, open_store
 store = open_store(sys.argv[1])
 def told(future, id):
     if future.result():
@@ -303,7 +303,7 @@ def test_the_environment_names_the_database(tmp_path, monkeypatch):
 
 
 def test_a_missing_extra_is_named(monkeypatch):
-    monkeypatch.delitem(sys.modules, "tenfold.feedback.store")
+    monkeypatch.delitem(sys.modules, "tenfold.serve.feedback.store")
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     with pytest.raises(MissingDependencyError, match="serve"):
         open_store("sqlite:///x.db")
@@ -381,11 +381,11 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
 
 @pytest.mark.parametrize("written", range(4))
 def test_an_export_that_is_stopped_leaves_no_images_with_labels_of_others(tmp_path, monkeypatch, written):
-    from tenfold import atomic
+    from tenfold import files
 
     told = [correction(truth=number % 10) for number in range(100)]
     export(told[:60], tmp_path)
-    whole, calls = atomic.write_bytes, []
+    whole, calls = files.write_bytes, []
 
     def full(path, content):
         if "idx" in path.name:
@@ -394,7 +394,7 @@ def test_an_export_that_is_stopped_leaves_no_images_with_labels_of_others(tmp_pa
                 raise StorageError("the disk is full")
         return whole(path, content)
 
-    monkeypatch.setattr(atomic, "write_bytes", full)
+    monkeypatch.setattr(files, "write_bytes", full)
     with pytest.raises(StorageError):
         export(told, tmp_path)
     with pytest.raises(FormatError, match="missing"):

@@ -16,11 +16,11 @@ import pytest
 from scipy import ndimage
 
 from tenfold.errors import RunError
-from tenfold.feedback import Correction
-from tenfold.feedback.export import export
 from tenfold.runs.finetune import SLOWER, before_and_after, finetuning
 from tenfold.runs.run import Run
 from tenfold.runs.train import resume, train
+from tenfold.serve.feedback import Correction
+from tenfold.serve.feedback.export import export
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from tenfold import Reader
-from tenfold.explain import evidence
 from tenfold.export.evaluate_plain import evaluate_plain, softmax
 from tenfold.export.web import read_web
-from tenfold.reader import Number, _grey, shipped_model
+from tenfold.reading.explain import evidence
+from tenfold.reading.reader import Number, _grey, shipped_model
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = json.loads((GOLDEN / "golden.json").read_text())

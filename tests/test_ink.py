@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tenfold.bench.ink import SETS, measure_ink
+from lab.ink import SETS, measure_ink
 
 FOLDER = Path(__file__).parents[2] / "shared" / "ink"
 # Shares read right; of strangers, shares that are unsure. A point or so below what was measured (README.md).

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch.multiprocessing import spawn
 
-from tenfold.cluster.parallel import resume_together, train_together
 from tenfold.errors import RunError, StorageError, TrainingError, UsageError
+from tenfold.jobs.parallel import resume_together, train_together
 from tenfold.models import build_model
 from tenfold.runs.run import Run
 from tenfold.runs.train import train

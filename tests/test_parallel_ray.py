@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from tenfold.cluster.on_ray.connect import connected
-from tenfold.cluster.on_ray.parallel import train_on_ray
-from tenfold.cluster.parallel import resume_together
 from tenfold.errors import ClusterError, StorageError, TrainingError
+from tenfold.jobs.parallel import resume_together
+from tenfold.jobs.ray_connection import connected
+from tenfold.jobs.ray_parallel import train_on_ray
 from tenfold.runs.run import Run
 from tenfold.runs.train import train
 from tenfold.training.recipe import Recipe

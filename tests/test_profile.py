@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tenfold.data.preprocessing import flatten, normalise, one_hot, preprocess, save
+from tenfold.data.profile import profile
 from tenfold.errors import UsageError
-from tenfold.preprocessing import flatten, normalise, one_hot, preprocess, save
-from tenfold.profile import profile
 
 
 def test_mnist_is_what_its_authors_say(mnist):

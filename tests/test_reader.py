@@ -18,7 +18,7 @@ from scipy import ndimage
 from tenfold import Reader
 from tenfold.errors import FormatError, ModelError, TenfoldError
 from tenfold.ink.ruled import drop_ruled_lines
-from tenfold.reader import shipped_model
+from tenfold.reading.reader import shipped_model
 
 SEVEN = [[(0, 0), (10, 0), (4, 16)]]
 

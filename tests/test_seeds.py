@@ -8,13 +8,13 @@ import pytest
 import torch
 from scipy import stats
 
-from tenfold.compare import choices
-from tenfold.compare.page import pareto, write_page
-from tenfold.compare.study import Row, Study
 from tenfold.errors import RunError, TenfoldError, TrainingError, UsageError
 from tenfold.evaluation.statistics import holm, paired, spread
 from tenfold.runs.run import Run
 from tenfold.runs.seeds import Seeds, resume_seeds, train_seeds
+from tenfold.studies import choices
+from tenfold.studies.page import pareto, write_page
+from tenfold.studies.study import Row, Study
 from tenfold.training.recipe import Recipe
 
 

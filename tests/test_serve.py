@@ -18,8 +18,8 @@ from PIL import Image
 from tenfold import Reader
 from tenfold.data import Dataset
 from tenfold.errors import StoreBusyError, StoreError
-from tenfold.feedback import FeedbackStore
 from tenfold.serve import ServeSettings, create_app
+from tenfold.serve.feedback import FeedbackStore
 
 PNG = {"Content-Type": "image/png"}
 JSON = {"Content-Type": "application/json"}

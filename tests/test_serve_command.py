@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from tenfold import cli
-from tenfold.feedback import open_store
+from tenfold.serve.feedback import open_store
 
 SERVE = [sys.executable, "-W", "error", "-m", "tenfold", "serve"]
 

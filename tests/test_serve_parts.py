@@ -19,7 +19,7 @@ import pytest
 from starlette.applications import Starlette
 
 from tenfold.errors import ModelError, RunError
-from tenfold.reader import Reader, shipped_model
+from tenfold.reading.reader import Reader, shipped_model
 from tenfold.runs.evaluate import evaluate
 from tenfold.runs.export import export
 from tenfold.runs.run import Run

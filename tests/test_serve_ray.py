@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from tenfold import Reader, cli
-from tenfold.cluster.on_ray.connect import connected
 from tenfold.errors import ClusterError, StoreError
-from tenfold.feedback import open_store
+from tenfold.jobs.ray_connection import connected
 from tenfold.serve import ServeSettings
+from tenfold.serve.feedback import open_store
 
 pytestmark = [
     pytest.mark.cluster,

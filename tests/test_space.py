@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenfold.cluster.sweeps.plan import Plan
-from tenfold.cluster.sweeps.space import Space
 from tenfold.errors import RunError, TenfoldError, UsageError
+from tenfold.studies.sweeps.plan import Plan
+from tenfold.studies.sweeps.space import Space
 from tenfold.training.recipe import Recipe, recipe_fields
 
 TUTORIAL = Recipe.load("tutorial")

@@ -11,12 +11,12 @@ from hypothesis.extra.numpy import arrays
 
 from tenfold.errors import FormatError
 from tenfold.ink import printed
-from tenfold.ink.allographs import DIGITS
-from tenfold.ink.drawing import draw_digits, parse, scan
 from tenfold.ink.fit import THICKEST, THINNEST, thickness
 from tenfold.ink.normalize import extent
-from tenfold.ink.strangers import STRANGERS, draw_strangers
 from tenfold.ink.strokes import PEN_WIDTH, draw_strokes
+from tenfold.synthesis.drawing import draw_digits, parse, scan
+from tenfold.synthesis.non_digits import STRANGERS, draw_strangers
+from tenfold.synthesis.skeletons import DIGITS
 
 SEVEN = [[(0, 0), (10, 0), (4, 16)]]
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenfold.cluster.job import Job, Outcome, run_job
-from tenfold.cluster.sweeps import storage
-from tenfold.cluster.sweeps.page import write_page
-from tenfold.cluster.sweeps.plan import Plan
-from tenfold.cluster.sweeps.rows import best_of
-from tenfold.cluster.sweeps.sweep import Sweep
 from tenfold.errors import RunError, StoreError, TenfoldError, TrainingError
+from tenfold.jobs.job import Job, Outcome, run_job
 from tenfold.runs.evaluate import evaluate
 from tenfold.runs.export import export
 from tenfold.runs.run import Run
+from tenfold.studies.sweeps import storage
+from tenfold.studies.sweeps.page import write_page
+from tenfold.studies.sweeps.plan import Plan
+from tenfold.studies.sweeps.rows import best_of
+from tenfold.studies.sweeps.sweep import Sweep
 from tenfold.training.recipe import Recipe
 
 

@@ -14,14 +14,14 @@ from contextlib import closing, contextmanager
 import numpy as np
 import pytest
 
-from tenfold.cluster.job import Job, run_job
-from tenfold.cluster.local import local_pool
-from tenfold.cluster.pool import ATTEMPTS, Lost, work
-from tenfold.cluster.sweeps import storage
-from tenfold.cluster.sweeps import sweep as sweeps
-from tenfold.cluster.sweeps.plan import Plan
-from tenfold.cluster.sweeps.sweep import Sweep
 from tenfold.errors import RunError, StorageError, StoreError
+from tenfold.jobs.job import Job, run_job
+from tenfold.jobs.local import local_pool
+from tenfold.jobs.pool import ATTEMPTS, Lost, work
+from tenfold.studies.sweeps import storage
+from tenfold.studies.sweeps import sweep as sweeps
+from tenfold.studies.sweeps.plan import Plan
+from tenfold.studies.sweeps.sweep import Sweep
 
 
 def results(rows):
@@ -86,8 +86,8 @@ MACHINE = """
 import os, signal, sys, time
 from contextlib import contextmanager
 from pathlib import Path
-from tenfold.cluster.local import local_pool
-from tenfold.cluster.sweeps.sweep import Sweep
+from tenfold.jobs.local import local_pool
+from tenfold.studies.sweeps.sweep import Sweep
 
 class Watched:
     size = 1
@@ -277,7 +277,7 @@ def test_what_nobody_foresaw_costs_its_trial_alone(brief, tmp_path, monkeypatch)
     def fails(*_, **__):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory\nand where")
 
-    monkeypatch.setattr("tenfold.cluster.job.train_into", fails)
+    monkeypatch.setattr("tenfold.jobs.job.train_into", fails)
     outcome = run_job(Job(key=0, recipe=brief, path=tmp_path / "run"), None, lambda record: True)
     assert (outcome.kind, outcome.message) == ("refused", "RuntimeError: DefaultCPUAllocator: can't allocate memory")
 

@@ -254,7 +254,7 @@ def test_the_loss_falls_and_the_history_counts_every_image(run):
 
 
 def test_training_sees_what_preprocessing_shows(small):
-    from tenfold.preprocessing import normalise
+    from tenfold.data.preprocessing import normalise
 
     assert np.array_equal(to_float(torch.from_numpy(small.train_images)).numpy(), normalise(small.train_images))
 

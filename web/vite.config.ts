@@ -7,7 +7,7 @@ import { VitePWA } from "vite-plugin-pwa";
 
 // The Python package holds the page: `tenfold serve` serves it from there.
 const PAGE = "../src/tenfold/serve/page";
-const shipped = (name: string) => readFileSync(new URL(`../src/tenfold/shipped/${name}`, import.meta.url));
+const shipped = (name: string) => readFileSync(new URL(`../src/tenfold/reading/shipped/${name}`, import.meta.url));
 const model = shipped("reader.10fd");
 const sets: { name: string; right: number }[] = JSON.parse(shipped("reader.json").toString()).sets;
 

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tenfold.data import Dataset, load_dataset
+    from tenfold.data.preprocessing import preprocess
+    from tenfold.data.profile import Profile
     from tenfold.errors import TenfoldError
     from tenfold.evaluation.metrics import Evaluation
-    from tenfold.preprocessing import preprocess
-    from tenfold.profile import Profile
-    from tenfold.reader import Number, Reader, Reading
+    from tenfold.reading.reader import Number, Reader, Reading
     from tenfold.runs.diagnose import diagnose
     from tenfold.runs.evaluate import evaluate
     from tenfold.runs.run import Run
@@ -49,17 +49,17 @@ __all__ = [
 _HOMES = {
     "Dataset": "data",
     "Evaluation": "evaluation.metrics",
-    "Number": "reader",
-    "Profile": "profile",
-    "Reader": "reader",
-    "Reading": "reader",
+    "Number": "reading.reader",
+    "Profile": "data.profile",
+    "Reader": "reading.reader",
+    "Reading": "reading.reader",
     "Recipe": "training.recipe",
     "Run": "runs.run",
     "TenfoldError": "errors",
     "diagnose": "runs.diagnose",
     "evaluate": "runs.evaluate",
     "load_dataset": "data",
-    "preprocess": "preprocessing",
+    "preprocess": "data.preprocessing",
     "resume": "runs.train",
     "train": "runs.train",
 }

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tenfold.data import load_dataset
+from tenfold.data.preprocessing import preprocess
+from tenfold.data.profile import profile
 from tenfold.evaluation.diagnose import Finding
 from tenfold.evaluation.metrics import Evaluation
 from tenfold.models import build_model
 from tenfold.models.describe import describe_model
-from tenfold.preprocessing import preprocess
-from tenfold.profile import profile
 from tenfold.report.build import write_report
 from tenfold.runs.diagnose import diagnose
 from tenfold.runs.evaluate import evaluate

@@ -18,16 +18,16 @@ import torch
 from pages import colour_case, page_cases, small_cases, stroke_cases
 from PIL import Image, ImageDraw
 
-from tenfold.explain import evidence
 from tenfold.export.evaluate_plain import evaluate_plain, softmax
 from tenfold.export.plain import plain_layers
 from tenfold.export.web import read_web, write_web
-from tenfold.ink.allographs import DIGITS
-from tenfold.ink.drawing import Hand, pen_path
-from tenfold.ink.strangers import STRANGERS
 from tenfold.ink.strokes import draw_strokes
 from tenfold.models import build_model
-from tenfold.reader import Reader
+from tenfold.reading.explain import evidence
+from tenfold.reading.reader import Reader
+from tenfold.synthesis.drawing import Hand, pen_path
+from tenfold.synthesis.non_digits import STRANGERS
+from tenfold.synthesis.skeletons import DIGITS
 from tenfold.training.recipe import Recipe
 
 HERE = Path(__file__).parent

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from tenfold.ink.allographs import DIGITS
-from tenfold.ink.drawing import Hand, pen_path
-from tenfold.reader import Number, Reader
+from tenfold.reading.reader import Number, Reader
+from tenfold.synthesis.drawing import Hand, pen_path
+from tenfold.synthesis.skeletons import DIGITS
 
 Strokes = list[NDArray[np.float64]]
 

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from tenfold.compare.frameworks.on_numpy import NumPy as Right
+from lab.frameworks.on_numpy import NumPy as Right
 
 
 class Crashes(Right):

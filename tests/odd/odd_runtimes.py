@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from tenfold.compare.runtimes.on_onnxruntime import ONNXRuntime as Right
+from lab.runtimes.on_onnxruntime import ONNXRuntime as Right
 
 
 class Crashes(Right):

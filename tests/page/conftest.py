@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from tenfold.ink.allographs import DIGITS
-from tenfold.ink.drawing import Hand, pen_path
+from tenfold.synthesis.drawing import Hand, pen_path
+from tenfold.synthesis.skeletons import DIGITS
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "src" / "tenfold" / "serve" / "page" / "index.html"

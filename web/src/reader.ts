@@ -1,4 +1,4 @@
-// Reads ink on the device: tenfold/reader.py, on the same model, with the same answers.
+// Reads ink on the device: tenfold/reading/reader.py, on the same model, with the same answers.
 
 import { paperIsDark } from "./ink/ground.js";
 import { bestPath, spansOf, type Box, type Piece } from "./ink/line.js";
@@ -145,7 +145,7 @@ const larger = ([left, top, right, bottom]: Box, scale: number): Box => [
 const asItIs = ({ width, height, data }: Plane): Uint8Array | null =>
   width === SIDE && height === SIDE ? Uint8Array.from(data, (value) => Math.floor(value * 255 + 0.5)) : null;
 
-// tenfold/explain.py: the mean loss over all windows that hold a pixel; 0 where there is no ink.
+// tenfold/reading/explain.py: the mean loss over all windows that hold a pixel; 0 where there is no ink.
 const evidence = (
   pixels: Uint8Array,
   digit: number,

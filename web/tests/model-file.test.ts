@@ -7,7 +7,7 @@ import { contentOf } from "./files.js";
 
 type Header = { format: unknown; settings: unknown; layers: Record<string, unknown>[] };
 
-const whole = contentOf("src/tenfold/shipped/reader.10fd");
+const whole = contentOf("src/tenfold/reading/shipped/reader.10fd");
 const small = contentOf("tests/golden/separable.10fd");
 
 const fileOf = (header: string, weights = new Uint8Array(0), magic = "10FD"): ArrayBuffer => {

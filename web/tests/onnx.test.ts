@@ -7,7 +7,7 @@ import { contentOf, farthest, fromBase64, golden, shipped } from "./files.js";
 
 test("the forward pass agrees with ONNX Runtime on all golden images", async () => {
   ort.env.wasm.numThreads = 1;
-  const session = await ort.InferenceSession.create(contentOf("src/tenfold/shipped/reader.onnx"), { executionProviders: ["wasm"] });
+  const session = await ort.InferenceSession.create(contentOf("src/tenfold/reading/shipped/reader.onnx"), { executionProviders: ["wasm"] });
   const images = golden<{ pixels: string }[]>("golden.json").map(({ pixels }) => fromBase64(pixels));
   const input = new ort.Tensor("uint8", Uint8Array.from(images.flatMap((image) => Array.from(image))), [images.length, 28, 28]);
   const { probabilities } = await session.run({ images: input });

@@ -9,13 +9,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tenfold import atomic
+from tenfold import files
 from tenfold.bulk import rows
 from tenfold.bulk.plan import Plan
 from tenfold.bulk.unit import Unit
 from tenfold.bulk.work import Counts
 from tenfold.errors import BulkError, ModelError, UsageError
-from tenfold.reader import shipped_model
+from tenfold.reading.reader import shipped_model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +122,7 @@ class JobFolder:
             )
         if there and not resume and not overwrite:
             raise BulkError(f"{self.path} holds a stopped job: --resume goes on with it, --overwrite begins again")
-        atomic.make_folder(self.path / "parts")
+        files.make_folder(self.path / "parts")
         self._take()
         if not (there and resume):
             self._clear()
@@ -155,7 +155,7 @@ class JobFolder:
                     inputs = None if inputs is None or known is None else inputs + known
 
         try:
-            atomic.write_with(self.path / "units.jsonl", write)
+            files.write_with(self.path / "units.jsonl", write)
         except Exception:
             self.remove()
             raise
@@ -167,7 +167,7 @@ class JobFolder:
             "left_out": plan.left_out,
             "units_sha256": digest.hexdigest(),
         }
-        atomic.write_json(self.path / "job.json", self._job)
+        files.write_json(self.path / "job.json", self._job)
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)

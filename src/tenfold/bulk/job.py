@@ -20,7 +20,7 @@ from tenfold.bulk.unit import Unit
 from tenfold.bulk.work import Counts, Task
 from tenfold.errors import BulkError, StorageError, UsageError
 from tenfold.machine import usable_cores
-from tenfold.reader import Reader
+from tenfold.reading.reader import Reader
 
 Watch = Callable[["Progress"], object]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tenfold import atomic
+from tenfold import files
 from tenfold.bulk import rows
 from tenfold.bulk.folder import JobFolder
 from tenfold.bulk.places import is_url
@@ -43,16 +43,16 @@ def put_together(folder: JobFolder, out: Path, probabilities: bool) -> Counts:
     """
     with closing(_Tables(folder)) as tables:
         if out.suffix in _SUFFIXES:
-            atomic.write_with(out, lambda temporary: _write(temporary, tables, folder, probabilities, checked=True))
+            files.write_with(out, lambda temporary: _write(temporary, tables, folder, probabilities, checked=True))
             return tables.counts
         made = folder.path / "made"
         shutil.rmtree(made, ignore_errors=True)
-        atomic.make_folder(made)
+        files.make_folder(made)
         while not tables.ended:
             path = made / f"part-{len(list(made.iterdir())):05d}.parquet"
-            atomic.write_with(path, lambda temporary: _write(temporary, tables, folder, probabilities, FILE_ROWS))
+            files.write_with(path, lambda temporary: _write(temporary, tables, folder, probabilities, FILE_ROWS))
     _check(sum(pq.read_metadata(path).num_rows for path in made.iterdir()), tables.counts, out)
-    with atomic.storage_errors(out):
+    with files.storage_errors(out):
         if out.exists():
             os.rename(out, folder.path / "replaced")
         os.rename(made, out)

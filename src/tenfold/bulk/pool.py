@@ -19,7 +19,7 @@ from tenfold.bulk.unit import Unit
 from tenfold.bulk.work import Counts, Task
 from tenfold.bulk.worker import write_part
 from tenfold.errors import BulkError, ModelError, StorageError, TenfoldError
-from tenfold.reader import Reader
+from tenfold.reading.reader import Reader
 
 # A worker dies for reasons of its own, too; an image that two of them had in hand is not touched again.
 _DEADLY = 2

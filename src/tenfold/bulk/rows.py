@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tenfold.errors import FormatError
-from tenfold.reader import Reading
+from tenfold.reading.reader import Reading
 
 Rows: TypeAlias = pa.RecordBatch
 # Rows that are written at a time.

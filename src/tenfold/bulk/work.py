@@ -11,7 +11,7 @@ from tenfold.bulk import rows
 from tenfold.bulk.inputs import array, files, parquet, tar
 from tenfold.bulk.unit import BrokenError, Chunk, Unit
 from tenfold.errors import FormatError
-from tenfold.reader import Reader, Reading
+from tenfold.reading.reader import Reader, Reading
 
 _KINDS: dict[str, Callable[[Unit, int], Iterator[Chunk]]] = {
     "array": array.read,

@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
-from tenfold import atomic
+from tenfold import files
 from tenfold.bulk.unit import Unit
 from tenfold.bulk.work import Task, read_unit
 from tenfold.errors import TenfoldError
-from tenfold.reader import Reader
+from tenfold.reading.reader import Reader
 
 # Seconds between two words about how far it is.
 _TELL = 0.3
@@ -68,7 +68,7 @@ def write_part(reader: Reader, unit: Unit, task: Task, part: Path, at: Any, dead
         with temporary.open("wb") as sink:
             found.append(read_unit(reader, unit, task, sink, at, deadly))
 
-    atomic.write_with(part, write)
+    files.write_with(part, write)
     return found[0]
 
 

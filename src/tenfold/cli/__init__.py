@@ -15,10 +15,8 @@ from tenfold.cli import (  # noqa: F401
     compare_commands,
     data_commands,
     feedback_commands,
-    frameworks_command,
     read_commands,
     run_commands,
-    runtimes_command,
     serve_commands,
     training_commands,
 )
@@ -67,7 +65,7 @@ def _extra_of(module: str) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    from tenfold.console import complain
+    from tenfold.cli.console import complain
 
     complain(message)
     return code

@@ -42,11 +42,11 @@ def read_all(
     engine = None
     with contextlib.ExitStack() as stack:
         if ray is not None:
-            from tenfold.cluster.on_ray.connect import connected
+            from tenfold.jobs.ray_connection import connected
 
             # Before anything else: to find out after an hour of listing files that there is no cluster would be late.
             stack.enter_context(connected(ray))
-            from tenfold.cluster.on_ray.bulk import on_ray
+            from tenfold.bulk.on_ray import on_ray
 
             engine = on_ray(workers)
         watch = stack.enter_context(screen.images())

@@ -22,9 +22,9 @@ from tenfold.errors import UsageError
 from tenfold.machine import usable_cores
 
 if TYPE_CHECKING:
-    from tenfold.cluster.pool import Pool
-    from tenfold.cluster.sweeps.sweep import Sweep
-    from tenfold.console import Screen
+    from tenfold.cli.console import Screen
+    from tenfold.jobs.pool import Pool
+    from tenfold.studies.sweeps.sweep import Sweep
 
 Workers = Annotated[int | None, given("How many trainings at once; none: one for each core, or all of Ray.")]
 Ray = Annotated[str | None, given("Train on a Ray cluster: auto for the one of this machine, or HOST:PORT.")]
@@ -76,8 +76,8 @@ def sweep(
         )
     if join is not None and (storage is None or resume is not None):
         raise UsageError("--join NAME takes part in a sweep of a database: give its --storage, and no --resume")
-    from tenfold.cluster.sweeps.plan import Plan
-    from tenfold.cluster.sweeps.sweep import Sweep
+    from tenfold.studies.sweeps.plan import Plan
+    from tenfold.studies.sweeps.sweep import Sweep
 
     plan = None
     if resume is None and join is None:
@@ -97,8 +97,8 @@ def sweep(
 
 
 def _run(screen: "Screen", found: "Sweep", workers: int | None, ray: str | None) -> None:
-    from tenfold.cluster.sweeps.page import typed, write_page
-    from tenfold.cluster.sweeps.rows import best_of
+    from tenfold.studies.sweeps.page import typed, write_page
+    from tenfold.studies.sweeps.rows import best_of
 
     screen.say(f"{found.path}: {found.plan.trials} trials of {found.plan.name}, {found.plan.sampler}")
     if found.url is not None:
@@ -124,7 +124,7 @@ def _reached(workers: int | None, ray: str | None) -> Iterator[None]:
     if ray is None:
         yield
         return
-    from tenfold.cluster.on_ray.connect import connected
+    from tenfold.jobs.ray_connection import connected
 
     with connected(ray):
         yield
@@ -133,9 +133,9 @@ def _reached(workers: int | None, ray: str | None) -> Iterator[None]:
 def pool_for(workers: int | None, ray: str | None, threads: int = 1) -> "AbstractContextManager[Pool]":
     """Where trainings of so many threads run: on Ray, or in processes of this machine."""
     if ray is not None:
-        from tenfold.cluster.on_ray.pool import ray_pool
+        from tenfold.jobs.ray_pool import ray_pool
 
         return ray_pool(ray, workers)
-    from tenfold.cluster.local import local_pool
+    from tenfold.jobs.local import local_pool
 
     return local_pool(max(1, len(usable_cores()) // threads) if workers is None else workers)

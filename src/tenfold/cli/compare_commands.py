@@ -40,7 +40,7 @@ def models(
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Train every architecture by its recipe: accuracy against complexity."""
-    from tenfold.compare import choices
+    from tenfold.studies import choices
 
     changes = _changes(resume, flags, bool(recipes) or seeds is not None)
     _compare("models", lambda: choices.models(recipes, changes), seeds, out, resume, everywhere)
@@ -58,7 +58,7 @@ def remedies(
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Measure what each remedy of the tutorials does to a recipe."""
-    from tenfold.compare import choices
+    from tenfold.studies import choices
 
     changes = _changes(resume, flags, recipe != "tutorial" or seeds is not None)
     _compare("remedies", lambda: choices.remedies(recipe, changes), seeds, out, resume, everywhere)
@@ -78,7 +78,7 @@ def recipes(
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Say whether recipes differ by more than chance."""
-    from tenfold.compare import choices
+    from tenfold.studies import choices
 
     changes = _changes(resume, flags, bool(names) or seeds is not None)
     _compare("recipes", lambda: choices.recipes(names, changes), seeds, out, resume, everywhere)
@@ -99,9 +99,9 @@ def _compare(
     everywhere: Everywhere,
 ) -> None:
     screen = everywhere.screen()
-    from tenfold.compare.numbers import percent
-    from tenfold.compare.page import change, verdict, write_page
-    from tenfold.compare.study import Study, as_document
+    from tenfold.studies.numbers import percent
+    from tenfold.studies.page import change, verdict, write_page
+    from tenfold.studies.study import Study, as_document
 
     study = (
         Study.load(resume, kind)

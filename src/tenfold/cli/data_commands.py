@@ -31,7 +31,7 @@ def profile(
     """Tell what is in a data set: counts, ink, duplicates, outliers."""
     screen = everywhere.screen()
     from tenfold.data import load_dataset
-    from tenfold.profile import profile as look
+    from tenfold.data.profile import profile as look
 
     data = load_dataset(dataset)
     found = look(data)
@@ -77,9 +77,9 @@ def preprocess(
     """Normalise, flatten, encode and split a data set."""
     screen = everywhere.screen()
     from tenfold.data import load_dataset
+    from tenfold.data.preprocessing import preprocess as prepare
+    from tenfold.data.preprocessing import save
     from tenfold.data.writers import load_writers
-    from tenfold.preprocessing import preprocess as prepare
-    from tenfold.preprocessing import save
 
     ready = prepare(load_dataset(dataset), validation, seed, None if writers is None else load_writers(writers))
     arrays = vars(ready)

@@ -24,8 +24,8 @@ def export(
 ) -> None:
     """Make corrections a data set, with a fifth held out, to fine-tune on."""
     screen = everywhere.screen()
-    from tenfold.feedback import open_store
-    from tenfold.feedback.export import export as write
+    from tenfold.serve.feedback import open_store
+    from tenfold.serve.feedback.export import export as write
 
     with open_store(database) as store:
         if not store.count():

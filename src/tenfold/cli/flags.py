@@ -11,7 +11,7 @@ from tenfold.models.config import ARCHITECTURES
 from tenfold.training.recipe import Recipe, recipe_fields, recipe_names
 
 if TYPE_CHECKING:
-    from tenfold.console import Screen
+    from tenfold.cli.console import Screen
 
 _EVERYWHERE = Group("Everywhere", sort_key=99)
 
@@ -27,7 +27,7 @@ class Everywhere:
     debug: Annotated[bool, Parameter(negative="", show_default=False, help="Show the traceback of an error.")] = False
 
     def screen(self) -> "Screen":
-        from tenfold.console import Screen
+        from tenfold.cli.console import Screen
 
         return Screen(self.json)
 

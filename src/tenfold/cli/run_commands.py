@@ -13,7 +13,7 @@ from tenfold.cli.flags import PLAIN, EverywhereFlags, RunPath
 from tenfold.errors import DataError, RunError, UsageError
 
 if TYPE_CHECKING:
-    from tenfold.console import Screen
+    from tenfold.cli.console import Screen
     from tenfold.runs.run import Run
 
 # More predictions than this are drawn only when asked for: drawing takes a second a dozen.
@@ -171,7 +171,7 @@ def export(
 ) -> None:
     """Write a run's model as a file for other programs, proven to agree with it."""
     screen = everywhere.screen()
-    from tenfold.console import size
+    from tenfold.cli.console import size
     from tenfold.runs.export import export as write
     from tenfold.runs.run import Run
 

@@ -85,7 +85,7 @@ def serve(
         screen.result({"urls": urls, "token": token})
 
     if ray is not None:
-        from tenfold.cluster.on_ray.connect import connected
+        from tenfold.jobs.ray_connection import connected
         from tenfold.serve.on_ray import serve_on_ray
 
         lacking = "no corrections: they need --database postgresql://..." if feedback and not settings.feedback else ""

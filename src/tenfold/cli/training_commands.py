@@ -22,8 +22,8 @@ from tenfold.cli.flags import (
 from tenfold.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
-    from tenfold.cluster.pool import OpenPool
-    from tenfold.console import Screen
+    from tenfold.cli.console import Screen
+    from tenfold.jobs.pool import OpenPool
     from tenfold.runs.run import Run
     from tenfold.runs.train import Watch
     from tenfold.training.monitors import Monitor
@@ -68,7 +68,7 @@ def model(
     """Show a recipe's network: layers, shapes, parameters, multiply-adds."""
     screen = everywhere.screen()
     resolved = resolve_recipe(recipe, flags)
-    from tenfold.console import size
+    from tenfold.cli.console import size
     from tenfold.models import build_model
     from tenfold.models.describe import LAYER_COLUMNS, describe_model, layer_rows, totals
 
@@ -183,7 +183,7 @@ def train(
 def _train_members(
     screen: "Screen", recipe: "Recipe | None", resume: str | None, out: Path, open_pool: "OpenPool"
 ) -> "Run":
-    from tenfold.cluster.members import resume_members_at_once, train_members_at_once
+    from tenfold.jobs.members import resume_members_at_once, train_members_at_once
 
     if recipe is None:
         return resume_members_at_once(str(resume), open_pool, tell=screen.say)
@@ -200,13 +200,13 @@ def _train_together(
     watch: "Watch",
 ) -> "Run":
     if ray is not None:
-        from tenfold.cluster.on_ray.parallel import resume_on_ray, train_on_ray
+        from tenfold.jobs.ray_parallel import resume_on_ray, train_on_ray
 
         screen.say("Ray begins the workers, which takes some 20 seconds", style="dim")
         if recipe is None:
             return resume_on_ray(str(resume), ray, workers, watch=watch, tell=screen.say)
         return train_on_ray(recipe, ray, workers, folder=out, watch=watch, tell=screen.say)
-    from tenfold.cluster.parallel import resume_together, train_together
+    from tenfold.jobs.parallel import resume_together, train_together
 
     assert workers is not None
     if recipe is None:
@@ -235,7 +235,7 @@ def _train_seeds(
     monitors: "Sequence[Monitor]",
     open_pool: "OpenPool | None",
 ) -> None:
-    from tenfold.cluster.seeds import resume_seeds_at_once, train_seeds_at_once
+    from tenfold.jobs.seeds import resume_seeds_at_once, train_seeds_at_once
     from tenfold.runs.seeds import resume_seeds, train_seeds
 
     with screen.training(quiet=True) as watch:

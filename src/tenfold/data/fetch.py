@@ -16,9 +16,9 @@ import pooch
 import requests
 import urllib3
 
-from tenfold.atomic import make_folder, storage_errors
 from tenfold.data.catalog import Entry, Progress, RemoteFile
 from tenfold.errors import DownloadError
+from tenfold.files import make_folder, storage_errors
 
 TIMEOUT_S = 30.0
 # How often one mirror is asked for one file; each time but the first goes on from what the last has brought.

@@ -20,7 +20,7 @@ def store(dataset: Dataset, folder: Path) -> None:
 
     Two processes may do this at once: both write the same, and a file is exchanged in one step.
     """
-    from tenfold.atomic import write_with
+    from tenfold.files import write_with
 
     for field in (*_FIELDS, *_WRITERS):
         array = getattr(dataset, field)

@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tenfold import atomic
+from tenfold import files
 from tenfold.errors import ExportError
-from tenfold.model_file import METADATA
 from tenfold.models.layers import set_memory_format
+from tenfold.reading.model_file import METADATA
 from tenfold.training.loop import predict_logits
 
 # Largest difference between torch's and ONNX Runtime's outputs that passes for rounding in float32: of a probability,
@@ -55,7 +55,7 @@ def export_onnx(
 
     The file's input is `images` uint8[N,28,28], 0 paper to 255 ink, for any N; its outputs are `logits` and
     `probabilities`, float32[N,10]. temperature: what logits are divided by. settings: what the file says of itself:
-    `tenfold.model_file.ModelFile.settings`. Returns the largest difference found; raises `ExportError`, leaving no
+    `tenfold.reading.model_file.ModelFile.settings`. Returns the largest difference found; raises `ExportError`, leaving no
     file, when that is over 1e-4.
     """
     model = model.cpu().eval()
@@ -70,7 +70,7 @@ def export_onnx(
         if not differences[0] <= TOLERANCE:
             raise ExportError(f"{path.name} differs from the model by {differences[0]:.2g}; {TOLERANCE:g} is allowed")
 
-    atomic.write_with(path, write)
+    files.write_with(path, write)
     return differences[0]
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from tenfold import atomic
+from tenfold import files
 from tenfold.export.plain import PlainLayer, quantize
-from tenfold.model_file import METADATA
+from tenfold.reading.model_file import METADATA
 
 # Opset 20 is the first with Gelu; ONNX Runtime 1.17 and later read it.
 _OPSET, _IR = 20, 9
@@ -48,7 +48,7 @@ class _Graph:
 def write_int8_onnx(layers: Sequence[PlainLayer], path: Path, settings: Mapping[str, Any]) -> Path:
     """Writes a model as `export_onnx` does (uint8[N,28,28] in; logits and probabilities out), with int8 weights.
 
-    settings: what the file says of itself: `tenfold.model_file.ModelFile.settings`.
+    settings: what the file says of itself: `tenfold.reading.model_file.ModelFile.settings`.
     """
     graph = _Graph()
     for layer in layers:
@@ -69,7 +69,7 @@ def write_int8_onnx(layers: Sequence[PlainLayer], path: Path, settings: Mapping[
     )
     helper.set_model_props(model, {METADATA: json.dumps(settings, sort_keys=True)})
     onnx.checker.check_model(model)
-    return atomic.write_bytes(path, model.SerializeToString())
+    return files.write_bytes(path, model.SerializeToString())
 
 
 def _add(graph: _Graph, layer: PlainLayer) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold import atomic
+from tenfold import files
 from tenfold.errors import ExportError, FormatError
 from tenfold.export.plain import PlainLayer, quantize
 
@@ -51,7 +51,7 @@ def write_web(layers: Sequence[PlainLayer], path: Path, settings: Mapping[str, A
         entries.append(entry)
     header = json.dumps({"format": FORMAT, "settings": dict(settings), "layers": entries}, sort_keys=True).encode()
     header += b" " * (-len(header) % 4)
-    return atomic.write_bytes(path, MAGIC + len(header).to_bytes(4, "little") + header + bytes(content))
+    return files.write_bytes(path, MAGIC + len(header).to_bytes(4, "little") + header + bytes(content))
 
 
 def read_web(path: Path) -> tuple[list[PlainLayer], dict[str, Any]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from tenfold import atomic
+from tenfold import files
 from tenfold.errors import FormatError, TooLargeError
 
 MAX_PIXELS = 64_000_000
@@ -49,4 +49,4 @@ def opened(source: str | Path | bytes) -> Iterator[Image.Image]:
 
 def write_png(image: Image.Image, path: Path) -> Path:
     """Writes a picture, whole or not at all. Raises `StorageError` where that can't be done."""
-    return atomic.write_with(path, lambda temporary: image.save(temporary, "PNG"))
+    return files.write_with(path, lambda temporary: image.save(temporary, "PNG"))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tenfold.schema import option
+from tenfold.config import option
 
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid")
 

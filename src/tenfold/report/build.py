@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from tenfold import atomic
+from tenfold import files
+from tenfold.data.profile import Profile
 from tenfold.evaluation.metrics import Evaluation
 from tenfold.models.describe import describe_model, totals
-from tenfold.profile import Profile
 from tenfold.report import data_steps, steps
 from tenfold.report.blocks import Code, Step, Table, Text, environment_table
 from tenfold.report.facts import Facts, gather
@@ -35,7 +35,7 @@ def write_report(run: Run, profile: Profile | None = None, evaluation: Evaluatio
     if run.recipe.name == "tutorial" and facts.data.name == "mnist":
         told.append(_expectations(facts))
     told.append(_provenance(facts))
-    return atomic.write_text(run.path / "report.html", _render(facts, told))
+    return files.write_text(run.path / "report.html", _render(facts, told))
 
 
 def _render(facts: Facts, told: list[Step]) -> str:

@@ -2,10 +2,10 @@
 
 from importlib import resources
 
-from tenfold.figures import data as data_figures
 from tenfold.models import CLASSES, PIXELS
 from tenfold.report.blocks import Figure, Step, Table, Text
 from tenfold.report.facts import Facts
+from tenfold.report.figures import data as data_figures
 from tenfold.report.pictures import Show, first_of_each_class
 from tenfold.runs.augment import examples
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data import Dataset
+from tenfold.data.profile import Profile, profile
 from tenfold.evaluation.diagnose import Finding
 from tenfold.evaluation.metrics import Evaluation
-from tenfold.profile import Profile, profile
 from tenfold.runs.diagnose import diagnose
 from tenfold.runs.evaluate import evaluate
 from tenfold.runs.predict import random_test_images

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold import atomic
+from tenfold import files
 from tenfold.data import Dataset
-from tenfold.figures import data as data_figures
-from tenfold.figures import evaluation as evaluation_figures
-from tenfold.figures.theme import Draw, to_png, to_svg
-from tenfold.profile import Profile
+from tenfold.data.profile import Profile
 from tenfold.report.blocks import Figure
+from tenfold.report.figures import data as data_figures
+from tenfold.report.figures import evaluation as evaluation_figures
+from tenfold.report.figures.theme import Draw, to_png, to_svg
 from tenfold.runs.augment import examples
 from tenfold.runs.predict import Prediction
 from tenfold.training.recipe import AugmentConfig
@@ -25,7 +25,7 @@ def figure_maker(folder: Path) -> Show:
     """Gives a function that draws a figure twice: into the page, and as `folder/<name>.png`."""
 
     def show(name: str, caption: str, draw: Draw, shape: Any = "wide") -> Figure:
-        atomic.write_bytes(folder / f"{name}.png", to_png(draw))
+        files.write_bytes(folder / f"{name}.png", to_png(draw))
         return Figure(to_svg(draw, name), caption, shape)
 
     return show
@@ -40,14 +40,14 @@ def draw_profile(data: Dataset, profile: Profile, folder: Path) -> list[Path]:
     }
     if len(profile.train.outlying):
         drawings["outliers"] = lambda theme: data_figures.oddities(data, profile, theme)
-    return [atomic.write_bytes(folder / f"{name}.png", to_png(draw)) for name, draw in drawings.items()]
+    return [files.write_bytes(folder / f"{name}.png", to_png(draw)) for name, draw in drawings.items()]
 
 
 def draw_augmentation(data: Dataset, config: AugmentConfig, path: Path) -> Path:
     """Draws a training image of each class, and below it what each augmentation of `config` makes of it."""
     images = first_of_each_class(data)
     changed = examples(images, config)
-    return atomic.write_bytes(path, to_png(lambda theme: data_figures.augmented(images, changed, theme)))
+    return files.write_bytes(path, to_png(lambda theme: data_figures.augmented(images, changed, theme)))
 
 
 def first_of_each_class(data: Dataset) -> NDArray[np.uint8]:
@@ -60,6 +60,6 @@ def draw_predictions(predictions: Sequence[Prediction], names: tuple[str, ...], 
     labels = [p.label for p in predictions]
     known = None if None in labels else np.array(labels, np.int64)
     images, rows = np.stack([p.pixels for p in predictions]), np.stack([p.probabilities for p in predictions])
-    return atomic.write_bytes(
+    return files.write_bytes(
         path, to_png(lambda theme: evaluation_figures.predictions(images, rows, names, theme, known))
     )

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from tenfold.figures import evaluation as evaluation_figures
-from tenfold.figures.network import network
-from tenfold.figures.training import curves
 from tenfold.models.config import MLPConfig
 from tenfold.models.describe import LAYER_COLUMNS, Layer, Totals, layer_rows
 from tenfold.report.blocks import Code, Step, Table, Text
 from tenfold.report.facts import Facts
+from tenfold.report.figures import evaluation as evaluation_figures
+from tenfold.report.figures.network import network
+from tenfold.report.figures.training import curves
 from tenfold.report.pictures import Show
 
 

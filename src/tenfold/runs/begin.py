@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from tenfold import atomic
+from tenfold import files
 from tenfold.data import Dataset, load_dataset, stratified_split, writer_split
 from tenfold.data.catalog import is_known
 from tenfold.data.writers import load_writers
@@ -123,7 +123,7 @@ def new_folder(folder: Path, name: str) -> Path:
     stamp = datetime.now().strftime("%Y-%m-%d-%H%M%S")
     for attempt in range(1000):
         path = folder / (f"{stamp}-{name}" + (f"-{attempt + 1}" if attempt else ""))
-        with atomic.storage_errors(path):
+        with files.storage_errors(path):
             try:
                 path.mkdir(parents=True)
             except FileExistsError:
@@ -136,17 +136,17 @@ def new_folder(folder: Path, name: str) -> Path:
 
 def begin(recipe: Recipe, data: Dataset, path: Path) -> Run:
     """Makes the folder of a run whose recipe leaves nothing open; nothing is trained yet."""
-    with atomic.storage_errors(path):
+    with files.storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     digests = {"data": data.digest}
     if corrections := corrections_of(recipe):
         digests["corrections"] = corrections.digest
     if recipe.training.start_from:
         digests["start_from"] = Run.load(recipe.training.start_from).digest
-    atomic.write_json(path / "environment.json", {**describe_environment(), **digests})
-    atomic.write_text(path / "events.jsonl", "")
+    files.write_json(path / "environment.json", {**describe_environment(), **digests})
+    files.write_text(path / "events.jsonl", "")
     # recipe.toml is what makes a folder a run, so it comes last.
-    atomic.write_text(path / "recipe.toml", recipe.to_toml())
+    files.write_text(path / "recipe.toml", recipe.to_toml())
     return Run(path, recipe, data)
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tenfold import atomic
+from tenfold import files
 from tenfold.errors import UsageError
 from tenfold.evaluation.calibration import calibration_error, choose_threshold, fit_temperature
 from tenfold.export.evaluate_plain import softmax
-from tenfold.ink.strangers import draw_strangers
 from tenfold.runs.begin import split_indices
 from tenfold.runs.run import Run
+from tenfold.synthesis.non_digits import draw_strangers
 from tenfold.training.loop import predict_logits
 
 # Made-up images of no digit, drawn by a seed that no training uses.
@@ -64,7 +64,7 @@ def calibrate(run: Run) -> Calibration:
         answered=float((sure >= threshold).mean()),
         strangers_unsure=float((none < threshold).mean()),
     )
-    atomic.write_json(run.path / "calibration.json", asdict(made))
+    files.write_json(run.path / "calibration.json", asdict(made))
     return made
 
 

@@ -15,7 +15,7 @@ from tenfold.export.onnx import PARITY_IMAGES, TOLERANCE, export_onnx
 from tenfold.export.plain import PlainLayer, dequantized, plain_layers
 from tenfold.export.plain_onnx import write_int8_onnx
 from tenfold.export.web import read_web, write_web
-from tenfold.model_file import ModelFile
+from tenfold.reading.model_file import ModelFile
 from tenfold.runs.run import Run
 from tenfold.training.loop import predict_logits
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from tenfold import atomic
+from tenfold import files
 from tenfold.data import Dataset
 from tenfold.errors import RunError, UsageError
 from tenfold.runs.begin import anchored, begin, check, new_folder, resolved, start_model
@@ -29,7 +29,7 @@ def begin_members(recipe: Recipe, data: Dataset, folder: Path) -> Run:
         raise UsageError(f"recipe {recipe.name} has one network, which one process trains: give --members or --seeds")
     check(recipe, data)
     run = begin(resolved(anchored(recipe), data), data, new_folder(folder, recipe.name))
-    atomic.make_folder(run.path / FOLDER)
+    files.make_folder(run.path / FOLDER)
     return run
 
 
@@ -63,7 +63,7 @@ def assemble(run: Run, data: Dataset) -> Run:
     whole.begin(recipe.model.members - 1)
     whole.optimizer, whole.average, whole.epoch = trainer.optimizer, trainer.average, trainer.epoch
     whole.preparing_seconds = preparing
-    atomic.write_text(run.path / "events.jsonl", "".join(lines))
+    files.write_text(run.path / "events.jsonl", "".join(lines))
     save_checkpoint(run.path / CHECKPOINT, whole, None)
     finished = resume(run.path, data)
     shutil.rmtree(run.path / FOLDER)

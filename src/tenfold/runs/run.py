@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold import atomic
+from tenfold import files
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import RecipeError, RunError
 from tenfold.training.recipe import Recipe
@@ -141,7 +141,7 @@ class Run:
 
     def add_metrics(self, **sections: Any) -> None:
         """Puts sections into `metrics.json`, in place of any of the same names."""
-        atomic.write_json(self.path / "metrics.json", {**self.metrics, **sections})
+        files.write_json(self.path / "metrics.json", {**self.metrics, **sections})
 
     def model(self) -> "nn.Module":
         """The trained model, in evaluation mode. Raises `CheckpointError` when the weights don't fit the recipe."""
@@ -158,7 +158,7 @@ class Run:
         Runs the exported `model.onnx`, which agrees with the weights within 1e-4, so it needs no PyTorch.
         Raises `RunError` when that file is missing, `ModelError` when it is damaged.
         """
-        from tenfold.model_file import ModelFile
+        from tenfold.reading.model_file import ModelFile
 
         path = self.path / "model.onnx"
         if not path.is_file():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tenfold import atomic
+from tenfold import files
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import RecipeError, RunError, TrainingError, UsageError
 from tenfold.evaluation.statistics import Spread, spread
@@ -129,7 +129,7 @@ class Seeds:
 
     def write(self) -> None:
         """Brings `seeds.json` up to date."""
-        atomic.write_json(self.path / FILE, self.document())
+        files.write_json(self.path / FILE, self.document())
 
     def document(self) -> dict[str, Any]:
         """What `seeds.json` holds."""

@@ -4,7 +4,6 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from tenfold import atomic
 from tenfold.data import Dataset
 from tenfold.runs.run import Run
 from tenfold.runs.train import CHECKPOINT, Watch, resume
@@ -31,5 +30,5 @@ def train_share(path: Path, share: Share, data: Dataset | None, watch: Watch = l
         if share.rank:
             path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tenfold-")))
             for name, content in files.items():
-                atomic.write_bytes(path / name, content)
+                files.write_bytes(path / name, content)
         resume(path, data, watch=watch, share=share)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tenfold import atomic
+from tenfold import files
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import RunError, TrainingError
 from tenfold.export.onnx import export_onnx
@@ -224,7 +224,7 @@ def _finish(
         }
     )
     # model.safetensors is what makes a run finished, so it comes last.
-    with atomic.storage_errors(run.path):
+    with files.storage_errors(run.path):
         (run.path / "final.safetensors").replace(run.path / "model.safetensors")
         (run.path / CHECKPOINT).unlink(missing_ok=True)
 
@@ -244,13 +244,13 @@ def _take_up(run: Run, trainer: Trainer, begun: int) -> dict[str, Tensor] | None
     trained = trainer.epoch - begun
     if [record.epoch for record in records[:trained]] != list(range(begun + 1, trainer.epoch + 1)):
         raise RunError(f"{events} lacks some of the {trained} epochs trained: the run can't be resumed truly")
-    atomic.write_text(events, "".join(to_line(record) for record in records if record.epoch <= trainer.epoch))
+    files.write_text(events, "".join(to_line(record) for record in records if record.epoch <= trainer.epoch))
     return best
 
 
 def _append(run: Run, record: EpochRecord) -> None:
     events = run.path / "events.jsonl"
-    with atomic.storage_errors(events), events.open("a", encoding="utf-8") as file:
+    with files.storage_errors(events), events.open("a", encoding="utf-8") as file:
         file.write(to_line(record))
         file.flush()
         os.fsync(file.fileno())  # Before the checkpoint is: it must never know of more epochs than this file.

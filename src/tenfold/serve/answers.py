@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from tenfold.reader import Number, Reading
+from tenfold.reading.reader import Number, Reading
 from tenfold.serve.models import ServedModel
 
 

@@ -26,7 +26,7 @@ from tenfold.serve.settings import ServeSettings
 from tenfold.serve.static import StaticFiles
 
 if TYPE_CHECKING:
-    from tenfold.feedback import FeedbackStore
+    from tenfold.serve.feedback import FeedbackStore
 
 _ABOUT = "Reads handwritten digits, and says when it is unsure."
 
@@ -45,7 +45,7 @@ def create_app(settings: ServeSettings, models: dict[str, ServedModel] | None = 
         models = load_models(settings.models)
     store = None
     if settings.feedback:
-        from tenfold.feedback import open_store
+        from tenfold.serve.feedback import open_store
 
         store = open_store(settings.database)
     pool = ReadingPool(settings.threads, settings.waiting)

@@ -2,13 +2,13 @@
 
 A digit takes 0.1 ms of the model's time; to hand it to another thread and back takes longer. In batches it is handed
 over once for all, and the model runs beside the event loop and not in turns with it: twice as many requests a second
-(benchmarks/serve_load.py).
+(lab/benchmarks/serve_load.py).
 """
 
 import asyncio
 from collections.abc import Sequence
 
-from tenfold.reader import Reader, Reading
+from tenfold.reading.reader import Reader, Reading
 from tenfold.serve.pool import ReadingPool
 from tenfold.serve.problems import ProblemError
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tenfold import atomic
+from tenfold import files
 
 _LOCAL_NAMES = ("localhost", "local")
 _LOCAL_NETWORKS = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10",
@@ -143,8 +143,8 @@ def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    atomic.make_folder(path.parent)
-    with atomic.storage_errors(path):
+    files.make_folder(path.parent)
+    with files.storage_errors(path):
         # Made so that no one else may read it at any moment.
         temporary = path.with_suffix(".new")
         temporary.touch(mode=0o600)

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tenfold.errors import FeedbackError, StoreBusyError, StoreError
-from tenfold.feedback import Correction, FeedbackStore
 from tenfold.serve import openapi, schemas
 from tenfold.serve.answers import json_response
+from tenfold.serve.feedback import Correction, FeedbackStore
 from tenfold.serve.metrics import Metrics
 from tenfold.serve.problems import ProblemError
 from tenfold.serve.routes import PlainRoute, take_json

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tenfold.errors import ModelError
-from tenfold.reader import Reader, shipped_model
+from tenfold.reading.reader import Reader, shipped_model
 
 if TYPE_CHECKING:
     from tenfold.runs.run import Run

@@ -29,8 +29,8 @@ def replicated(settings: ServeSettings) -> ServeSettings:
     """
     if not settings.feedback:
         return settings
-    from tenfold.feedback import open_store
-    from tenfold.feedback.database import database_url
+    from tenfold.serve.feedback import open_store
+    from tenfold.serve.feedback.database import database_url
 
     url = database_url(settings.database)
     if url.get_backend_name() == "sqlite":

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tenfold.errors import FormatError, TooLargeError, nearest
-from tenfold.reader import Number, Reading
+from tenfold.reading.reader import Number, Reading
 from tenfold.serve import openapi, schemas
 from tenfold.serve.answers import Answers, json_response
 from tenfold.serve.batch import Batch, is_small

@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from tenfold import atomic
+from tenfold import files
 from tenfold.errors import CheckpointError
 from tenfold.training.loop import Trainer
 
@@ -92,7 +92,7 @@ def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> 
     # A copy each: safetensors refuses tensors that share memory.
     plain = {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
     # As bytes: the library's own writing has an error of its own for a full disk, which is no OSError.
-    atomic.write_bytes(path, save(plain, header))
+    files.write_bytes(path, save(plain, header))
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tenfold.ink.drawing import draw_digits, scan
-from tenfold.ink.strangers import draw_strangers
+from tenfold.synthesis.drawing import draw_digits, scan
+from tenfold.synthesis.non_digits import draw_strangers
 from tenfold.training.loop import Part
 from tenfold.training.loss import STRANGER
 from tenfold.training.recipe import DataConfig

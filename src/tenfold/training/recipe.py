@@ -14,10 +14,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from tenfold.config import build, option
 from tenfold.errors import RecipeError, nearest
 from tenfold.models import architecture_of
 from tenfold.models.config import ARCHITECTURES, MLPConfig, ModelConfig
-from tenfold.schema import build, option
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "one-cycle", "cosine", "linear")

@@ -1,6 +1,6 @@
 // Which models read: the one that ships with the page, those of the server, and files that are opened or dropped.
 
-import shipped from "../../../src/tenfold/shipped/reader.10fd?url";
+import shipped from "../../../src/tenfold/reading/shipped/reader.10fd?url";
 import { $, make, percent } from "./elements.js";
 import { openModel, timeModel } from "./reading.js";
 import type { ServedModel } from "./server.js";

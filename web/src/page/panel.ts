@@ -134,7 +134,7 @@ const spoken = (reading: Reading, several: boolean): string => {
 
 const said = (reading: Reading | undefined): string => (reading ? `, ${percent(reading.confidence)} sure${reading.unsure ? ", not to be trusted" : ""}` : "");
 
-// As tenfold/explain.py colours it: grey where ink made no difference.
+// As tenfold/reading/explain.py colours it: grey where ink made no difference.
 const paint = (canvas: Element, pixels: Uint8Array | null, evidence: Float32Array | null) => {
   const context = (canvas as HTMLCanvasElement).getContext("2d")!;
   context.clearRect(0, 0, 28, 28);

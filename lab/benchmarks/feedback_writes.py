@@ -1,0 +1,229 @@
+"""Corrections a second on SQLite, and whether one that was acknowledged is ever lost when the server is killed.
+
+    python lab/benchmarks/feedback_writes.py [--seconds 20] [--connections 32] [--kills 10] [--out lab/results]
+
+First the store alone; then POST /v1/feedback to a server of its own on loopback, the client on the same machine; then
+the same with kill -9 in the middle, and what was answered with 201 counted in the database after a restart. Writes
+`feedback_writes.json`. Run it on a quiet machine, with TMPDIR on the disk that is meant.
+"""
+
+import argparse
+import asyncio
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import uvloop
+
+from tenfold.data import load_dataset
+from tenfold.runs.environment import describe_environment
+from tenfold.serve.feedback import Correction, open_store
+
+STROKES = [[[float(x), float(x % 17)] for x in range(60)]]
+PROBABILITIES = [0.1] * 10
+# Of the server's life before it is killed: from the first answers on to the middle of a steady flow.
+KILL_SECONDS = (0.2, 2.0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        result = {
+            "environment": describe_environment(),
+            "connections": options.connections,
+            "fsync_ms": fsync_ms(folder),
+            "store": measure_store(folder / "store.db", options.connections, options.seconds),
+            "server": measure_server(folder / "server.db", options.connections, options.seconds),
+            "kills": kill_often(folder / "kills.db", options.connections, options.kills),
+        }
+    for key in ("fsync_ms", "store", "server", "kills"):
+        print(f"{key}: {json.dumps(result[key])}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "feedback_writes.json").write_text(json.dumps(result, indent=2) + "\n")
+
+
+def fsync_ms(folder: Path) -> float:
+    """Median time that this disk takes to keep 4 kB: what bounds commits, and so writes one by one."""
+    took = []
+    with (folder / "probe").open("wb") as file:
+        for _ in range(200):
+            begun = time.perf_counter()
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+            took.append(1000 * (time.perf_counter() - begun))
+    return float(np.median(took))
+
+
+def measure_store(path: Path, together: int, seconds: float) -> dict[str, float]:
+    """The store without a server: so many corrections under way at a time."""
+    pixels = load_dataset("mnist").test_images[0].tobytes()
+    free, failed = threading.Semaphore(together), []
+    with open_store(f"sqlite:///{path}") as store:
+
+        def done(future: object) -> None:
+            if future.exception():
+                failed.append(future)
+            free.release()
+
+        begun, count = time.perf_counter(), 0
+        while time.perf_counter() < begun + seconds:
+            free.acquire()
+            one = Correction(id=uuid.uuid4(), truth=7, pixels=pixels, made_at=datetime.now(UTC),
+                             strokes=tuple(tuple(map(tuple, stroke)) for stroke in STROKES))  # fmt: skip
+            store.add(one).add_done_callback(done)
+            count += 1
+        for _ in range(together):
+            free.acquire()
+        took = time.perf_counter() - begun
+        assert store.count() == count - len(failed)
+    return {"writes": count, "writes_per_second": count / took, "errors": len(failed)}
+
+
+def measure_server(path: Path, connections: int, seconds: float) -> dict[str, float]:
+    server, port = start(path)
+    try:
+        clients, took = uvloop.run(send(port, connections, seconds))
+    finally:
+        server.terminate()
+        server.wait(30)
+    latencies = 1000 * np.array([one for client in clients for one in client.latencies])
+    acknowledged = {one for client in clients for one in client.acknowledged}
+    return {
+        "writes": len(acknowledged),
+        "writes_per_second": len(acknowledged) / took,
+        "p50_ms": float(np.percentile(latencies, 50)),
+        "p99_ms": float(np.percentile(latencies, 99)),
+        "worst_ms": float(latencies.max()),
+        "errors": sum(client.errors for client in clients),
+        "lost": len(acknowledged - stored(path)),
+    }
+
+
+def kill_often(path: Path, connections: int, kills: int) -> dict[str, int]:
+    """Ends the server with kill -9 while corrections stream in, starts it again on the same database, and so on."""
+    acknowledged: set[str] = set()
+    lost = 0
+    generator = np.random.default_rng(0)
+    for _ in range(kills):
+        server, port = start(path)
+        threading.Timer(generator.uniform(*KILL_SECONDS), server.send_signal, [signal.SIGKILL]).start()
+        clients, _ = uvloop.run(send(port, connections, 60))
+        server.wait(30)
+        acknowledged |= {one for client in clients for one in client.acknowledged}
+        lost = max(lost, len(acknowledged - stored(path)))
+    server, _ = start(path)  # It is up again on what was left.
+    server.terminate()
+    server.wait(30)
+    found = stored(path)
+    return {
+        "kills": kills,
+        "acknowledged": len(acknowledged),
+        "stored": len(found),
+        "stored_without_an_answer": len(found - acknowledged),
+        "lost": max(lost, len(acknowledged - found)),
+    }
+
+
+def start(path: Path) -> tuple[subprocess.Popen[str], int]:
+    """A server and its port, once it answers."""
+    command = [sys.executable, "-m", "tenfold", "serve", "--port", "0", "--database", f"sqlite:///{path}", "--json"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    text = ""
+    for line in server.stdout:
+        text += line
+        if line == "}\n":
+            return server, urlsplit(json.loads(text)["urls"][0]).port
+    raise SystemExit("the server did not start")
+
+
+def stored(path: Path) -> set[str]:
+    with open_store(f"sqlite:///{path}") as store:
+        return {str(correction.id) for correction in store}
+
+
+async def send(port: int, connections: int, seconds: float) -> tuple[list["Client"], float]:
+    """Until the time is over, or the server is gone."""
+    images = load_dataset("mnist").test_images
+    loop = asyncio.get_running_loop()
+    clients = [Client(images[i].tobytes(), loop.create_future()) for i in range(connections)]
+    begun = time.perf_counter()
+    for client in clients:
+        await loop.create_connection(lambda client=client: client, "127.0.0.1", port)
+    await asyncio.wait([client.gone for client in clients], timeout=seconds)
+    for client in clients:
+        client.stopped = True
+    if any(not client.gone.done() for client in clients):
+        await asyncio.wait([client.gone for client in clients], timeout=10)
+    return clients, time.perf_counter() - begun
+
+
+class Client(asyncio.Protocol):
+    """One connection that tells a correction, waits for the answer, and tells the next."""
+
+    def __init__(self, pixels: bytes, gone: "asyncio.Future[None]") -> None:
+        self.gone, self.stopped = gone, False
+        self.latencies: list[float] = []
+        self.acknowledged: list[str] = []
+        self.errors = 0
+        self.buffer = b""
+        self.id = str(uuid.uuid4())
+        document = {
+            "id": self.id, "truth": 7, "digit": 1, "confidence": 0.4, "probabilities": PROBABILITIES,
+            "pixels": base64.b64encode(pixels).decode(), "strokes": STROKES, "source": "draw",
+            "model_digest": "ab" * 32, "made_at": datetime.now(UTC).isoformat(),
+        }  # fmt: skip
+        body = json.dumps(document)
+        head = f"POST /v1/feedback HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}"
+        head += "\r\nContent-Type: application/json"
+        self.before, self.after = f"{head}\r\n\r\n{body}".split(self.id)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+        self.tell()
+
+    def tell(self) -> None:
+        self.id = str(uuid.uuid4())
+        self.begun = time.perf_counter()
+        self.transport.write(f"{self.before}{self.id}{self.after}".encode())
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        head, found, body = self.buffer.partition(b"\r\n\r\n")
+        if not found or len(body) < int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]):
+            return
+        self.latencies.append(time.perf_counter() - self.begun)
+        if head.startswith(b"HTTP/1.1 201"):
+            self.acknowledged.append(self.id)
+        else:
+            self.errors += 1
+        self.buffer = b""
+        if self.stopped:
+            self.transport.close()
+        else:
+            self.tell()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+
+if __name__ == "__main__":
+    main()

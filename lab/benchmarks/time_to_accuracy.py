@@ -1,0 +1,196 @@
+"""Seconds of training to 97, 98, 99 and 99.5 %: our recipes and the nets of the common tutorials, side by side.
+
+    python lab/benchmarks/time_to_accuracy.py                 all of it; hours, most of them the PyTorch example's
+    python lab/benchmarks/time_to_accuracy.py --show          the table and the chart of what was measured
+
+Each peer is written as its authors published it (lab/peers) and trained in a process of its own, with the
+machine to itself. First, on 48,000 images, it is found after how many epochs each reads 97, 98, 99 and 99.5 % of the
+12,000 others; then each is trained on all 60,000, for so many epochs, with several seeds, in turns, so that a slow hour
+slows all; and the test images are read. Seconds are of preparing and training: no imports, no evaluation. Every run is
+kept in results/time_to_accuracy.jsonl as it ends, so a benchmark that was stopped goes on where it was.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from tenfold.runs.environment import describe_environment
+
+HERE = Path(__file__).parent
+RUNS = HERE / "results" / "time_to_accuracy.jsonl"
+TARGETS = (0.97, 0.98, 0.99, 0.995)
+SEEDS = (0, 1)
+# Seeds of the runs on 48,000 images.
+CHOOSING = (100, 101)
+# The most epochs that each is given: what its authors trained it for, or where it has long stopped getting better.
+PEERS = {
+    "sprint": ("tenfold_recipe.py --recipe sprint", 1),
+    "dash": ("tenfold_recipe.py --recipe dash", 3),
+    "accurate": ("tenfold_recipe.py --recipe accurate", None),
+    "tutorial": ("tenfold_recipe.py --recipe tutorial", 10),
+    "PyTorch example": ("pytorch_example.py", 14),
+    "Keras example": ("keras_convnet.py", 15),
+    "scikit-learn MLP": ("sklearn_mlp.py", 20),
+}
+OURS = ("sprint", "dash", "accurate")
+# Where a name would lie on a line.
+LABELS = {"tutorial": (-20, 8), "scikit-learn MLP": (4, -14)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--show", action="store_true", help="measure nothing")
+    parser.add_argument("--peers", nargs="*", default=list(PEERS), help="only these")
+    options = parser.parse_args()
+    if not options.show:
+        if not RUNS.exists():
+            RUNS.write_text(json.dumps(describe_environment()) + "\n")
+        for seed in CHOOSING:
+            for peer in options.peers:
+                measured(peer, seed, PEERS[peer][1], split=True)
+        for seed in SEEDS:
+            for peer in options.peers:
+                for epochs in wanted_epochs(peer):
+                    measured(peer, seed, epochs, split=False)
+    show(options.peers)
+
+
+def measured(peer: str, seed: int, epochs: int | None, split: bool) -> list[dict[str, float]]:
+    """The lines of one run: as they were kept, or measured now."""
+    key = {"peer": peer, "seed": seed, "epochs": epochs, "split": split}
+    for run in kept_runs():
+        if {name: run[name] for name in key} == key:
+            return run["lines"]
+    script, *flags = PEERS[peer][0].split()
+    words = [sys.executable, str(HERE / "peers" / script), *flags, "--seed", str(seed)]
+    words += ["--epochs", str(epochs)] if epochs else []
+    done = subprocess.run([*words, *(["--split"] if split else [])], check=True, stdout=subprocess.PIPE, text=True)
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    with RUNS.open("a") as file:
+        file.write(json.dumps({**key, "lines": lines}) + "\n")
+    print(f"{key}: {lines[-1]}", file=sys.stderr, flush=True)
+    return lines
+
+
+def kept_runs() -> list[dict]:
+    if not RUNS.exists():
+        return []
+    text = RUNS.read_text()
+    if not text.endswith("\n"):  # Cut short by a kill.
+        text = text[: text.rfind("\n") + 1]
+        RUNS.write_text(text)
+    return [json.loads(line) for line in text.splitlines()[1:]]
+
+
+def chosen_epochs(peer: str, target: float) -> int | None:
+    """The first epoch after which the mean accuracy on the images kept back is the target, or None."""
+    runs = [
+        {line["epoch"]: line["accuracy"] for line in measured(peer, seed, PEERS[peer][1], True)} for seed in CHOOSING
+    ]
+    reached = [epoch for epoch in runs[0] if statistics.mean(run[epoch] for run in runs) >= target]
+    return min(reached, default=None)
+
+
+def wanted_epochs(peer: str) -> list[int | None]:
+    """The epochs of the runs on all images: one run where its first epochs tell of shorter runs, else one for each."""
+    if peer in OURS:
+        return [PEERS[peer][1]]
+    epochs = sorted({found for target in TARGETS if (found := chosen_epochs(peer, target))})
+    return epochs if PEERS[peer][0].startswith("tenfold") else epochs[-1:]
+
+
+def figures(peer: str, target: float) -> dict[str, object] | None:
+    """What the runs on all images came to, for the epochs that were chosen for the target."""
+    epoch = chosen_epochs(peer, target)
+    if epoch is None:
+        return None
+    lines = []
+    for run in kept_runs():
+        if run["peer"] == peer and not run["split"] and run["seed"] in SEEDS:
+            lines += [line for line in run["lines"] if line["epoch"] == epoch]
+    if not lines:
+        return None
+    seconds = [line["seconds"] for line in lines]
+    accuracies = [100 * line["accuracy"] for line in lines]
+    return {
+        "epochs": epoch,
+        "n": len(lines),
+        "seconds": statistics.median(seconds),
+        "seconds_least": min(seconds),
+        "seconds_most": max(seconds),
+        "accuracy": statistics.mean(accuracies),
+        "accuracy_worst": min(accuracies),
+    }
+
+
+def show(peers: list[str]) -> None:
+    """Prints the table; writes time_to_accuracy.json, with machine and versions, and docs/pictures/peers.png."""
+    table: dict[str, dict[str, object]] = {}
+    print("| to | " + " | ".join(peers) + " |\n|---|" + "---:|" * len(peers))
+    for target in TARGETS:
+        row = {peer: figures(peer, target) for peer in peers}
+        ours = min((row[p]["seconds"] for p in OURS if row.get(p)), default=None)  # type: ignore[index]
+        cells = []
+        for peer in peers:
+            found = row[peer]
+            if found is None:
+                cells.append("not reached")
+                continue
+            found["times_ours"] = found["seconds"] / ours if ours else None  # type: ignore[operator]
+            epochs = f"{found['epochs']} epoch" + ("" if found["epochs"] == 1 else "s")
+            ratio = "" if peer in OURS or not ours else f", {found['times_ours']:.0f} x"
+            missed = "" if found["accuracy"] >= 100 * target else ", missed on the test images"
+            cells.append(f"{found['seconds']:.1f} s{ratio} ({epochs}, {found['accuracy']:.2f} %{missed})")
+        print(f"| {100 * target:g} % | " + " | ".join(cells) + " |")
+        table[f"{100 * target:g}"] = row
+    environment = json.loads(RUNS.read_text().splitlines()[0])
+    document = {"environment": environment, "targets": table}
+    (HERE / "results" / "time_to_accuracy.json").write_text(json.dumps(document, indent=2) + "\n")
+    draw(peers, HERE.parent / "docs" / "pictures" / "peers.png")
+
+
+def draw(peers: list[str], path: Path) -> None:
+    """Accuracy on the test images against seconds of training, both on log axes; the mean of the seeds."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    figure = Figure(figsize=(8, 4.6), layout="constrained")
+    axes = figure.add_subplot()
+    for peer in peers:
+        runs = [run["lines"] for run in kept_runs() if run["peer"] == peer and not run["split"]]
+        points = {
+            epoch: [line for lines in runs for line in lines if line["epoch"] == epoch]
+            for epoch in sorted({line["epoch"] for lines in runs for line in lines})
+        }
+        if not points:
+            continue
+        seconds = [statistics.median(line["seconds"] for line in lines) for lines in points.values()]
+        errors = [100 - 100 * statistics.mean(line["accuracy"] for line in lines) for lines in points.values()]
+        colour = "#2563c9" if peer in OURS else "#6b6b70"
+        axes.plot(seconds, errors, "o-", color=colour, markersize=4, linewidth=1.2)
+        place = LABELS.get(peer, (6, -3))
+        axes.annotate(
+            peer, (seconds[-1], errors[-1]), xytext=place, textcoords="offset points", color=colour, fontsize=9
+        )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.invert_yaxis()
+    axes.yaxis.set_major_locator(FixedLocator([5, 4, 3, 2, 1, 0.5, 0.3]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{100 - error:g} %"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds:g} s"))
+    axes.set_title(
+        "Accuracy on the test images against seconds of training", loc="left", fontsize=10, fontweight="bold"
+    )
+    axes.grid(color="#dededf", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, high * 2)
+    figure.savefig(path, dpi=144, facecolor="white")
+
+
+if __name__ == "__main__":
+    main()

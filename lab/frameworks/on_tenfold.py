@@ -1,0 +1,58 @@
+"""Tenfold's own trainer, as `tenfold train` runs it, on the given batches."""
+
+from contextlib import ExitStack
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lab.frameworks.on_pytorch import PyTorch
+from lab.frameworks.task import Floats, Labels, Task
+from tenfold.training.engine import settings
+from tenfold.training.loop import Part, Trainer
+from tenfold.training.recipe import Recipe
+from tenfold.training.records import EpochRecord
+
+# More than are asked for: epochs come one at a time, and the trainer would turn to another network after the last.
+EPOCHS = 1000
+HELD = 500
+
+
+class Tenfold(PyTorch):
+    """The tutorial's recipe with the task's network, batch size and rate. Images stay bytes, as the trainer keeps them.
+
+    Its Adam has the paper's epsilon, which no recipe can change; here it gets the task's.
+    """
+
+    def __init__(self, task: Task, weights: list[Floats], threads: int) -> None:
+        super().__init__(task, weights, threads)
+        recipe = Recipe.load("tutorial").replace(
+            threads=threads, batch_size=task.batch_size, epochs=EPOCHS, learning_rate=task.learning_rate,
+            layout="channels_last",
+        )  # fmt: skip
+        # The trainer gives float32[N,28,28].
+        self.trainer = Told(nn.Sequential(nn.Unflatten(1, (1, 28)), self.model), recipe)
+        for group in self.trainer.optimizer.param_groups:
+            group["eps"] = task.epsilon
+        # For as long as this lasts; let go of, they would be taken back.
+        self.settings = ExitStack()
+        self.settings.enter_context(settings(recipe.engine))
+
+    def hold(self, images: Floats, labels: Labels) -> None:
+        self.bytes, self.classes = np.empty(images.shape, np.uint8), labels
+        for start in range(0, len(images), HELD):  # So few at a time stay in the processor's cache.
+            self.bytes[start : start + HELD] = np.rint(255 * images[start : start + HELD])
+
+    def train(self, order: Labels) -> float:
+        device = torch.device("cpu")
+        part, nothing = (Part.of(self.bytes, self.classes, rows, device) for rows in (order, order[:0]))
+        *_, record = self.trainer.run_epoch(part, nothing)
+        assert isinstance(record, EpochRecord)
+        return record.train_loss
+
+
+class Told(Trainer):
+    """A trainer that takes the images in the order that it is given them."""
+
+    def order(self, count: int) -> Tensor:
+        return torch.arange(count)

@@ -1,0 +1,166 @@
+"""Sets of real handwriting, read through the public Reader."""
+
+import csv
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from tenfold.errors import DataError
+from tenfold.evaluation.calibration import calibration_error
+from tenfold.ink.image_file import write_png
+from tenfold.reading.reader import Reader, Reading
+
+# What a file holds: pictures of one digit, pen strokes of one, pictures of numbers, or what is no digit.
+SETS = {
+    "kensanata.zip": "digit",
+    "hwd1000.zip": "digit",
+    "optdigits_orig.zip": "digit",
+    "semeion.zip": "digit",
+    "usps.zip": "digit",
+    "pendigits.jsonl.gz": "strokes",
+    "photo_numbers.zip": "lines",
+    "orand_car_a.zip": "number",
+    "omniglot.zip": "stranger",
+    "notmnist.zip": "stranger",
+}
+
+
+@dataclass(frozen=True)
+class InkResult:
+    """One set. count: digits, lines or numbers. right: share read right, unsure or not; None for what is no digit.
+    unsure: share marked so. calibration_error: expected calibration error; None for numbers and strangers."""
+
+    name: str
+    count: int
+    right: float | None
+    unsure: float
+    calibration_error: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What was read wrong: what the model saw (or the picture of a number), what it is, and what it was read as."""
+
+    picture: Image.Image
+    truth: str
+    read: str
+
+
+def measure_ink(
+    folder: Path, model: Path | None = None, out: Path | None = None, tell: Callable[[str], None] = lambda line: None
+) -> list[InkResult]:
+    """Reads every set of `folder`, and MNIST's test images. out: a folder for a sheet of each set's failures.
+
+    Raises `DataError` when the folder has none of the sets.
+    """
+    there = [name for name in SETS if (folder / name).exists()]
+    if not there:
+        raise DataError(f"{folder} holds none of {', '.join(SETS)}: give the folder that does")
+    reader = Reader(model)
+    results = []
+    for name, measure in [("MNIST test", _mnist), *((name, _of_kind(folder / name)) for name in there)]:
+        result, failures = measure(reader)
+        results.append(result)
+        if out is not None and failures:
+            path = out / f"{name.split('.')[0]}.png"
+            write_png(draw_failures(failures), path)
+            tell(f"{len(failures)} failures of {name} in {path}")
+    return results
+
+
+Measured = tuple[InkResult, list[Failure]]
+
+
+def _mnist(reader: Reader) -> Measured:
+    from tenfold.data import load_dataset
+
+    data = load_dataset("mnist")
+    return _digits("MNIST test", reader.read_many(data.test_images), [str(label) for label in data.test_labels])
+
+
+def _of_kind(path: Path) -> Callable[[Reader], Measured]:
+    name, kind = path.name.split(".")[0], SETS[path.name]
+
+    def measure(reader: Reader) -> Measured:
+        if kind == "strokes":
+            with gzip.open(path, "rt", encoding="utf-8") as file:
+                rows = [json.loads(line) for line in file]
+            readings = [reader.read_strokes(row["strokes"]) for row in rows]
+            return _digits(name, readings, [row["text"] for row in rows])
+        if kind in ("lines", "number"):
+            return _numbers(name, reader, list(_pictures(path)), kind == "lines")
+        pictures, texts = zip(*_pictures(path), strict=True)
+        readings = [reader.read(picture) for picture in pictures]
+        if kind == "digit":
+            return _digits(name, readings, texts)
+        unsure = [reading.unsure for reading in readings]
+        read = [Failure(Image.fromarray(255 - r.pixels), "none", str(r.digit)) for r in readings if not r.unsure]
+        return InkResult(name, len(readings), None, float(np.mean(unsure)), None, "no digits"), read
+
+    return measure
+
+
+def _digits(name: str, readings: Sequence[Reading], texts: Sequence[str]) -> Measured:
+    right = np.array([str(reading.digit) == text for reading, text in zip(readings, texts, strict=True)])
+    confidences = np.array([reading.confidence for reading in readings])
+    failures = [
+        Failure(Image.fromarray(255 - reading.pixels), text, f"{reading.digit}{'?' if reading.unsure else ''}")
+        for reading, text, fine in zip(readings, texts, right, strict=True)
+        if not fine
+    ]
+    unsure = float(np.mean([reading.unsure for reading in readings]))
+    return InkResult(name, len(readings), float(right.mean()), unsure, calibration_error(confidences, right)), failures
+
+
+def _numbers(name: str, reader: Reader, rows: Sequence[tuple[Image.Image, str]], by_line: bool) -> Measured:
+    right, total, unsure, failures = 0, 0, 0, []
+    for picture, text in rows:
+        found = reader.read_number(picture)
+        truth, read = (text.split("\n"), found.text.split("\n")) if by_line else ([text], [found.text])
+        total += len(truth)
+        unsure += found.unsure
+        fine = sum(line in read for line in truth) if len(read) != len(truth) else sum(map(str.__eq__, truth, read))
+        right += fine
+        if fine < len(truth):
+            failures.append(Failure(picture.convert("RGB"), text, found.text))
+    note = "whole lines" if by_line else "whole numbers"
+    return InkResult(name, total, right / total, unsure / len(rows), None, note), failures
+
+
+def _pictures(path: Path) -> Iterator[tuple[Image.Image, str]]:
+    with zipfile.ZipFile(path) as archive:
+        with archive.open("index.csv") as file:
+            rows = list(csv.DictReader(io.TextIOWrapper(file, encoding="utf-8")))
+        for row in rows:
+            with Image.open(io.BytesIO(archive.read(row["file"]))) as image:
+                image.load()
+                yield image, row["text"]
+
+
+def draw_failures(failures: Sequence[Failure], across: int = 12) -> Image.Image:
+    """A sheet of pictures, each with its truth and what it was read as."""
+    side = 84 if failures[0].picture.width <= 28 else 300
+    across = across if side == 84 else 4
+    rows = -(-len(failures) // across)
+    sheet = Image.new("RGB", (across * (side + 8), rows * (side + 26)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for index, failure in enumerate(failures):
+        x, y = index % across * (side + 8), index // across * (side + 26)
+        sheet.paste(_fitted(failure.picture, side), (x, y))
+        words = f"{failure.truth} as {failure.read}".replace("\n", " ")
+        draw.text((x + 2, y + side + 3), words, fill="#d4550f", font_size=13)
+    return sheet
+
+
+def _fitted(picture: Image.Image, side: int) -> Image.Image:
+    factor = side / max(picture.size)
+    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+    return picture.convert("RGB").resize(size, Image.Resampling.NEAREST if factor > 1 else Image.Resampling.BOX)

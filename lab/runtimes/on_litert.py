@@ -1,0 +1,36 @@
+"""LiteRT, which was TensorFlow Lite: its interpreter with XNNPACK."""
+
+from pathlib import Path
+
+from ai_edge_litert.interpreter import Interpreter
+
+from lab.runtimes.protocol import Answers, Images
+
+
+def convert(folder: Path) -> dict[str, str]:
+    """Writes `model.tflite` from the plain layers; this alone needs TensorFlow."""
+    from lab.runtimes.plain_tensorflow import write_tflite
+    from lab.runtimes.stored import read_layers
+
+    write_tflite(read_layers(folder / "model.safetensors"), folder / "model.tflite")
+    return {}
+
+
+class LiteRT:
+    """Its tensors have a size: another number of images makes them anew."""
+
+    def __init__(self, file: Path, threads: int) -> None:
+        self.interpreter = Interpreter(str(file), num_threads=threads)
+        self.input = self.interpreter.get_input_details()[0]["index"]
+        self.output = self.interpreter.get_output_details()[0]["index"]
+        self.count = 0
+
+    def answer(self, images: Images) -> Answers:
+        if len(images) != self.count:
+            self.interpreter.resize_tensor_input(self.input, images.shape)
+            self.interpreter.allocate_tensors()
+            self.count = len(images)
+        self.interpreter.set_tensor(self.input, images)
+        self.interpreter.invoke()
+        rows: Answers = self.interpreter.get_tensor(self.output)
+        return rows

@@ -1,0 +1,250 @@
+"""Reading ink: the part of Tenfold that goes into other people's programs. Light: no PyTorch.
+
+from tenfold import Reader
+
+reader = Reader()
+reading = reader.read("seven.png")
+print(reading.digit, reading.confidence, reading.unsure)
+print(reader.read_number("meter.jpg").text)
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from tenfold.errors import FormatError
+from tenfold.ink.fit import SIDE
+from tenfold.ink.grey import Grey, reduced, reduction, to_grey
+from tenfold.ink.ground import paper_is_dark
+from tenfold.ink.image_file import opened
+from tenfold.ink.normalize import as_mnist_made, levels, normalize_grey
+from tenfold.ink.page import find_page_ink
+from tenfold.ink.segment import (
+    Box,
+    Piece,
+    Span,
+    best_path,
+    draw_pieces,
+    draw_stroke_pieces,
+    find_lines,
+    spans_of,
+    stroke_pieces,
+)
+from tenfold.ink.strokes import draw_strokes
+from tenfold.reading.model_file import ModelFile
+
+ImageLike = str | Path | bytes | Image.Image | NDArray[np.generic]
+
+# For a model file that doesn't say: an even chance of being wrong.
+UNSURE_BELOW = 0.5
+# Pixels a side that a page is read at: a digit of a line of forty is as large as MNIST's then.
+PAGE = 1600
+# A JPEG is decoded at the smallest of its scales that has as many pixels a side as this.
+DECODED = 1600
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one digit was read as.
+
+    digit: 0 to 9, the most probable. confidence: its probability, 0 to 1: of readings with confidence 0.9, nine in ten
+    are right. probabilities: float32[10]. unsure: not to be trusted: ambiguous, or no digit at all. pixels:
+    uint8[28,28], what the model saw, 0 paper to 255 ink. box: left, top, right, bottom in the picture it was found in,
+    right and bottom just beyond; None where the whole picture is the digit.
+    """
+
+    digit: int
+    confidence: float
+    probabilities: NDArray[np.float32]
+    unsure: bool
+    pixels: NDArray[np.uint8]
+    box: Box | None = None
+
+
+@dataclass(frozen=True)
+class Number:
+    """What a picture of several digits was read as.
+
+    text: the digits, lines joined by a newline. digits: their readings in that order, each with its box. unsure: one
+    of the digits is, or there is none.
+    """
+
+    text: str
+    digits: tuple[Reading, ...]
+
+    @property
+    def unsure(self) -> bool:
+        return not self.digits or any(digit.unsure for digit in self.digits)
+
+
+class Reader:
+    """Reads digits with a model: the one that is shipped, or any that `tenfold export` wrote.
+
+    A reader may be shared between threads, and is pickled with its model. An image is a path, a file's bytes, a PIL
+    image, or an array (H,W) or (H,W,3|4) of uint8, bool, or floats from 0 to 1; ink may be dark on bright or bright on
+    dark.
+    """
+
+    def __init__(self, model: str | Path | None = None, *, threads: int | None = None) -> None:
+        """threads: how many work on one call of many images; all cores, unless said.
+
+        Raises `ModelError` when `model` is missing or not a Tenfold model.
+        """
+        self._model = ModelFile(shipped_model() if model is None else model, threads)
+        self.unsure_below = float(self._model.settings.get("unsure_below", UNSURE_BELOW))
+
+    def read(self, image: ImageLike) -> Reading:
+        """The one digit in an image. Raises `FormatError` for what is not an image; a blank one reads as unsure."""
+        return self.read_many([image])[0]
+
+    def read_many(self, images: Iterable[ImageLike]) -> list[Reading]:
+        """As `read`, of many; an array uint8[N,28,28] is the fastest."""
+        if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == (SIDE, SIDE):
+            pixels = images.copy()
+            others = np.flatnonzero(~as_mnist_made(images)).tolist()
+            for index in others:
+                pixels[index] = normalize_grey(to_grey(images[index]))
+            return self._surer(self._readings(pixels), images, others)
+        images = list(images)
+        found, others = _all_pixels(images)
+        return self._surer(self._readings(found), images, others)
+
+    def read_each(self, images: Iterable[ImageLike]) -> list[Reading | FormatError]:
+        """As `read_many`, with the error in the place of each image that can't be read."""
+        images = list(images)
+        errors: dict[int, FormatError] = {}
+        found, others = _all_pixels(images, errors)
+        whole = [image for index, image in enumerate(images) if index not in errors]
+        readings = iter(self._surer(self._readings(found), whole, others))
+        return [errors[index] if index in errors else next(readings) for index in range(len(images))]
+
+    def read_strokes(self, strokes: Sequence[ArrayLike]) -> Reading:
+        """The one digit that a pen wrote: each stroke float[n,2], x to the right and y down, in any unit.
+
+        Raises `FormatError` for another shape, NaN or infinity; no strokes read as unsure.
+        """
+        return self._readings([draw_strokes(strokes)])[0]
+
+    def read_number(self, image: ImageLike) -> Number:
+        """All digits in a photo or scan, in reading order. Raises `FormatError` for what is not an image."""
+        grey, scale = _grey(image)
+        scale *= reduction(grey.shape, PAGE)
+        lines = find_lines(find_page_ink(reduced(grey, PAGE)))
+        return self._number(lines, [spans_of(line, draw_pieces) for line in lines], scale)
+
+    def read_stroke_number(self, strokes: Sequence[ArrayLike]) -> Number:
+        """Several digits that a pen wrote on one line. Raises `FormatError` as `read_strokes` does."""
+        lines = [line] if (line := stroke_pieces(strokes)) else []
+        return self._number(lines, [spans_of(line, draw_stroke_pieces) for line in lines], 1)
+
+    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The model itself: pixels uint8[N,28,28], as MNIST was made -> float32[N,10]."""
+        return self._model.probabilities(pixels)
+
+    def _number(self, lines: Sequence[Sequence[Piece]], spans: Sequence[list[Span]], scale: float) -> Number:
+        texts, digits = [], []
+        readings = iter(self._readings([span.pixels for line in spans for span in line]))
+        for pieces, choices in zip(lines, spans, strict=True):
+            read = [next(readings) for _ in choices]
+            path = best_path(pieces, choices, [reading.confidence for reading in read])
+            found = [placed(read[index], choices[index].box, scale) for index in path]
+            if found:
+                texts.append("".join(str(reading.digit) for reading in found))
+                digits += found
+        return Number("\n".join(texts), tuple(digits))
+
+    def _surer(self, readings: list[Reading], images: Any, others: Sequence[int]) -> list[Reading]:
+        """Reads those of 28x28 that lack MNIST's form as they are too, and keeps the surer reading: the digit may have
+        the form, and something else lie beside it."""
+        others = [i for i in others if readings[i].pixels.any() and paper_is_dark(to_grey(images[i]))]
+        for index, reading in zip(others, self._readings([images[i] for i in others]), strict=True):
+            if reading.confidence > readings[index].confidence:
+                readings[index] = reading
+        return readings
+
+    def _readings(self, pixels: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> list[Reading]:
+        if len(pixels) == 0:
+            return []
+        images = np.asarray(pixels)
+        rows = self._model.probabilities(images)
+        blank = ~images.any((1, 2))
+        rows[blank] = 0.1
+        digits, confidences = rows.argmax(1).tolist(), rows.max(1)
+        unsure = (blank | (confidences < self.unsure_below)).tolist()
+        return [Reading(*fields) for fields in zip(digits, confidences.tolist(), rows, unsure, images, strict=True)]
+
+
+def placed(reading: Reading, box: Box, scale: float) -> Reading:
+    """The same reading, found at `box` of a picture that was `scale` times as large."""
+    left, top, right, bottom = (edge * scale for edge in box)
+    return replace(reading, box=(left, top, right, bottom))
+
+
+def shipped_model() -> Path:
+    """The model that ships with the package."""
+    return Path(str(resources.files("tenfold") / "reading" / "shipped" / "reader.onnx"))
+
+
+def _is_small(image: Any) -> TypeGuard[NDArray[np.uint8]]:
+    return isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.shape == (SIDE, SIDE)
+
+
+def _all_pixels(
+    images: Sequence[ImageLike], errors: dict[int, FormatError] | None = None
+) -> tuple[list[NDArray[np.uint8]], list[int]]:
+    """What the model gets of each image, and which of those are arrays uint8[28,28] that lack MNIST's form.
+
+    errors: takes the error of each image that can't be read, which is left out then; without it the first is raised.
+    """
+    found: list[NDArray[np.uint8]] = []
+    small: list[int] = []
+    greys: list[NDArray[Any]] = []
+    for index, image in enumerate(images):
+        try:
+            grey: Any = image if _is_small(image) else _grey(image)[0]
+        except FormatError as error:
+            if errors is None:
+                raise
+            errors[index] = error
+            continue
+        if grey.shape == (SIDE, SIDE):
+            # Whether they have MNIST's form is asked of all of them at once, which is ten times as fast.
+            small.append(len(found))
+            greys.append(grey)
+        found.append(levels(grey) if grey.shape == (SIDE, SIDE) else normalize_grey(grey))
+    if not small:
+        return found, []
+    others = []
+    as_made = as_mnist_made(np.stack([found[index] for index in small]))
+    for index, grey, made in zip(small, greys, as_made.tolist(), strict=True):
+        if not made:
+            if _is_small(grey):
+                others.append(index)
+            found[index] = normalize_grey(to_grey(grey))
+    return found, others
+
+
+def _grey(image: ImageLike) -> tuple[Grey, float]:
+    """Luminance, and how many of the picture's pixels each of its pixels stands for."""
+    if isinstance(image, np.ndarray):
+        return to_grey(image), 1
+    if isinstance(image, Image.Image):
+        try:
+            return to_grey(image), 1
+        except FormatError:
+            raise
+        except Exception as error:  # It decodes now, and Pillow's decoders raise whatever they stumble on.
+            raise FormatError(f"the image can't be decoded: {error}") from error
+    if not isinstance(image, str | Path | bytes):
+        raise FormatError(f"an image is a path, bytes, a PIL image or an array, not {type(image).__name__}")
+    with opened(image) as file:
+        longest = max(file.size)
+        file.draft("L", (DECODED, DECODED))  # A JPEG holds luminance as it is.
+        grey = to_grey(file)
+        return grey, longest / max(grey.shape)

@@ -1,0 +1,127 @@
+"""Figures of a data set: what is in it, and what preprocessing makes of it."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from tenfold.data import Dataset
+from tenfold.data.dataset import CLASSES
+from tenfold.data.preprocessing import flatten, normalise, one_hot
+from tenfold.data.profile import Profile
+from tenfold.report.figures.theme import Theme, bare, figure, mosaic, show_ink
+
+
+def samples(data: Dataset, theme: Theme, each: int = 12) -> Figure:
+    """The first training images of each class, a row a class."""
+    images = np.zeros((CLASSES * each, 28, 28), np.uint8)
+    for digit in range(CLASSES):
+        first = np.flatnonzero(data.train_labels == digit)[:each]
+        images[digit * each : digit * each + len(first)] = data.train_images[first]
+    drawing = figure(5.6)
+    axes = drawing.add_subplot()
+    show_ink(axes, mosaic(images, each))
+    axes.set_yticks([14 + 32 * digit for digit in range(CLASSES)], data.class_names)
+    axes.tick_params(length=0, labelsize=11, labelcolor=theme.muted)
+    return drawing
+
+
+def distribution(data: Dataset, profile: Profile, theme: Theme) -> Figure:
+    """Bars: the share of each class in the training and in the test part, and a line at an even share."""
+    drawing = figure(2.9)
+    axes = drawing.add_subplot()
+    positions = np.arange(CLASSES)
+    parts = (("train", profile.train, theme.accent, -0.21), ("test", profile.test, theme.contrast, 0.21))
+    for name, part, colour, shift in parts:
+        shares = 100 * part.counts / part.images
+        axes.bar(positions + shift, shares, 0.38, color=colour, label=f"{name}: {part.images:,} images")
+    axes.axhline(10, color=theme.text, linewidth=0.8, linestyle=(0, (4, 3)), label="an even share")
+    axes.set_xticks(positions, data.class_names)
+    axes.tick_params(axis="x", length=0)
+    axes.set_ylabel("share of the part, %")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=3)
+    axes.set_ylim(0, max(13.0, axes.get_ylim()[1]))
+    return drawing
+
+
+def mean_digits(data: Dataset, profile: Profile, theme: Theme) -> Figure:
+    """The mean image of each class, and under it how much of its image is ink: mean and spread."""
+    drawing = figure(2.75)
+    above, below = np.asarray(drawing.subfigures(2, 1, height_ratios=(1, 1.7))).tolist()
+    for digit, axes in enumerate(above.subplots(1, CLASSES)):
+        show_ink(axes, profile.mean_images[digit], peak=max(1.0, profile.mean_images[digit].max()))
+    axes = below.subplots()
+    axes.errorbar(
+        range(CLASSES), 100 * profile.ink_mean, 100 * profile.ink_spread, fmt="o", color=theme.accent, capsize=3
+    )
+    axes.set_xlim(-0.5, CLASSES - 0.5)
+    axes.set_ylim(0)
+    axes.set_xticks(range(CLASSES), data.class_names)
+    axes.tick_params(axis="x", length=0)
+    axes.set_ylabel("inked pixels, %")
+    axes.grid(axis="y")
+    return drawing
+
+
+def oddities(data: Dataset, profile: Profile, theme: Theme, most: int = 20) -> Figure:
+    """The training images furthest from the mean of their class, with their labels."""
+    return labelled_grid(
+        data.train_images[profile.train.outlying[:most]],
+        [data.class_names[label] for label in data.train_labels[profile.train.outlying[:most]]],
+        theme,
+    )
+
+
+def preprocessing(data: Dataset, theme: Theme, index: int = 0) -> Figure:
+    """One image as stored, in [0,1], flattened, and its label as one-hot, side by side."""
+    image, label = data.train_images[index], data.train_labels[index : index + 1]
+    unit = normalise(image[None])[0]
+    drawing = figure(2.75)
+    panels = drawing.subplots(1, 4, width_ratios=(1, 1, 1, 0.5))
+    window = (slice(5, 13, 2), slice(12, 18))  # a few pixels of the middle, as numbers
+    for axes, values, title, form in (
+        (panels[0], image, "original: 0 to 255", "{:3.0f}"),
+        (panels[1], unit, "normalised: 0 to 1", "{:3.1f}"),
+    ):
+        show_ink(axes, image)
+        axes.set_title(title, fontweight="normal")
+        numbers = "\n".join(" ".join(form.format(value) for value in row) for row in values[window])
+        axes.set_xlabel(
+            numbers.replace(" ", "\N{NO-BREAK SPACE}"), family="monospace", fontsize=7, linespacing=1.5, labelpad=4
+        )
+    flat = flatten(unit[None])[0]
+    panels[2].fill_between(range(len(flat)), flat, color=theme.accent, linewidth=0)
+    panels[2].set_title("flattened: 784 in a row", fontweight="normal")
+    panels[2].set_xlabel("row after row", labelpad=-4)
+    panels[2].set_xticks([0, 784])
+    panels[2].set_yticks([0, 1])
+    panels[2].set_box_aspect(1)
+    hot = one_hot(label)[0]
+    panels[3].barh(range(CLASSES), hot, color=theme.contrast, height=0.7)
+    panels[3].set_title("one-hot", fontweight="normal")
+    panels[3].set_yticks(range(CLASSES), data.class_names)
+    panels[3].invert_yaxis()
+    panels[3].set_xticks([0, 1])
+    panels[3].tick_params(axis="y", length=0)
+    return drawing
+
+
+def augmented(originals: np.ndarray, changed: dict[str, np.ndarray], theme: Theme) -> Figure:
+    """originals: uint8[N,28,28] in a row; below, a row for each way that they were changed, with its name."""
+    rows = {"as stored": originals, **changed}
+    drawing = figure(0.72 * len(rows))
+    axes = drawing.add_subplot()
+    show_ink(axes, mosaic(np.concatenate(list(rows.values())), len(originals)))
+    axes.set_yticks([14 + 32 * row for row in range(len(rows))], list(rows))
+    axes.tick_params(length=0, labelsize=9, labelcolor=theme.muted)
+    return drawing
+
+
+def labelled_grid(images: np.ndarray, captions: list[str], theme: Theme, columns: int = 10) -> Figure:
+    """images uint8[N,28,28] in rows of `columns`, each with its caption below."""
+    rows = max(1, -(-len(images) // columns))
+    drawing = figure(rows * (1.06 if any("\n" in caption for caption in captions) else 0.95))
+    for axes in (grid := drawing.subplots(rows, columns, squeeze=False)).flat:
+        bare(axes)
+    for axes, image, caption in zip(grid.flat, images, captions, strict=False):
+        show_ink(axes, image)
+        axes.set_xlabel(caption, color=theme.muted, fontsize=8, labelpad=2)
+    return drawing
