@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import uuid
-from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -130,7 +129,7 @@ def lock(url):
 
 
 def test_a_locked_database_is_told_and_waited_for(url, request, monkeypatch):
-    monkeypatch.setattr("tenfold.serve.feedback.database.PATIENCE", 0.3)
+    monkeypatch.setattr("tenfold.database.LOCK_TIMEOUT", 0.3)
     with open_store(url) as store:
         lock = request.getfixturevalue("lock")
         other = lock()
@@ -145,7 +144,7 @@ def test_a_locked_database_is_told_and_waited_for(url, request, monkeypatch):
 
 
 def test_a_store_that_cannot_write_is_closed_all_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr("tenfold.serve.feedback.database.PATIENCE", 0.5)
+    monkeypatch.setattr("tenfold.database.LOCK_TIMEOUT", 0.5)
     monkeypatch.setattr("tenfold.serve.feedback.store._CLOSE_SECONDS", 0.2)
     store = open_store(f"sqlite:///{tmp_path / 'feedback.db'}")
     other = sqlite3.connect(tmp_path / "feedback.db", isolation_level=None)
@@ -209,16 +208,6 @@ def test_the_migrations_make_the_table_that_is_used(url):
         assert compare_metadata(context, metadata) == []
 
 
-def test_corrections_of_before_their_version_had_a_table_of_its_own_are_kept(tmp_path):
-    url = f"sqlite:///{tmp_path / 'feedback.db'}"
-    with open_store(url) as store:
-        store.add(correction()).result()
-    with closing(sqlite3.connect(tmp_path / "feedback.db")) as database, database:
-        database.execute("alter table corrections_version rename to alembic_version")
-    with open_store(url) as store:
-        assert store.count() == 1
-
-
 def test_a_sweep_may_lie_in_the_same_database(tmp_path):
     from optuna.storages import RDBStorage
 
@@ -273,12 +262,12 @@ def test_what_was_acknowledged_is_there_after_a_kill(url):
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("mysql://a@b/c", "not known here"),
-        ("nonsense", "is no database"),
-        ("sqlite://", "is a file"),
-        ("sqlite:///:memory:", "is a file"),
+        ("mysql://a@b/c", "not supported"),
+        ("nonsense", "not a database URL"),
+        ("sqlite://", "must name a file"),
+        ("sqlite:///:memory:", "must name a file"),
         ("sqlite:///x.db?mode=ro", "without options"),
-        ("postgresql://nobody:secret@host:port/none", "is no database"),
+        ("postgresql://nobody:secret@host:port/none", "not a database URL"),
         ("sqlite:////dev/null/x.db", "can't be opened"),
         ("postgresql://nobody:secret@127.0.0.1:1/none", "can't be opened"),
     ],

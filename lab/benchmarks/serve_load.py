@@ -1,22 +1,17 @@
 """What `tenfold serve` carries: 28x28 PNGs to /v1/read over 32 kept connections, the client on the same machine.
 
-    python lab/benchmarks/serve_load.py [--seconds 20 | --minutes 10] [--connections 32] [--replicas 2]
-                                    [--out lab/results]
+    python lab/benchmarks/serve_load.py [--seconds 20 | --minutes 10] [--connections 32] [--out lab/results]
 
-Starts a server of its own on loopback, prints a line a minute, and writes `serve_load.json`; with --replicas one on a
-Ray cluster of its own on this machine, and `serve_load_ray.json`. Run it on a quiet machine.
+Starts a server of its own on loopback, prints a line a minute, and writes `serve_load.json`. Run it on a quiet machine.
 """
 
 import argparse
 import asyncio
 import io
 import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,47 +30,19 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--minutes", type=float, help="In place of --seconds.")
     parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--replicas", type=int, help="On Ray, with so many.")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     seconds = 60 * options.minutes if options.minutes else options.seconds
-    with cluster(options.replicas) as words:
-        server = subprocess.Popen([*SERVE, *words], stdout=subprocess.PIPE, text=True)
-        try:
-            port = urlsplit(read_document(server)["urls"][0]).port
-            result = uvloop.run(measure(port, server.pid, options.connections, seconds))
-        finally:
-            server.terminate()
-            server.wait(30)
+    server = subprocess.Popen(SERVE, stdout=subprocess.PIPE, text=True)
+    try:
+        port = urlsplit(read_document(server)["urls"][0]).port
+        result = uvloop.run(measure(port, server.pid, options.connections, seconds))
+    finally:
+        server.terminate()
+        server.wait(30)
     result = {"environment": describe_environment(), "connections": options.connections, **result}
     options.out.mkdir(parents=True, exist_ok=True)
-    name = "serve_load"
-    if options.replicas:
-        # Memory is the command's; those that answer are the cluster's.
-        result, name = {"replicas": options.replicas, **without_memory(result)}, "serve_load_ray"
-    (options.out / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
-
-
-@contextmanager
-def cluster(replicas: int | None) -> Iterator[list[str]]:
-    """What `tenfold serve` is told to serve on a Ray cluster that has a CPU for each; nothing without."""
-    if not replicas:
-        yield []
-        return
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": replicas, "include_dashboard": False,
-                                                         "object_store_memory": 200_000_000})  # fmt: skip
-    try:
-        yield ["--ray", made.address]
-    finally:
-        made.shutdown()
-
-
-def without_memory(part: dict[str, object]) -> dict[str, object]:
-    told = {key: value for key, value in part.items() if "rss" not in key}
-    return {**told, "minutes": [without_memory(minute) for minute in told["minutes"]]} if "minutes" in told else told
+    (options.out / "serve_load.json").write_text(json.dumps(result, indent=2) + "\n")
 
 
 def read_document(server: subprocess.Popen[str]) -> dict[str, list[str]]:

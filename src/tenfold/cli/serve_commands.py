@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tenfold.cli.app import app
-from tenfold.cli.flags import PLAIN, EverywhereFlags, given
+from tenfold.cli.flags import PLAIN, EverywhereFlags
 from tenfold.errors import UsageError
 
 
@@ -36,16 +36,10 @@ def serve(
     trust_proxy: Annotated[
         bool, Parameter(negative="", help="A proxy in front tells clients' addresses; needed, and only right, there.")
     ] = False,
-    ray: Annotated[str | None, given("Serve on a Ray cluster: auto for the one of this machine, or HOST:PORT.")] = None,
-    replicas: Annotated[int | None, given("With --ray: how many servers; none: one for each core.")] = None,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Serve the page and the HTTP API."""
     screen = everywhere.screen()
-    if replicas is not None and (ray is None or replicas < 1):
-        raise UsageError(f"--replicas {replicas} goes with --ray, and is 1 at least")
-    if ray is not None and https:
-        raise UsageError("--https is for one machine; with --ray a proxy in front does that (docs/deploy.md)")
     if not 0 <= port <= 65535:
         raise UsageError(f"--port is {port}; ports go from 0 to 65535")
     if token is not None and (not token.isascii() or not token.isprintable() or " " in token or not token):
@@ -63,10 +57,6 @@ def serve(
     host = host or ("0.0.0.0" if https else "127.0.0.1")
     lan = [] if is_loopback(host) else lan_addresses() if host in ("0.0.0.0", "::") else [host]
     settings = ServeSettings(models=model, database=database, feedback=feedback, trust_proxy=trust_proxy)
-    if ray is not None:
-        from tenfold.serve.on_ray import replicated
-
-        settings = replicated(settings)
     # Behind a proxy it is the world that asks, whatever address this listens on.
     if token is None and settings.feedback and (trust_proxy or not is_loopback(host)):
         token = secrets.token_urlsafe(16)
@@ -84,18 +74,6 @@ def serve(
         screen.say("Ctrl-C ends it.", style="dim")
         screen.result({"urls": urls, "token": token})
 
-    if ray is not None:
-        from tenfold.jobs.ray_connection import connected
-        from tenfold.serve.on_ray import serve_on_ray
-
-        lacking = "no corrections: they need --database postgresql://..." if feedback and not settings.feedback else ""
-
-        def tell_replicas(port: int, count: int) -> None:
-            tell(port, *filter(None, [f"{count} replica{'' if count == 1 else 's'} on Ray", lacking]))
-
-        with connected(ray):
-            serve_on_ray(settings, host, port, replicas, tell_replicas)
-        return
     with listen(host, port) as listener:
         tls, notes = None, []
         if https:

@@ -13,10 +13,10 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
+from tenfold.database import error_reason, without_password
 from tenfold.errors import StoreBusyError, StoreError
 from tenfold.serve.feedback.correction import Correction
-from tenfold.serve.feedback.database import database_url, open_engine, reason
-from tenfold.serve.feedback.tables import corrections
+from tenfold.serve.feedback.tables import corrections, feedback_url, open_migrated
 
 # How many may wait, and how many go into one transaction.
 WAITING, TOGETHER = 2_000, 200
@@ -35,9 +35,9 @@ class FeedbackStore:
 
     def __init__(self, url: str | None = None, waiting: int = WAITING) -> None:
         """Raises `StoreError` where the database can't be opened."""
-        found = database_url(url)
-        self.url_without_password = found.render_as_string(hide_password=True)
-        self._engine = open_engine(found)
+        found = feedback_url(url)
+        self.url_without_password = without_password(found)
+        self._engine = open_migrated(found)
         dialect = sqlite if found.get_backend_name() == "sqlite" else postgresql
         self._insert: Any = dialect.insert(corrections).on_conflict_do_nothing().returning(corrections.c.id)
         self._limit = waiting
@@ -111,7 +111,7 @@ class FeedbackStore:
             with self._engine.execution_options(reading=True).connect() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            raise StoreError(f"{self.url_without_password} can't be read: {reason(error)}") from error
+            raise StoreError(f"{self.url_without_password} can't be read: {error_reason(error)}") from error
 
     def _write(self) -> None:
         while together := self._next():
@@ -129,7 +129,7 @@ class FeedbackStore:
             with self._engine.begin() as connection:
                 new = set(connection.execute(self._insert, list(rows.values())).scalars())
         except Exception as error:  # Whatever it is: nobody may wait for ever, and the thread goes on.
-            _fail(waiting, f"{self.url_without_password} can't be written: {reason(error)}")
+            _fail(waiting, f"{self.url_without_password} can't be written: {error_reason(error)}")
             return
         for entry in waiting:
             # The second of two with one id in one transaction is known already.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenfold import files
-from tenfold.errors import MissingDependencyError, RunError, StoreError
+from tenfold.errors import RunError
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -71,13 +71,11 @@ def _open(folder: Path, url: str | None, new: bool) -> "BaseStorage":
             raise RunError(f"{folder / JOURNAL} is missing: the sweep's trials are lost")
         with _foreign(str(folder / JOURNAL)):
             return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
-    from sqlalchemy.exc import SQLAlchemyError
+    from tenfold import database
 
-    from tenfold.serve.feedback.database import database_url, reason
-
-    found = database_url(url)
+    found = database.parse_url(url)
     place = shown(url)
-    try:
+    with database.opening(found):
         if found.get_backend_name() == "sqlite":
             if not new and not Path(str(found.database)).exists():
                 raise RunError(f"{place}: there is no such file")
@@ -94,18 +92,13 @@ def _open(folder: Path, url: str | None, new: bool) -> "BaseStorage":
                 grace_period=GRACE,
                 heartbeat_stale_trial_callback=_again,
             )
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(str(error.name), "postgres") from error
-    except (SQLAlchemyError, OSError) as error:
-        raise StoreError(f"{place} can't be opened: {reason(error)}") from error
 
 
 def shown(url: str) -> str:
     """The URL as it may be written down: absolute, and without its password."""
-    from tenfold.serve.feedback.database import database_url
+    from tenfold import database
 
-    found = database_url(url)
-    return found.set(drivername=found.get_backend_name(), password=None).render_as_string()
+    return database.without_password(database.parse_url(url))
 
 
 @contextmanager

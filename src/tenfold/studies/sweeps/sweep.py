@@ -169,7 +169,7 @@ class Sweep:
         from optuna.exceptions import StorageInternalError
         from sqlalchemy.exc import SQLAlchemyError
 
-        from tenfold.serve.feedback.database import reason
+        from tenfold.database import error_reason
 
         on = f"it goes on with: tenfold sweep --resume {self.path}"
         try:
@@ -189,7 +189,7 @@ class Sweep:
             raise KeyboardInterrupt(on) from None
         except (SQLAlchemyError, StorageInternalError) as error:
             said = error.__cause__ if isinstance(error.__cause__, SQLAlchemyError) else error
-            raise StoreError(f"{self.url} can't be used any more: {reason(said)}; {on}") from error
+            raise StoreError(f"{self.url} can't be used any more: {error_reason(said)}; {on}") from error
         except OSError as error:
             raise StorageError(f"{self.path} can't be written: {error.strerror or error}; {on}") from error
         rows = self.rows()

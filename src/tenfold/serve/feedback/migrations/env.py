@@ -2,11 +2,10 @@
 
 from alembic import context
 
-from tenfold.serve.feedback.tables import metadata
+from tenfold.serve.feedback.tables import VERSION_TABLE, metadata
 
-# A table of its own: whoever else keeps tables in the same database, such as Optuna, has Alembic's usual one.
 context.configure(
-    connection=context.config.attributes["connection"], target_metadata=metadata, version_table="corrections_version"
+    connection=context.config.attributes["connection"], target_metadata=metadata, version_table=VERSION_TABLE
 )
 with context.begin_transaction():
     context.run_migrations()
