@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.frameworks.registry import FRAMEWORKS
 from lab.runtimes.registry import RUNTIMES
-from tenfold.studies.numbers import significant
+from tenfold.studies.number_format import significant
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 Row = dict[str, Any]

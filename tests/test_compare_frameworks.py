@@ -7,7 +7,7 @@ import pytest
 
 from lab.frameworks import comparison, terminal
 from lab.frameworks.comparison import Comparison, Plan, accuracies_agree
-from lab.frameworks.page import write_page
+from lab.frameworks.framework_report import write_framework_report
 from lab.frameworks.registry import FRAMEWORKS
 from lab.frameworks.task import TASKS
 from tenfold.cli import main
@@ -37,7 +37,7 @@ def test_one_framework_that_goes_wrong_does_not_stop_the_rest(tmp_path, odd_fram
     assert rows["broken"].told == "ModuleNotFoundError: No module named 'no_such_library'"
     assert "pip install 'tenfold[compare]'" in rows["absent"].told
     assert "\n" not in "".join(row.told for row in rows.values())
-    page = write_page(study, list(rows.values())).read_text()
+    page = write_framework_report(study, list(rows.values())).read_text()
     assert all(name.title() in page for name in names)
     ((_, columns, table),) = terminal.tables(list(rows.values()))
     assert all(len(cells) == len(columns) for cells in table)
@@ -123,7 +123,7 @@ def test_where_nothing_was_measured_no_page_pretends_so(tmp_path, odd_framework)
     odd_framework("absent", distributions=("no-such-distribution",))
     study = Comparison.begin(Plan(frameworks=("absent",)), tmp_path)
     with pytest.raises(RunError, match="no framework was measured"):
-        write_page(study, study.run(lambda line: None))
+        write_framework_report(study, study.run(lambda line: None))
 
 
 def test_a_place_is_lost_only_to_what_is_faster_beyond_chance():

@@ -11,8 +11,8 @@ import pytest
 
 from lab.runtimes import comparison, on_node, registry, terminal
 from lab.runtimes.comparison import Comparison, Plan, Times
-from lab.runtimes.page import write_page
 from lab.runtimes.registry import RUNTIMES
+from lab.runtimes.runtime_report import write_runtime_report
 from tenfold.cli import main
 from tenfold.errors import RunError
 from tenfold.runs.train import train
@@ -37,7 +37,7 @@ def test_every_runtime_passes_the_gate_and_is_timed(run, tmp_path, tenfold_json,
     assert rows["onnxruntime"]["gate"]["accuracy"] == pytest.approx(rows["torch"]["gate"]["accuracy"])
     assert rows["onnxruntime-int8"]["size_bytes"] < 0.35 * rows["onnxruntime"]["size_bytes"]
     assert rows["browser"]["versions"]["node"].count(".") == 2
-    page = Path(told["page"])
+    page = Path(told["report"])
     assert all(RUNTIMES[name].title in page.read_text() for name in names)
     assert (page.parent / "figures" / "latency.png").stat().st_size > 5000
     assert json.loads((page.parent / "runtimes.json").read_text())["rows"] == told["rows"]
@@ -86,7 +86,7 @@ def test_one_runtime_that_goes_wrong_does_not_stop_the_rest(run, tmp_path, odd_r
     assert rows["absent"].told == "needs no-such-distribution: pip install no-such-distribution"
     assert [name for name, row in rows.items() if row.figures] == ["right"]
     assert "\n" not in "".join(row.told for row in rows.values())
-    page = write_page(study, list(rows.values())).read_text()
+    page = write_runtime_report(study, list(rows.values())).read_text()
     assert all(name.title() in page for name in names)
     assert all(len(cells) == len(terminal.COLUMNS) for cells in terminal.table(list(rows.values())))
     assert len(terminal.remarks(list(rows.values()))) == len(names) - 1
@@ -102,7 +102,7 @@ def test_a_runtime_that_hangs_is_ended_at_its_limit(run, tmp_path, odd_runtime):
     assert (row.status, row.told) == ("hung", "no result within 3 s")
     assert ended[0] < 60
     with pytest.raises(RunError, match="no runtime was measured: Hangs: no result within 3 s"):
-        write_page(study, [row])
+        write_runtime_report(study, [row])
 
 
 @pytest.mark.slow

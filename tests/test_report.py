@@ -1,4 +1,4 @@
-"""The report is what people see of all this: it must stand alone, tell the truth, and be readable on a phone."""
+"""The report is what most people see: it must be self-contained, correct, and readable on a phone."""
 
 import re
 import shutil
@@ -10,24 +10,24 @@ from PIL import Image
 from tenfold.errors import ExportError, RunError
 from tenfold.export.onnx import export_onnx
 from tenfold.models import build_model
-from tenfold.report.build import write_report
+from tenfold.report.run_report import write_report
 from tenfold.runs.evaluate import evaluate
 from tenfold.runs.run import Run
 
 
 @pytest.fixture(scope="session")
-def page(run):
+def report(run):
     return write_report(run)
 
 
-def test_the_page_needs_nothing_else(page):
-    text = page.read_text()
+def test_the_report_is_self_contained(report):
+    text = report.read_text()
     assert not re.search(r'(?:src|href)="(?!#|data:)', text.replace("xlink:href", "href"))
     assert "@import" not in text
     assert "<script" not in text
 
 
-def test_the_page_is_well_formed(page):
+def test_the_report_is_well_formed(report):
     class Checker(HTMLParser):
         open_tags: list[str]
 
@@ -43,21 +43,21 @@ def test_the_page_is_well_formed(page):
 
     checker = Checker()
     checker.open_tags = []
-    checker.feed(page.read_text())
+    checker.feed(report.read_text())
     assert checker.open_tags == []
-    ids = re.findall(r'\bid="([^"]+)"', page.read_text())
+    ids = re.findall(r'\bid="([^"]+)"', report.read_text())
     assert len(ids) == len(set(ids))
 
 
-def test_the_page_tells_what_was_measured(page, run):
-    text, figures = page.read_text(), run.metrics
+def test_the_report_shows_what_was_measured(report, run):
+    text, figures = report.read_text(), run.metrics
     assert f"{100 * figures['test']['accuracy']:.2f}\u202f%" in text
     assert f"{figures['training']['parameters']:,}" in text
     assert text.count("<section") == 8
     assert text.count("<svg") == len(list((run.path / "figures").iterdir())) + 1  # and the flowchart
 
 
-def test_every_figure_is_a_picture_too(page, run):
+def test_every_figure_is_saved_as_png_too(report, run):
     names = {path.name for path in (run.path / "figures").iterdir()}
     assert {"samples.png", "distribution.png", "preprocessing.png", "network.png", "curves.png", "confusion.png",
             "mistakes.png", "predictions.png"} <= names  # fmt: skip
@@ -67,8 +67,8 @@ def test_every_figure_is_a_picture_too(page, run):
             assert len(picture.convert("L").getcolors() or range(300)) > 10  # not one flat colour
 
 
-def test_colours_follow_the_page(page):
-    svgs = re.findall(r"<svg.*?</svg>", page.read_text(), re.DOTALL)
+def test_svg_colours_follow_the_theme(report):
+    svgs = re.findall(r"<svg.*?</svg>", report.read_text(), re.DOTALL)
     for svg in svgs:
         left = set(re.findall(r"#[0-9a-fA-F]{6}\b", svg)) - {"#000000"}
         assert not left, left
@@ -122,7 +122,7 @@ def test_any_batch_size_is_taken(run, small):
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [320, 768, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_fits_every_screen_and_reads_in_light_and_dark(page, chromium, width, scheme):
+def test_the_report_fits_every_screen_and_is_legible_in_light_and_dark_mode(report, chromium, width, scheme):
     from playwright.sync_api import sync_playwright
 
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -132,7 +132,7 @@ def test_the_page_fits_every_screen_and_reads_in_light_and_dark(page, chromium, 
         tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
         problems: list[str] = []
         tab.on("console", lambda message: problems.append(message.text))
-        tab.goto(page.as_uri())
+        tab.goto(report.as_uri())
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
         assert tab.evaluate(_LOWEST_CONTRAST) >= 4.5  # WCAG 2.2, success criterion 1.4.3
         assert problems == []

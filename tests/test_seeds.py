@@ -13,8 +13,8 @@ from tenfold.evaluation.statistics import holm, paired, spread
 from tenfold.runs.run import Run
 from tenfold.runs.seeds import Seeds, resume_seeds, train_seeds
 from tenfold.studies import choices
-from tenfold.studies.page import pareto, write_page
 from tenfold.studies.study import Row, Study
+from tenfold.studies.study_report import pareto, write_study_report
 from tenfold.training.recipe import Recipe
 
 
@@ -150,7 +150,7 @@ def test_a_seed_that_diverges_is_told_and_the_others_go_on(quick, tmp_path, monk
     rows = study.run(lambda record: None, lambda line: None)
     assert [row.failed for row in rows] == [1, 1]
     assert rows[1].difference.n == 2
-    assert "diverged" in write_page(study, rows).read_text()
+    assert "diverged" in write_study_report(study, rows).read_text()
 
 
 def test_one_engine_serves_all_seeds_and_its_probe_counts_in_each(quick, tmp_path, monkeypatch):
@@ -228,10 +228,10 @@ def test_a_comparison_says_what_stands_and_can_be_taken_up(quick, tmp_path):
     assert usual.difference.n == 3
     document = json.loads((study.path / "compare.json").read_text())
     assert document["rows"][1]["difference"]["stands"] is True
-    page = write_page(again, rows).read_text()
-    assert "1 of 1" in page
-    assert "small steps" in page
-    assert "better" in page
+    report = write_study_report(again, rows).read_text()
+    assert "1 of 1" in report
+    assert "small steps" in report
+    assert "better" in report
     with pytest.raises(RunError, match="compare recipes --resume"):
         Study.load(study.path, "models")
     with pytest.raises(RunError, match="can't be read"):
@@ -263,19 +263,19 @@ def test_comparisons_are_made_on_validation_images(quick):
         choices.recipes(("cnn", "cnn"), {})
 
 
-def test_one_seed_of_each_tells_nothing_and_says_so(quick, tmp_path):
+def test_one_seed_per_recipe_is_reported_as_inconclusive(quick, tmp_path):
     study = study_of(quick, tmp_path, count=1)
     rows = study.run(lambda record: None, lambda line: None)
     assert rows[1].difference.stands is None
-    assert "One seed of each tells nothing" in write_page(study, rows).read_text()
+    assert "One seed per recipe does not allow a significance test" in write_study_report(study, rows).read_text()
     assert not math.isnan(rows[1].difference.mean)
 
 
-def test_a_page_of_models_shows_accuracy_against_cost(quick, tmp_path):
+def test_a_report_of_models_shows_accuracy_against_cost(quick, tmp_path):
     study = study_of(quick, tmp_path, "models")
-    page = write_page(study, study.run(lambda record: None, lambda line: None)).read_text()
-    assert "Pareto front" in page
-    assert "109,386" in page
+    report = write_study_report(study, study.run(lambda record: None, lambda line: None)).read_text()
+    assert "Pareto front" in report
+    assert "109,386" in report
     assert (study.path / "figures" / "models.png").read_bytes().startswith(b"\x89PNG")
 
 

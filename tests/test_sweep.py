@@ -12,8 +12,8 @@ from tenfold.jobs.job import Job, Outcome, run_job
 from tenfold.runs.evaluate import evaluate
 from tenfold.runs.export import export
 from tenfold.runs.run import Run
+from tenfold.studies.sweep_report import write_sweep_report
 from tenfold.studies.sweeps import storage
-from tenfold.studies.sweeps.page import write_page
 from tenfold.studies.sweeps.plan import Plan
 from tenfold.studies.sweeps.rows import best_of
 from tenfold.studies.sweeps.sweep import Sweep
@@ -58,19 +58,19 @@ def test_the_best_recipe_trains_as_it_stands(swept, brief):
     assert tomllib.loads((sweep.path / "best.toml").read_text())["name"] == "tutorial-best"
 
 
-def test_the_page_shows_history_importance_slices_and_the_best(swept):
+def test_the_report_shows_history_importance_slices_and_the_best(swept):
     sweep, rows, _ = swept
-    page = write_page(sweep, rows).read_text()
+    report = write_sweep_report(sweep, rows).read_text()
     for words in (
-        "How it went",
-        "What mattered",
+        "Search history",
+        "Parameter importance",
         "learning_rate",
         "best.toml",
         "PED-ANOVA",
-        "it will read somewhat fewer",
+        "accuracy on new images will be somewhat lower",
     ):
-        assert words in page
-    assert "var(--accent)" in page  # dark pages too
+        assert words in report
+    assert "var(--accent)" in report  # dark mode too
     assert {path.name for path in (sweep.path / "figures").iterdir()} == {"history.png", "importance.png", "slices.png"}
     assert abs(sum(sweep.importance().values()) - 1) < 1e-6
 
@@ -160,7 +160,7 @@ def test_a_trial_that_diverges_teaches_and_the_others_go_on(brief, one_at_a_time
     rows = sweep.run(one_at_a_time)
     assert [row.state for row in rows] == ["finished", "diverged"]
     assert "diverged" in rows[1].why
-    assert "Diverged or failed: trial 1" in write_page(sweep, rows).read_text()
+    assert "Diverged or failed: trial 1" in write_sweep_report(sweep, rows).read_text()
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_the_command_sweeps_and_says_what_is_next(small_file, tmp_path, tenfold_
              "batch_size=32,64", "--trials", 5, "--workers", 2, "--out", tmp_path]  # fmt: skip
     told = tenfold_json(*words)
     assert len(told["rows"]) == 5
-    assert Path(told["page"]).exists()
+    assert Path(told["report"]).exists()
     assert told["rows"][told["best"]]["accuracy"] == max(row["accuracy"] or 0 for row in told["rows"])
     again = tenfold_json("sweep", "--resume", told["path"])
     assert again["rows"] == told["rows"]

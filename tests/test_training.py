@@ -203,7 +203,7 @@ def test_checkpoints_of_another_shape_are_refused(quick, tmp_path):
 def test_a_run_that_was_tampered_with_is_told_apart(run, tmp_path):
     import shutil
 
-    from tenfold.report.build import write_report
+    from tenfold.report.run_report import write_report
     from tenfold.runs.diagnose import diagnose
 
     for name, content in (("metrics.json", '{"training": {}}'), ("metrics.json", "[]"), ("environment.json", "{}"),

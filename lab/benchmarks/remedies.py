@@ -11,8 +11,8 @@ import json
 import sys
 from pathlib import Path
 
-from tenfold.report.figures.comparison import Bar, differences
-from tenfold.report.figures.theme import to_png
+from tenfold.report.figures.comparison_figures import Bar, differences
+from tenfold.report.figures.figure_style import to_png
 from tenfold.studies.choices import REMEDIES, flags_of
 
 ROOT = Path(__file__).parent.parent

@@ -12,8 +12,8 @@ from pathlib import Path
 from lab.robustness import measure_robustness
 from tenfold.reading.model_file import ModelFile
 from tenfold.reading.reader import Reader
-from tenfold.report.figures.comparison import errors_beside
-from tenfold.report.figures.theme import to_png
+from tenfold.report.figures.comparison_figures import error_pairs
+from tenfold.report.figures.figure_style import to_png
 from tenfold.runs.environment import describe_environment
 
 HERE = Path(__file__).parent
@@ -28,7 +28,7 @@ def main() -> None:
     spoilt = sorted(results[1:], key=lambda result: result.plain_error or 0)
     percent = [(r.name, 100 * r.error, 100 * (r.plain_error or 0)) for r in spoilt]
     rows = [("not spoilt", 100 * results[0].error, 100 * (results[0].plain_error or 0)), *percent]
-    picture = to_png(lambda theme: errors_beside(rows, ("the Reader", "a plain CNN"), theme))
+    picture = to_png(lambda theme: error_pairs(rows, ("the Reader", "a plain CNN"), theme))
     (HERE.parent / "docs" / "pictures" / "robustness.png").write_bytes(picture)
     for name, ours, plain in rows:
         print(f"{name:16} {ours:6.2f} {plain:6.2f}")

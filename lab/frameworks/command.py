@@ -28,7 +28,7 @@ def frameworks(
     screen = everywhere.screen()
     from lab.frameworks import terminal
     from lab.frameworks.comparison import Comparison, Plan
-    from lab.frameworks.page import write_page
+    from lab.frameworks.framework_report import write_framework_report
     from lab.frameworks.registry import chosen
 
     if resume is not None:
@@ -46,14 +46,14 @@ def frameworks(
         )
         comparison = Comparison.begin(plan, out)
     rows = comparison.run(screen.say)
-    page = write_page(comparison, rows)
+    report = write_framework_report(comparison, rows)
     for title, columns, table in terminal.tables(rows):
         screen.say()
         screen.table(columns, table, title)
     for line in terminal.remarks(rows):
         screen.say(line)
-    screen.say(f"\nThe comparison: {page}")
-    screen.result({"path": str(comparison.path), "page": str(page), **comparison.as_document()})
+    screen.say(f"\nThe comparison: {report}")
+    screen.result({"path": str(comparison.path), "report": str(report), **comparison.as_document()})
 
 
 def _numbers(text: str | None) -> tuple[int, ...]:

@@ -195,9 +195,9 @@ def _round_denormals_to_zero() -> None:
     """In this thread and those that it makes: Adam's averages of gradients that died out become denormal numbers.
 
     Processors are slow at them, and XLA and TensorFlow round them away by themselves; NumPy, scikit-learn and tinygrad
-    would take up to twice as long over six epochs (lab/benchmarks/framework_choices.py). On Linux on x86-64 only: the last
-    word of the C library's `fenv_t` there is the register MXCSR (glibc, sysdeps/x86/fpu/bits/fenv.h), whose bits 15
-    and 6 say it of results and of inputs (Intel 64 Software Developer's Manual, volume 1, 10.2.3).
+    would take up to twice as long over six epochs (lab/benchmarks/framework_choices.py). On Linux on x86-64 only: the
+    last word of the C library's `fenv_t` there is the register MXCSR (glibc, sysdeps/x86/fpu/bits/fenv.h), whose bits
+    15 and 6 say it of results and of inputs (Intel 64 Software Developer's Manual, volume 1, 10.2.3).
     """
     if sys.platform == "linux" and platform.machine() == "x86_64":
         library, environment = ctypes.CDLL("libm.so.6"), (ctypes.c_uint32 * 8)()

@@ -6,7 +6,7 @@ from itertools import groupby
 from lab.frameworks.comparison import Row, accuracies_agree
 from lab.frameworks.registry import FRAMEWORKS
 from tenfold.evaluation.statistics import Spread
-from tenfold.studies.numbers import percent, significant
+from tenfold.studies.number_format import percent, significant
 
 COLUMNS = ("framework", ">training, s", ">images/s", ">first step, s", ">test, %", ">MB")
 

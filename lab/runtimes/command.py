@@ -32,8 +32,8 @@ def runtimes(
     screen = everywhere.screen()
     from lab.runtimes import terminal
     from lab.runtimes.comparison import Comparison, Plan
-    from lab.runtimes.page import write_page
     from lab.runtimes.registry import chosen
+    from lab.runtimes.runtime_report import write_runtime_report
 
     plan = Plan(
         runtimes=chosen(words(runtimes)),
@@ -46,7 +46,7 @@ def runtimes(
     )
     comparison = Comparison.begin(plan, out)
     rows = comparison.run(screen.say)
-    page = write_page(comparison, rows)
+    report = write_runtime_report(comparison, rows)
     screen.say()
     screen.table(
         terminal.COLUMNS,
@@ -57,5 +57,5 @@ def runtimes(
     screen.say(terminal.LEGEND, style="dim")
     for line in terminal.remarks(rows):
         screen.say(line)
-    screen.say(f"\nThe comparison: {page}")
-    screen.result({"path": str(comparison.path), "page": str(page), **comparison.as_document()})
+    screen.say(f"\nThe comparison: {report}")
+    screen.result({"path": str(comparison.path), "report": str(report), **comparison.as_document()})

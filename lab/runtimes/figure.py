@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from tenfold.report.figures.theme import Theme, figure, log_ticks, name_rows
+from tenfold.report.figures.figure_style import Theme, figure, log_ticks, name_rows
 
 
 @dataclass(frozen=True)

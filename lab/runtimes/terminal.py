@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lab.runtimes.comparison import Row
 from lab.runtimes.registry import RUNTIMES
-from tenfold.studies.numbers import significant
+from tenfold.studies.number_format import significant
 
 # As few letters as there are digits below them: 80 columns hold the table.
 COLUMNS = ("runtime", ">ms", ">p99", ">images/s", ">load, s", ">MB", ">kB", ">right", ">alike")

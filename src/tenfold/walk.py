@@ -11,7 +11,7 @@ from tenfold.evaluation.diagnose import Finding
 from tenfold.evaluation.metrics import Evaluation
 from tenfold.models import build_model
 from tenfold.models.describe import describe_model
-from tenfold.report.build import write_report
+from tenfold.report.run_report import write_report
 from tenfold.runs.diagnose import diagnose
 from tenfold.runs.evaluate import evaluate
 from tenfold.runs.predict import predict_random

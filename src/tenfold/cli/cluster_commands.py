@@ -97,7 +97,7 @@ def sweep(
 
 
 def _run(screen: "Screen", found: "Sweep", workers: int | None, ray: str | None) -> None:
-    from tenfold.studies.sweeps.page import typed, write_page
+    from tenfold.studies.sweep_report import typed, write_sweep_report
     from tenfold.studies.sweeps.rows import best_of
 
     screen.say(f"{found.path}: {found.plan.trials} trials of {found.plan.name}, {found.plan.sampler}")
@@ -105,15 +105,15 @@ def _run(screen: "Screen", found: "Sweep", workers: int | None, ray: str | None)
         screen.say(f"others take part with: tenfold sweep --join {found.study.study_name} --storage {found.url}")
     threads = found.plan.space.recipe.engine.threads
     rows = found.run(lambda: pool_for(workers, ray, threads), screen.say)
-    page = write_page(found, rows)
+    report = write_sweep_report(found, rows)
     best = best_of(rows)
     assert best is not None
     screen.say()
     screen.table(["best value of", ""], [[name, typed(value)] for name, value in best.values.items()],
                  f"trial {best.number}: {100 * (best.accuracy or 0):.2f} % of the validation images")  # fmt: skip
-    screen.say(f"\nThe report: {page}")
+    screen.say(f"\nThe report: {report}")
     screen.say(f"next: tenfold train {found.path / 'best.toml'} --seeds 5")
-    screen.result({"path": str(found.path), "page": str(page), **found.result(rows)})
+    screen.result({"path": str(found.path), "report": str(report), **found.result(rows)})
 
 
 @contextmanager

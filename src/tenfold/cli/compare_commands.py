@@ -99,9 +99,9 @@ def _compare(
     everywhere: Everywhere,
 ) -> None:
     screen = everywhere.screen()
-    from tenfold.studies.numbers import percent
-    from tenfold.studies.page import change, verdict, write_page
+    from tenfold.studies.number_format import percent
     from tenfold.studies.study import Study, as_document
+    from tenfold.studies.study_report import change, verdict, write_study_report
 
     study = (
         Study.load(resume, kind)
@@ -110,7 +110,7 @@ def _compare(
     )
     with screen.training(quiet=True) as watch:
         rows = study.run(watch, screen.say)
-    page = write_page(study, rows)
+    report = write_study_report(study, rows)
     if kind == "models":
         columns = ["recipe", ">parameters", ">multiply-adds", ">validation, %", ">test, %", ">seconds"]
         table = [
@@ -127,5 +127,5 @@ def _compare(
         ]
     screen.say()
     screen.table(columns, table, f"{study.count} seeds of each")
-    screen.say(f"\nThe comparison: {page}")
-    screen.result({"path": str(study.path), "page": str(page), **as_document(study, rows)})
+    screen.say(f"\nThe report: {report}")
+    screen.result({"path": str(study.path), "report": str(report), **as_document(study, rows)})

@@ -54,7 +54,7 @@ def profile(
     screen.say(f"{len(found.overlap)} images are in both parts")
     drawn = []
     if out is not None:
-        from tenfold.report.pictures import draw_profile
+        from tenfold.report.figures.figure_files import draw_profile
 
         drawn = draw_profile(data, found, out)
         screen.say(f"figures in {out}")
@@ -129,7 +129,7 @@ def augment(
     if show and out is None:
         out = Path("augment.png")
     if out is not None:
-        from tenfold.report.pictures import draw_augmentation
+        from tenfold.report.figures.figure_files import draw_augmentation
 
         draw_augmentation(data, resolved.augment, out)
         screen.say(f"\ndrawn in {out}")

@@ -102,7 +102,7 @@ def predict(
     if out is None and not images and count <= _DRAWN and os.access(opened.path, os.W_OK) and find_spec("matplotlib"):
         out = opened.path / "figures" / "predictions.png"
     if out is not None:
-        from tenfold.report.pictures import draw_predictions
+        from tenfold.report.figures.figure_files import draw_predictions
 
         draw_predictions(made, names, out)
         screen.say(f"\ndrawn in {out}")
@@ -131,7 +131,7 @@ def diagnose(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN)
 def report(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
     """Write a run's report: one HTML page, and its figures as PNG."""
     screen = everywhere.screen()
-    from tenfold.report.build import write_report
+    from tenfold.report.run_report import write_report
     from tenfold.runs.run import Run
 
     path = write_report(Run.load(run))

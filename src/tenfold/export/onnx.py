@@ -55,8 +55,8 @@ def export_onnx(
 
     The file's input is `images` uint8[N,28,28], 0 paper to 255 ink, for any N; its outputs are `logits` and
     `probabilities`, float32[N,10]. temperature: what logits are divided by. settings: what the file says of itself:
-    `tenfold.reading.model_file.ModelFile.settings`. Returns the largest difference found; raises `ExportError`, leaving no
-    file, when that is over 1e-4.
+    `tenfold.reading.model_file.ModelFile.settings`. Returns the largest difference found; raises `ExportError`, leaving
+    no file, when that is over 1e-4.
     """
     model = model.cpu().eval()
     set_memory_format(model, torch.contiguous_format)

@@ -1,4 +1,4 @@
-"""Figures of an evaluation: what is read for what, how well, and how sure."""
+"""Figures of an evaluation: confusion matrix, scores per class, calibration, mistakes and predictions."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from tenfold.data.dataset import CLASSES
 from tenfold.evaluation.calibration import reliability, risk_coverage
 from tenfold.evaluation.metrics import Evaluation
-from tenfold.report.figures.data import labelled_grid
-from tenfold.report.figures.theme import Theme, bare, figure, show_ink
+from tenfold.report.figures.data_figures import labelled_grid
+from tenfold.report.figures.figure_style import Theme, bare, figure, show_ink
 
 
 def confusion(evaluation: Evaluation, names: tuple[str, ...], theme: Theme) -> Figure:
-    """A heat map: true classes down, predicted across; what is right in one colour, mistakes in the other.
+    """The confusion matrix as a heat map: correct predictions in one colour, mistakes in another.
 
-    Mistakes are shaded by the square root of their count, so that rare ones still show beside common ones.
+    Mistakes are shaded by the square root of their count, so that rare ones remain visible next to frequent ones.
     """
     counts = evaluation.confusion
     mistakes = counts - np.diag(np.diag(counts))
@@ -40,13 +40,13 @@ def confusion(evaluation: Evaluation, names: tuple[str, ...], theme: Theme) -> F
     axes.tick_params(length=0, labelsize=10, labelcolor=theme.text)
     axes.xaxis.set_label_position("top")
     axes.xaxis.tick_top()
-    axes.set_xlabel("predicted", labelpad=6)
-    axes.set_ylabel("true", labelpad=6)
+    axes.set_xlabel("predicted class", labelpad=6)
+    axes.set_ylabel("true class", labelpad=6)
     return drawing
 
 
 def class_scores(evaluation: Evaluation, names: tuple[str, ...], theme: Theme) -> Figure:
-    """Precision and recall of each class as dots, its F1 as a tick between them; the axis begins at the lowest."""
+    """Precision and recall of each class as dots and F1 as a tick between them; the axis starts at the lowest value."""
     drawing = figure(2.9)
     axes = drawing.add_subplot()
     for digit, scores in enumerate(evaluation.classes):
@@ -70,7 +70,7 @@ def class_scores(evaluation: Evaluation, names: tuple[str, ...], theme: Theme) -
         )
     axes.set_xticks(positions, names)
     axes.tick_params(axis="x", length=0)
-    axes.set_ylabel("%")
+    axes.set_ylabel("score, %")
     axes.grid(axis="y")
     axes.set_ylim(top=100)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, handletextpad=0.3)
@@ -78,7 +78,7 @@ def class_scores(evaluation: Evaluation, names: tuple[str, ...], theme: Theme) -
 
 
 def reliability_diagram(evaluation: Evaluation, theme: Theme) -> Figure:
-    """Accuracy against confidence in bins: on the diagonal, 90 % sure is right nine times of ten."""
+    """Accuracy against confidence in bins; a calibrated model lies on the diagonal."""
     right = evaluation.predictions == evaluation.labels
     counts, confidence, accuracy = reliability(evaluation.confidences, right)
     full = counts > 0
@@ -92,13 +92,13 @@ def reliability_diagram(evaluation: Evaluation, theme: Theme) -> Figure:
     axes.set_ylim(0, 1.03)
     axes.set_aspect("equal")
     axes.set_xlabel("confidence")
-    axes.set_ylabel("share read right")
+    axes.set_ylabel("accuracy")
     axes.grid()
     return drawing
 
 
 def risk_coverage_curve(evaluation: Evaluation, theme: Theme) -> Figure:
-    """The share of mistakes among what is answered, when only the most confident readings are."""
+    """The error rate when only the most confident predictions count, against their share."""
     coverage, risk = risk_coverage(evaluation.confidences, evaluation.predictions == evaluation.labels)
     drawing = figure(2.7)
     axes = drawing.add_subplot()
@@ -106,8 +106,8 @@ def risk_coverage_curve(evaluation: Evaluation, theme: Theme) -> Figure:
     axes.fill_between(100 * coverage, 100 * risk, color=theme.accent, alpha=0.12, linewidth=0)
     axes.set_xlim(0, 100)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("answered, %")
-    axes.set_ylabel("of these wrong, %")
+    axes.set_xlabel("coverage: images answered, %")
+    axes.set_ylabel("risk: of these wrong, %")
     axes.grid()
     return drawing
 
@@ -115,11 +115,13 @@ def risk_coverage_curve(evaluation: Evaluation, theme: Theme) -> Figure:
 def mistakes(
     evaluation: Evaluation, images: NDArray[np.uint8], names: tuple[str, ...], theme: Theme, most: int = 40
 ) -> Figure:
-    """The images read wrong, the most confident first: what was read, how surely, and what it is."""
+    """Misclassified images, the most confident first, with prediction, confidence and true label."""
     worst = evaluation.mistakes[:most]
     captions = [
-        f"{names[evaluation.predictions[i]]}, {100 * evaluation.confidences[i]:.0f} %\nis {names[evaluation.labels[i]]}"
-        for i in worst
+        f"{names[predicted]}, {100 * confidence:.0f} %\ntrue: {names[label]}"
+        for predicted, confidence, label in zip(
+            evaluation.predictions[worst], evaluation.confidences[worst], evaluation.labels[worst], strict=True
+        )
     ]
     return labelled_grid(images[worst], captions, theme)
 
@@ -131,7 +133,7 @@ def predictions(
     theme: Theme,
     labels: NDArray[np.integer] | None = None,
 ) -> Figure:
-    """Images with what is read in them, the confidence and the truth, and a bar for each class's probability."""
+    """Images with the predicted class, its confidence, the true class of mistakes, and all probabilities as bars."""
     columns = 4
     rows = max(1, -(-len(images) // columns))
     drawing = figure(1.5 * rows)
@@ -147,7 +149,7 @@ def predictions(
         title = f"{names[read]} · {100 * row[read]:.1f} %"
         picture.set_title(title, color=colour, fontsize=9.5, pad=3, loc="left")
         if labels is not None:
-            truth = "" if right else f"is {names[int(labels[index])]}"
+            truth = "" if right else f"true: {names[int(labels[index])]}"
             bars.set_title(truth, color=theme.contrast, fontsize=8.5, pad=3, fontweight="normal", loc="left")
         bars.barh(range(CLASSES), row, color=[colour if d == read else theme.muted for d in range(CLASSES)], height=0.7)
         bars.set_yticks(range(CLASSES), names)

@@ -1,7 +1,7 @@
-"""One look for all figures, and the two forms that they take: a PNG on white, and an SVG that follows the page.
+"""The style of all figures, and their two output formats: PNG on white, and SVG in the colours of the report.
 
-The SVG is drawn in stand-in colours which are then replaced by CSS variables (`var(--accent)`), so that one drawing
-serves a light page, a dark page and print.
+An SVG is drawn in placeholder colours, which are then replaced by CSS variables (`var(--accent)`), so that one drawing
+works in light mode, in dark mode and in print.
 """
 
 import io
@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
 WIDTH = 7.65  # inches: the report's column
@@ -23,7 +23,7 @@ WIDTH = 7.65  # inches: the report's column
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours by the part they play."""
+    """Colours by role."""
 
     text: str
     muted: str
@@ -33,7 +33,7 @@ class Theme:
 
 
 WHITE = Theme(text="#1c1c1e", muted="#6b6b70", line="#dededf", accent="#2563c9", contrast="#d4550f")
-# Stand-ins: colours that nothing else draws in.
+# Placeholders: colours that no figure uses otherwise.
 _PAGE = Theme(text="#010203", muted="#020304", line="#030405", accent="#040506", contrast="#050607")
 
 Draw = Callable[[Theme], Figure]
@@ -48,9 +48,9 @@ def to_png(draw: Draw) -> bytes:
 
 
 def to_svg(draw: Draw, name: str) -> str:
-    """The figure as inline SVG in the colours of the page: `--text`, `--muted`, `--line`, `--accent`, `--contrast`.
+    """The figure as inline SVG in the colours of the report: `--text`, `--muted`, `--line`, `--accent`, `--contrast`.
 
-    name: keeps the identifiers inside apart from those of other figures on the page.
+    name: makes the ids inside unique among the figures of a report.
     """
     with _style(_PAGE), mpl.rc_context({"svg.hashsalt": name}):
         buffer = io.StringIO()
@@ -60,10 +60,10 @@ def to_svg(draw: Draw, name: str) -> str:
     for part, colour in vars(_PAGE).items():
         svg = svg.replace(colour, f"var(--{part})")
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    # Matplotlib numbers its groups anew in each figure: on one page the names would clash, and none is pointed at.
-    pointed_at = set(re.findall(r"#([\w.-]+)", svg))
-    svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in pointed_at else "", svg)
-    # Sized by the page: the width that it was drawn for is its largest.
+    # Matplotlib numbers its groups in each figure from 1, so ids would clash; keep only those that are referenced.
+    referenced = set(re.findall(r"#([\w.-]+)", svg))
+    svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in referenced else "", svg)
+    # The report sets the size, up to the width that it was drawn for.
     width = float(re.search(r'width="([\d.]+)pt"', svg)[1])  # type: ignore[index]
     svg = re.sub(r'<svg ([^>]*?)width="[\d.]+pt" ?', rf'<svg \1style="max-width:{width * 4 / 3:.0f}px" ', svg, count=1)
     return re.sub(r'height="[\d.]+pt" ?', "", svg, count=1)
@@ -102,12 +102,12 @@ def _style(theme: Theme) -> AbstractContextManager[None]:
 
 
 def figure(height: float, width: float = WIDTH) -> Figure:
-    """An empty figure, in inches."""
+    """An empty figure; height and width in inches."""
     return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.03))
 
 
 def name_rows(axes: Axes, labels: Sequence[str], theme: Theme) -> None:
-    """For a chart of one line a row, the first on top: names at the left, and a grid to read values by."""
+    """Labels the rows of a horizontal chart, the first at the top, and adds a vertical grid."""
     axes.set_yticks(range(len(labels)), list(labels))
     axes.tick_params(axis="y", length=0, labelcolor=theme.text)
     axes.set_ylim(len(labels) - 0.5, -0.5)
@@ -116,8 +116,7 @@ def name_rows(axes: Axes, labels: Sequence[str], theme: Theme) -> None:
 
 
 def log_ticks(axes: Axes, room: float) -> None:
-    """Makes the x axis of what is drawn a log axis in plain numbers, with this share of its length free at the right
-    for what is written there."""
+    """Makes the x axis logarithmic with plain numbers. room: share of its length kept free on the right for labels."""
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -126,8 +125,23 @@ def log_ticks(axes: Axes, room: float) -> None:
     axes.set_xlim(low, high * (high / low) ** room)
 
 
+def accuracy_axis(axes: Axes, error_ticks: Sequence[float]) -> None:
+    """Makes the y axis one of accuracy in percent whose positions are `error_percent` on a log scale: halving the error
+    rate is the same distance near 99.5 % as near 97 %. error_ticks: in percent, shown as accuracies."""
+    axes.set_yscale("log")
+    axes.invert_yaxis()
+    axes.yaxis.set_major_locator(FixedLocator(error_ticks))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{100 - error:g}"))
+
+
+def error_percent(accuracy: float) -> float:
+    """100 - accuracy, at least 0.01: a log axis has no zero."""
+    return max(0.01, 100 - accuracy)
+
+
 def show_ink(axes: Axes, pixels: NDArray[np.generic], peak: float = 255) -> None:
-    """Shows pixels [H,W], 0 paper to `peak` ink, as black ink on what lies below (the page inverts it when dark)."""
+    """Shows pixels [H,W], 0 paper to `peak` ink, as black on transparent (the report inverts it in dark mode)."""
     picture = np.zeros((*pixels.shape, 4))
     picture[..., 3] = np.clip(pixels.astype(np.float64) / peak, 0, 1)
     axes.imshow(picture, interpolation="none")
@@ -135,7 +149,7 @@ def show_ink(axes: Axes, pixels: NDArray[np.generic], peak: float = 255) -> None
 
 
 def bare(axes: Axes) -> None:
-    """Takes ticks and frame away."""
+    """Removes ticks and frame."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
@@ -143,7 +157,7 @@ def bare(axes: Axes) -> None:
 
 
 def mosaic(images: NDArray[np.uint8], columns: int, gap: int = 4) -> NDArray[np.uint8]:
-    """images: uint8[N,H,W] -> one picture uint8, `columns` across, `gap` pixels of paper between them."""
+    """images: uint8[N,H,W] -> one image uint8, with `columns` columns and `gap` pixels of paper between them."""
     count, height, width = images.shape
     rows = -(-count // columns)
     sheet = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap), np.uint8)

@@ -1,4 +1,4 @@
-"""Figures of a data set: what is in it, and what preprocessing makes of it."""
+"""Figures of a data set: its images, classes and outliers, preprocessing and augmentation."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -7,11 +7,11 @@ from tenfold.data import Dataset
 from tenfold.data.dataset import CLASSES
 from tenfold.data.preprocessing import flatten, normalise, one_hot
 from tenfold.data.profile import Profile
-from tenfold.report.figures.theme import Theme, bare, figure, mosaic, show_ink
+from tenfold.report.figures.figure_style import Theme, bare, figure, mosaic, show_ink
 
 
 def samples(data: Dataset, theme: Theme, each: int = 12) -> Figure:
-    """The first training images of each class, a row a class."""
+    """The first `each` training images of each class, one row per class."""
     images = np.zeros((CLASSES * each, 28, 28), np.uint8)
     for digit in range(CLASSES):
         first = np.flatnonzero(data.train_labels == digit)[:each]
@@ -25,25 +25,25 @@ def samples(data: Dataset, theme: Theme, each: int = 12) -> Figure:
 
 
 def distribution(data: Dataset, profile: Profile, theme: Theme) -> Figure:
-    """Bars: the share of each class in the training and in the test part, and a line at an even share."""
+    """Bar chart of the share of each class in the training and the test set, with a line at a uniform share."""
     drawing = figure(2.9)
     axes = drawing.add_subplot()
     positions = np.arange(CLASSES)
-    parts = (("train", profile.train, theme.accent, -0.21), ("test", profile.test, theme.contrast, 0.21))
+    parts = (("training", profile.train, theme.accent, -0.21), ("test", profile.test, theme.contrast, 0.21))
     for name, part, colour, shift in parts:
         shares = 100 * part.counts / part.images
         axes.bar(positions + shift, shares, 0.38, color=colour, label=f"{name}: {part.images:,} images")
-    axes.axhline(10, color=theme.text, linewidth=0.8, linestyle=(0, (4, 3)), label="an even share")
+    axes.axhline(10, color=theme.text, linewidth=0.8, linestyle=(0, (4, 3)), label="uniform distribution")
     axes.set_xticks(positions, data.class_names)
     axes.tick_params(axis="x", length=0)
-    axes.set_ylabel("share of the part, %")
+    axes.set_ylabel("share of the images, %")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=3)
     axes.set_ylim(0, max(13.0, axes.get_ylim()[1]))
     return drawing
 
 
 def mean_digits(data: Dataset, profile: Profile, theme: Theme) -> Figure:
-    """The mean image of each class, and under it how much of its image is ink: mean and spread."""
+    """The mean image of each class; below, the share of pixels with ink, mean and standard deviation."""
     drawing = figure(2.75)
     above, below = np.asarray(drawing.subfigures(2, 1, height_ratios=(1, 1.7))).tolist()
     for digit, axes in enumerate(above.subplots(1, CLASSES)):
@@ -56,13 +56,13 @@ def mean_digits(data: Dataset, profile: Profile, theme: Theme) -> Figure:
     axes.set_ylim(0)
     axes.set_xticks(range(CLASSES), data.class_names)
     axes.tick_params(axis="x", length=0)
-    axes.set_ylabel("inked pixels, %")
+    axes.set_ylabel("pixels with ink, %")
     axes.grid(axis="y")
     return drawing
 
 
-def oddities(data: Dataset, profile: Profile, theme: Theme, most: int = 20) -> Figure:
-    """The training images furthest from the mean of their class, with their labels."""
+def outliers(data: Dataset, profile: Profile, theme: Theme, most: int = 20) -> Figure:
+    """The training images that are furthest from the mean of their class, with their labels."""
     return labelled_grid(
         data.train_images[profile.train.outlying[:most]],
         [data.class_names[label] for label in data.train_labels[profile.train.outlying[:most]]],
@@ -71,15 +71,15 @@ def oddities(data: Dataset, profile: Profile, theme: Theme, most: int = 20) -> F
 
 
 def preprocessing(data: Dataset, theme: Theme, index: int = 0) -> Figure:
-    """One image as stored, in [0,1], flattened, and its label as one-hot, side by side."""
+    """One image as stored, scaled to [0,1] and flattened, and its label as one-hot vector, next to each other."""
     image, label = data.train_images[index], data.train_labels[index : index + 1]
     unit = normalise(image[None])[0]
     drawing = figure(2.75)
     panels = drawing.subplots(1, 4, width_ratios=(1, 1, 1, 0.5))
-    window = (slice(5, 13, 2), slice(12, 18))  # a few pixels of the middle, as numbers
+    window = (slice(5, 13, 2), slice(12, 18))  # a few pixels of the middle, shown as numbers
     for axes, values, title, form in (
-        (panels[0], image, "original: 0 to 255", "{:3.0f}"),
-        (panels[1], unit, "normalised: 0 to 1", "{:3.1f}"),
+        (panels[0], image, "stored: 0 to 255", "{:3.0f}"),
+        (panels[1], unit, "scaled: 0 to 1", "{:3.1f}"),
     ):
         show_ink(axes, image)
         axes.set_title(title, fontweight="normal")
@@ -89,8 +89,8 @@ def preprocessing(data: Dataset, theme: Theme, index: int = 0) -> Figure:
         )
     flat = flatten(unit[None])[0]
     panels[2].fill_between(range(len(flat)), flat, color=theme.accent, linewidth=0)
-    panels[2].set_title("flattened: 784 in a row", fontweight="normal")
-    panels[2].set_xlabel("row after row", labelpad=-4)
+    panels[2].set_title("flattened: 784 values", fontweight="normal")
+    panels[2].set_xlabel("pixel, row by row", labelpad=-4)
     panels[2].set_xticks([0, 784])
     panels[2].set_yticks([0, 1])
     panels[2].set_box_aspect(1)
@@ -105,7 +105,7 @@ def preprocessing(data: Dataset, theme: Theme, index: int = 0) -> Figure:
 
 
 def augmented(originals: np.ndarray, changed: dict[str, np.ndarray], theme: Theme) -> Figure:
-    """originals: uint8[N,28,28] in a row; below, a row for each way that they were changed, with its name."""
+    """originals: uint8[N,28,28], shown in a row; changed: by augmentation, the same images, a row each."""
     rows = {"as stored": originals, **changed}
     drawing = figure(0.72 * len(rows))
     axes = drawing.add_subplot()
@@ -116,7 +116,7 @@ def augmented(originals: np.ndarray, changed: dict[str, np.ndarray], theme: Them
 
 
 def labelled_grid(images: np.ndarray, captions: list[str], theme: Theme, columns: int = 10) -> Figure:
-    """images uint8[N,28,28] in rows of `columns`, each with its caption below."""
+    """images: uint8[N,28,28], in rows of `columns`, each with its caption below."""
     rows = max(1, -(-len(images) // columns))
     drawing = figure(rows * (1.06 if any("\n" in caption for caption in captions) else 0.95))
     for axes in (grid := drawing.subplots(rows, columns, squeeze=False)).flat:

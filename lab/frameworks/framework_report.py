@@ -1,4 +1,4 @@
-"""A comparison of frameworks -> frameworks.html, one page that needs nothing else."""
+"""The HTML report of a comparison of frameworks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,43 +9,51 @@ from lab.frameworks.measure import GRADIENTS, LOGITS, MOVEMENT, STEPS, TARGET_AC
 from lab.frameworks.registry import FRAMEWORKS
 from lab.frameworks.task import TASKS
 from lab.frameworks.terminal import groups, of
-from tenfold import files
 from tenfold.errors import RunError
-from tenfold.report.blocks import Code, Figure, Step, Table, Text, environment_table
-from tenfold.report.page import render
-from tenfold.report.pictures import Show, figure_maker
-from tenfold.studies.numbers import percent, significant
+from tenfold.report.figures.figure_files import Show, figure_maker
+from tenfold.report.html_report import (
+    CodeBlock,
+    Paragraph,
+    Section,
+    SvgFigure,
+    Table,
+    environment_table,
+    write_html_report,
+)
+from tenfold.studies.number_format import percent, significant
 
 METHOD = (
-    "Every framework gets the same first weights from one file, the same images in the same order, cross-entropy, "
-    "Adam and float32. Before any clock it must do the arithmetic of a reference in float64 that no framework had a "
-    f"hand in: log-probabilities within {LOGITS:g}, every gradient within {GRADIENTS:g} of its norm, and after {STEPS} "
-    f"steps nine weights in ten within {100 * MOVEMENT:g} % of the learning rate.",
-    "Each training runs in a process of its own, pinned to its cores before anything is imported and told its threads "
-    "through its own settings too. Frameworks take turns, seed by seed, so a slow minute slows all. The clock runs "
-    "from before the network is built to the end of the last step, compiling included, and stops while accuracy is "
-    "looked at. Importing is apart: beyond NumPy, which all of them need. The first step is that of a fresh process. "
-    "Latency is from NumPy to NumPy. Memory is the most that was resident, with the training images (151 MB in "
+    "Every framework starts from the same initial weights, read from one file, and gets the same images in the same "
+    "order, with cross-entropy, Adam and float32. Before anything is timed, it must match an independent float64 "
+    f"reference: log-probabilities within {LOGITS:g}, every gradient within {GRADIENTS:g} of its norm, and after "
+    f"{STEPS} steps nine weights in ten within {100 * MOVEMENT:g} % of the learning rate.",
+    "Each training runs in a process of its own, pinned to its cores before anything is imported; the number of "
+    "threads is also set through the framework's own settings. Frameworks are interleaved, seed by seed, so that a "
+    "slow minute of the machine affects all of them. The clock starts before the network is built and stops at the end "
+    "of the last step, compilation included; it is paused while accuracy is evaluated. Import time is measured "
+    "separately, without NumPy, which all of them need. The first step is that of a fresh process. Latency is measured "
+    "from NumPy arrays to NumPy arrays. Memory is the peak resident set, including the training images (151 MB in "
     "float32).",
-    "Adam's epsilon is 1e-12 for all: some add it to the root of the corrected second moment and some to that of the "
-    "uncorrected, and with the usual 1e-8 they part after a few steps. Denormal numbers, which Adam's averages come to "
-    "and processors are slow at, are rounded to zero for all, as some do by themselves. The product's rate is that of "
-    "two float32 matrices of 1,024 by 1,024 in the same process; training's share of it counts the matrix products "
-    "alone. The best is the fastest product of all of them, NumPy's among them.",
+    "Adam's epsilon is 1e-12 for all: some frameworks add it to the square root of the corrected second moment and "
+    "some to that of the uncorrected one, and with the usual 1e-8 the results differ after a few steps. Denormal "
+    "numbers, which occur in Adam's averages and which processors handle slowly, are flushed to zero for all, as some "
+    "frameworks do by default. The matrix product rate is that of two float32 matrices of 1,024 by 1,024 in the same "
+    "process; the share that training reaches counts its matrix products only. The best rate is the fastest of all "
+    "frameworks, NumPy's included.",
 )
 
 
-def write_page(comparison: Comparison, rows: Sequence[Row]) -> Path:
-    """Writes `frameworks.html` and its figures into the comparison's folder, and returns the page's path.
+def write_framework_report(comparison: Comparison, rows: Sequence[Row]) -> Path:
+    """Writes `frameworks.html` and its figures into the comparison's folder; returns the report's path.
 
-    Raises `RunError` where nothing was measured.
+    Raises `RunError` when nothing was measured.
     """
     measured = [row for row in rows if row.figures]
     if not measured:
         told = "; ".join(f"{FRAMEWORKS[row.framework].title}: {row.told}" for row in rows)
         raise RunError(f"{comparison.path}: no framework was measured: {told}")
     show = figure_maker(comparison.path / "figures")
-    steps = [_setup(title, group, show) for title, group in groups(rows)]
+    sections = [_setup(title, group, show) for title, group in groups(rows)]
     quickest = measured[0]
     seconds = quickest.figures["training_s"].mean
     slowest = max(
@@ -53,48 +61,47 @@ def write_page(comparison: Comparison, rows: Sequence[Row]) -> Path:
         key=lambda row: row.figures["training_s"].mean,
     )
     title = FRAMEWORKS[quickest.framework].title
-    return files.write_text(
+    return write_html_report(
         comparison.path / "frameworks.html",
-        render(
-            title="Compared: frameworks",
-            kicker=comparison.path.name,
-            value=f"{significant(seconds)}\u202fs",
-            what=f"for the whole training of {quickest.network} by {title}, the quickest here",
-            lead=f"The slowest, {FRAMEWORKS[slowest.framework].title}, takes "
-            f"{significant(slowest.figures['training_s'].mean / seconds, 2)} times as long for the same weights, but "
-            "for rounding. All of them passed the same gate first.",
-            facts={
-                "frameworks": f"{len({row.framework for row in measured})} measured",
-                "networks": ", ".join(comparison.plan.networks),
-                "threads": ", ".join(map(str, comparison.plan.threads)),
-                "seeds of each": f"{comparison.plan.seeds}",
-            },
-            steps=[*steps, _gate(rows), _method(comparison)],
-            footer="Every figure above was measured in this comparison, in processes that took turns.",
-        ),
+        title="Comparison of frameworks",
+        kicker=comparison.path.name,
+        value=f"{significant(seconds)}\u202fs",
+        what=f"for the complete training of {quickest.network} with {title}, the fastest framework",
+        lead=f"The slowest, {FRAMEWORKS[slowest.framework].title}, takes "
+        f"{significant(slowest.figures['training_s'].mean / seconds, 2)} times as long, for the same weights up to "
+        "rounding errors. All frameworks passed the same correctness check first.",
+        facts={
+            "frameworks": f"{len({row.framework for row in measured})} measured",
+            "networks": ", ".join(comparison.plan.networks),
+            "threads": ", ".join(map(str, comparison.plan.threads)),
+            "seeds per framework": f"{comparison.plan.seeds}",
+        },
+        sections=[*sections, _gate(rows), _method(comparison)],
+        footer="All numbers were measured in this comparison, in interleaved processes.",
     )
 
 
-def _setup(title: str, rows: list[Row], show: Show) -> Step:
+def _setup(title: str, rows: list[Row], show: Show) -> Section:
     good = [row for row in rows if row.figures]
     task = TASKS[rows[0].network]
     name = title.replace(", ", "-").replace(" ", "-")
     told = f"{_network(task.network)}; batches of {task.batch_size}, {task.epochs} epochs of 48,000 images."
-    step = Step(name, title, [Text(told)])
+    section = Section(name, title, [Paragraph(told)])
     if good:
-        step.blocks.append(_times(name, good, show))
-        step.blocks.append(_times_table(good, rows))
+        section.blocks.append(_times(name, good, show))
+        section.blocks.append(_times_table(good, rows))
         if any(accuracies_agree(row, rows) is False for row in good):
-            step.blocks.append(Text("* further from the mean of all than their spread over seeds explains."))
-        step.blocks.append(_costs(name, good, show))
-        step.blocks.append(_costs_table(good))
-        step.blocks.append(_ceiling_table(good))
+            footnote = "* differs from the mean of all frameworks by more than the spread over seeds explains."
+            section.blocks.append(Paragraph(footnote))
+        section.blocks.append(_costs(name, good, show))
+        section.blocks.append(_costs_table(good))
+        section.blocks.append(_ceiling_table(good))
     if left := [f"{FRAMEWORKS[row.framework].title}: {row.status}, {row.told}" for row in rows if row.told]:
-        step.blocks.append(Text("Not as planned: " + "; ".join(left) + "."))
-    return step
+        section.blocks.append(Paragraph("Not measured as planned: " + "; ".join(left) + "."))
+    return section
 
 
-def _times(name: str, rows: list[Row], show: Show) -> Figure:
+def _times(name: str, rows: list[Row], show: Show) -> SvgFigure:
     lines = [
         Way(
             FRAMEWORKS[row.framework].title,
@@ -108,7 +115,8 @@ def _times(name: str, rows: list[Row], show: Show) -> Figure:
     target = f"{100 * TARGET_ACCURACY:g} % of the validation images"
     return show(
         f"{name}-times",
-        "Whole training and the way to it, means over seeds; the broad line is the mean's 95 % interval.",
+        "Time to the target accuracy and for the complete training, means over seeds. The broad line is the 95 % "
+        "confidence interval of the mean.",
         lambda theme: ways(lines, target, theme),
     )
 
@@ -128,11 +136,11 @@ def _times_table(rows: list[Row], everyone: list[Row]) -> Table:
         for row in rows
     ]
     return Table(
-        ["", ">training, s", ">times first", ">place", ">to 97 %, s", ">first step, s", ">test, %"], cells
+        ["", ">training, s", ">relative to the first", ">rank", ">to 97 %, s", ">first step, s", ">test, %"], cells
     )  # fmt: skip
 
 
-def _costs(name: str, rows: list[Row], show: Show) -> Figure:
+def _costs(name: str, rows: list[Row], show: Show) -> SvgFigure:
     def panel(figure: str, factor: float, unit: str, down: bool) -> list[Bar]:
         values = [(row, factor * row.figures[figure].mean) for row in rows]
         ordered = sorted(values, key=lambda pair: pair[1] if down else -pair[1])
@@ -142,14 +150,14 @@ def _costs(name: str, rows: list[Row], show: Show) -> Figure:
         ]
 
     panels = [
-        ("training, images a second: more is better", panel("images_per_s", 1, "", False)),
+        ("training, images per second: more is better", panel("images_per_s", 1, "", False)),
         ("reading one image, ms: less is better", panel("latency_1_ms", 1, "", True)),
         ("reading 1,024 images, ms: less is better", panel("latency_1024_ms", 1, "", True)),
         ("memory, MB: less is better", panel("peak_bytes", 1e-6, "", True)),
     ]
     return show(
         f"{name}-costs",
-        "Steady throughput after the first epoch, latency of a prediction, and the most memory. Bars begin at zero.",
+        "Throughput after the first epoch, latency of a prediction, and peak memory. All axes start at zero.",
         lambda theme: bars(panels, theme),
     )
 
@@ -171,22 +179,24 @@ def _costs_table(rows: list[Row]) -> Table:
 
 
 def _ceiling_table(rows: list[Row]) -> Table:
-    """How much of the machine's rate of multiplication a training gets."""
+    """The share of the machine's matrix product rate that a training reaches."""
     best = max(row.figures[product].mean for row in rows for product in ("product_gflops", "numpy_product_gflops"))
     cells = []
     for row in rows:
         rate, product = row.figures["training_gflops"].mean, row.figures["product_gflops"].mean
         shares = [f"{100 * rate / product:.0f}", f"{100 * rate / best:.0f}"]
         cells.append([_name(row), significant(rate), significant(product), *shares])
-    return Table(["", ">training, GFLOPS", ">its product, GFLOPS", ">share of it, %", ">of the best, %"], cells)
+    return Table(
+        ["", ">training, GFLOPS", ">matrix product, GFLOPS", ">share of it, %", ">share of the best, %"], cells
+    )
 
 
 def _name(row: Row) -> str:
-    """For narrow columns: no line ends within a name."""
+    """A title without line breaks, for narrow columns."""
     return FRAMEWORKS[row.framework].title.replace("-", "\u2011").replace(" ", "\u00a0")
 
 
-def _gate(rows: Sequence[Row]) -> Step:
+def _gate(rows: Sequence[Row]) -> Section:
     cells = [
         [
             _name(row),
@@ -197,23 +207,23 @@ def _gate(rows: Sequence[Row]) -> Step:
         ]
         for row in rows
     ]
-    return Step(
+    return Section(
         "gate",
-        "The gate",
+        "Correctness check",
         [
-            Text("How far each is from the reference: see the method below for what the three mean."),
+            Paragraph("The differences between each framework and the reference; see Method for their meaning."),
             Table(["", "network, threads", "", ">logits", ">gradients", ">movement", "versions"], cells),
         ],
     )
 
 
-def _method(comparison: Comparison) -> Step:
-    return Step(
+def _method(comparison: Comparison) -> Section:
+    return Section(
         "method",
         "Method",
         [
-            *(Text(paragraph) for paragraph in METHOD),
-            Code(comparison.environment["command"]),
+            *(Paragraph(paragraph) for paragraph in METHOD),
+            CodeBlock(comparison.environment["command"]),
             environment_table(comparison.environment),
         ],
     )

@@ -1,4 +1,4 @@
-"""What a report tells of: gathered once, before a word of it is written."""
+"""What a run's report says, gathered before it is written."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +16,13 @@ from tenfold.runs.predict import random_test_images
 from tenfold.runs.run import Run
 from tenfold.training.records import EpochRecord
 
-PICKS = 12
+# Test images shown with their predictions.
+_PREDICTIONS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
-    """A run and all that was found out about it. picks: indices of the test images shown under predictions."""
+class RunFacts:
+    """A run and everything the report says about it. picks: indices of the test images shown under predictions."""
 
     run: Run
     data: Dataset
@@ -33,17 +34,16 @@ class Facts:
     picks: NDArray[np.int64]
 
 
-def gather(run: Run, known_profile: Profile | None = None, evaluation: Evaluation | None = None) -> Facts:
-    """Profiles, evaluates and diagnoses, where that is not handed over. Raises `RunError` for an unfinished run."""
+def gather_facts(run: Run, known_profile: Profile | None = None, evaluation: Evaluation | None = None) -> RunFacts:
+    """Profiles, evaluates and diagnoses, unless given. Raises `RunError` for an unfinished run."""
     findings = diagnose(run)
-    data = run.dataset
-    return Facts(
+    return RunFacts(
         run=run,
-        data=data,
-        profile=known_profile or profile(data),
+        data=run.dataset,
+        profile=known_profile or profile(run.dataset),
         history=run.history,
         training=run.training,
         evaluation=evaluation or evaluate(run),
         findings=findings,
-        picks=random_test_images(run, PICKS, run.recipe.training.seed),
+        picks=random_test_images(run, _PREDICTIONS, run.recipe.training.seed),
     )

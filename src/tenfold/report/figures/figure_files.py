@@ -1,0 +1,66 @@
+"""Figures as files: for a report, which shows them inline too, and for the commands that draw one."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold import files
+from tenfold.data import Dataset
+from tenfold.data.profile import Profile
+from tenfold.report.figures import data_figures, evaluation_figures
+from tenfold.report.figures.figure_style import Draw, to_png, to_svg
+from tenfold.report.html_report import SvgFigure
+from tenfold.runs.augment import examples
+from tenfold.runs.predict import Prediction
+from tenfold.training.recipe import AugmentConfig
+
+Show = Callable[..., SvgFigure]
+
+
+def figure_maker(folder: Path) -> Show:
+    """Returns `show(name, caption, draw, layout="scroll")`, which draws a figure for the report and saves it as
+    `folder/<name>.png` too."""
+
+    def show(name: str, caption: str, draw: Draw, layout: Any = "scroll") -> SvgFigure:
+        files.write_bytes(folder / f"{name}.png", to_png(draw))
+        return SvgFigure(to_svg(draw, name), caption, layout)
+
+    return show
+
+
+def draw_profile(data: Dataset, profile: Profile, folder: Path) -> list[Path]:
+    """Saves samples, class distribution, mean images and outliers as PNGs in `folder`; returns their paths."""
+    drawings: dict[str, Draw] = {
+        "samples": lambda theme: data_figures.samples(data, theme),
+        "distribution": lambda theme: data_figures.distribution(data, profile, theme),
+        "mean-digits": lambda theme: data_figures.mean_digits(data, profile, theme),
+    }
+    if len(profile.train.outlying):
+        drawings["outliers"] = lambda theme: data_figures.outliers(data, profile, theme)
+    return [files.write_bytes(folder / f"{name}.png", to_png(draw)) for name, draw in drawings.items()]
+
+
+def draw_augmentation(data: Dataset, config: AugmentConfig, path: Path) -> Path:
+    """Saves a training image of each class, and below it an example of each augmentation of `config`."""
+    images = first_of_each_class(data)
+    augmented = examples(images, config)
+    return files.write_bytes(path, to_png(lambda theme: data_figures.augmented(images, augmented, theme)))
+
+
+def first_of_each_class(data: Dataset) -> NDArray[np.uint8]:
+    """uint8[N,28,28]: the first training image of each class that occurs."""
+    return data.train_images[np.unique(data.train_labels, return_index=True)[1]]
+
+
+def draw_predictions(predictions: Sequence[Prediction], names: tuple[str, ...], path: Path) -> Path:
+    """Saves the predictions as a grid of images."""
+    labels = [prediction.label for prediction in predictions]
+    known = None if None in labels else np.array(labels, np.int64)
+    images = np.stack([prediction.pixels for prediction in predictions])
+    probabilities = np.stack([prediction.probabilities for prediction in predictions])
+    return files.write_bytes(
+        path, to_png(lambda theme: evaluation_figures.predictions(images, probabilities, names, theme, known))
+    )

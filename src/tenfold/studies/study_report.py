@@ -1,0 +1,241 @@
+"""The HTML report of a comparison."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tenfold.errors import RunError
+from tenfold.evaluation.statistics import Difference
+from tenfold.report.figures.comparison_figures import Bar, Point, accuracy_against
+from tenfold.report.figures.comparison_figures import differences as draw_differences
+from tenfold.report.figures.figure_files import Show, figure_maker
+from tenfold.report.html_report import (
+    CodeBlock,
+    Paragraph,
+    Section,
+    Table,
+    environment_table,
+    format_duration,
+    write_html_report,
+)
+from tenfold.studies.number_format import percent
+from tenfold.studies.study import Row, Study
+
+
+def write_study_report(study: Study, rows: Sequence[Row]) -> Path:
+    """Writes `compare.html` and its figures into the study's folder; returns the report's path.
+
+    Raises `RunError` when every training diverged.
+    """
+    show = figure_maker(study.path / "figures")
+    measured = [row for row in rows if row.figures]
+    if not measured:
+        raise RunError(f"{study.path}: every training diverged, so there is nothing to compare")
+    section = _models_section(measured, show) if study.kind == "models" else _changes_section(study, measured, show)
+    if failed := [f"{row.label} ({row.failed} of {study.count})" for row in rows if row.failed]:
+        section.blocks.append(Paragraph(f"Trainings that diverged and are not included above: {', '.join(failed)}."))
+    value, what, lead = _headline(study, measured)
+    trained = sum(row.figures["test_accuracy"].n for row in measured)
+    return write_html_report(
+        study.path / "compare.html",
+        title=f"Comparison of {study.kind}",
+        kicker=study.path.name,
+        value=value,
+        what=what,
+        lead=lead,
+        facts={
+            "recipes": f"{len(rows)}",
+            "seeds per recipe": f"{study.count}",
+            "training runs": f"{trained}",
+            "total training time": format_duration(sum(row.figures["seconds"].mean * study.count for row in measured)),
+        },
+        sections=[section, _reproduction_section(study)],
+        footer="All numbers were measured in this study. Training runs were interleaved, so that a slow hour of the "
+        "machine affects every recipe.",
+    )
+
+
+def pareto(rows: Sequence[Row], cost: str) -> set[str]:
+    """The labels of the Pareto-optimal rows: none that costs the same or less has a better mean test accuracy."""
+    return {
+        row.label
+        for row in rows
+        if not any(
+            (getattr(other, cost) <= getattr(row, cost) and _test(other) > _test(row))
+            or (getattr(other, cost) < getattr(row, cost) and _test(other) == _test(row))
+            for other in rows
+        )
+    }  # fmt: skip
+
+
+def verdict(difference: Difference | None) -> str:
+    """`better`, `worse` or `not significant`; the last also for a single seed."""
+    if difference is None:
+        return ""
+    return ("better" if difference.mean > 0 else "worse") if difference.stands else "not significant"
+
+
+def change(difference: Difference | None) -> str:
+    """`+0.21 (0.11 to 0.31)`: a difference in percentage points, with its 95 % confidence interval."""
+    if difference is None:
+        return ""
+    mean = f"{100 * difference.mean:+.2f}"
+    if difference.interval is None:
+        return mean
+    low, high = difference.interval
+    return f"{mean} ({100 * low:+.2f} to {100 * high:+.2f})"
+
+
+def _headline(study: Study, rows: Sequence[Row]) -> tuple[str, str, str]:
+    if study.kind == "models":
+        return _models_headline(rows)
+    differences = [row.difference for row in rows if row.difference]
+    significant = [difference for difference in differences if difference.stands]
+    better = sum(difference.mean > 0 for difference in significant)
+    worse, unclear = len(significant) - better, len(differences) - len(significant)
+    lead = (
+        f"Every recipe was trained with the same {study.count} seeds, and differences are tested in pairs of runs with "
+        "the same seed (Student's paired t-test, p < 0.05, on the same validation images)."
+    )
+    if study.count == 1:
+        lead = "One seed per recipe does not allow a significance test: use five or more."
+    if worse or unclear:
+        lead = f"{worse} significantly worse, {unclear} without a significant difference. {lead}"
+    if len(differences) > 1:
+        corrected = sum(row.p_family is not None and row.p_family < 0.05 for row in rows)
+        lead += (
+            f" After Holm's correction for {len(differences)} comparisons, {corrected} of the differences remain "
+            "significant."
+        )
+    what = f"have a significantly better validation accuracy than “{rows[0].label}”"
+    return f"{better} of {len(differences)}", what, lead
+
+
+def _models_headline(rows: Sequence[Row]) -> tuple[str, str, str]:
+    lead = "Each architecture was trained with its own recipe; every run was evaluated once on the test set."
+    validation = [row.figures["validation_accuracy"].mean for row in rows if "validation_accuracy" in row.figures]
+    if len(validation) < len(rows):
+        lead += " Some recipes have no validation images, so this report cannot name a best architecture."
+        return f"{len(rows)}", "architectures, accuracy compared with cost", lead
+    best = rows[validation.index(max(validation))]
+    lead += " To choose an architecture, use the validation accuracy: the one above was selected that way."
+    return (
+        f"{100 * _test(best):.2f}\u202f%",
+        f"test accuracy of {best.label}, the best of {len(rows)} architectures on the validation images",
+        lead,
+    )
+
+
+def _models_section(rows: Sequence[Row], show: Show) -> Section:
+    fronts = {cost: pareto(rows, cost) for cost in ("parameters", "multiply_adds")}
+    panels = [
+        (
+            name,
+            [_point(row, cost, row.label in fronts[cost]) for row in rows],
+        )
+        for cost, name in (("parameters", "parameters"), ("multiply_adds", "multiply-adds per image"))
+    ]  # fmt: skip
+    table = [
+        [
+            row.label,
+            f"{row.parameters:,}",
+            f"{row.multiply_adds:,}",
+            f"{row.bytes / 1e3:,.0f}",
+            percent(row.figures.get("validation_accuracy")),
+            percent(row.figures["test_accuracy"]),
+            f"{100 * row.figures['test_accuracy'].least:.2f}",
+            f"{row.figures['seconds'].mean:.3g}",
+        ]
+        for row in sorted(rows, key=_test)
+    ]
+    return Section(
+        "models",
+        "Accuracy and cost",
+        [
+            show(
+                "models",
+                "Mean and standard deviation over seeds. The blue line is the Pareto front: no cheaper architecture is "
+                "more accurate than one on it.",
+                lambda theme: accuracy_against(panels, theme),
+            ),
+            Table(
+                ["recipe", ">parameters", ">multiply-adds", ">kB", ">validation, %", ">test, %",
+                 ">worst seed, %", ">seconds"],
+                table,
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _changes_section(study: Study, rows: Sequence[Row], show: Show) -> Section:
+    base, *others = rows
+    ordered = sorted(others, key=lambda row: -(row.difference.mean if row.difference else 0))
+    bars = [
+        Bar(row.label, 100 * row.difference.mean, _percent(row.difference.interval), row.difference.stands)
+        for row in ordered
+        if row.difference
+    ]
+    table = [
+        [
+            row.label,
+            percent(row.figures.get("validation_accuracy")),
+            change(row.difference),
+            verdict(row.difference),
+            "" if row.difference is None or row.difference.p is None else f"{row.difference.p:.3f}",
+            "" if row.p_family is None else f"{row.p_family:.3f}",
+            "" if row.gap is None else f"{100 * row.gap:.2f}",
+            f"{100 * row.figures['test_accuracy'].mean:.2f}",
+            f"{row.figures['seconds'].mean:.3g}",
+        ]
+        for row in [base, *ordered]
+    ]
+    title = "Each change on its own" if study.kind == "remedies" else f"Compared with {base.label}"
+    return Section(
+        study.kind,
+        title,
+        [
+            Paragraph(f"{base.description}."),
+            show(
+                study.kind,
+                f"Change of validation accuracy compared with “{base.label}”, with its 95 % confidence interval over "
+                f"{study.count} seeds. Grey: not significant.",
+                lambda theme: draw_differences(bars, "validation accuracy", theme),
+            ),
+            Table(
+                ["", ">validation, %", ">change, points", "", ">p", ">p (Holm)", ">gap", ">test, %", ">seconds"],
+                table,
+            ),
+            Paragraph(
+                "p (Holm) is the p-value corrected for the number of comparisons. The gap is training accuracy minus "
+                "validation accuracy after the last epoch, in percentage points; overfitting makes it grow. Test "
+                "accuracy is for the record only: choose by validation accuracy."
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _reproduction_section(study: Study) -> Section:
+    return Section(
+        "reproduce",
+        "Reproduce this comparison",
+        [
+            CodeBlock(study.environment["command"]),
+            environment_table(study.environment, study.environment["packages"]),
+            Paragraph(
+                "Every run has a folder of its own with its complete recipe. tenfold report writes the report of any:"
+            ),
+            CodeBlock(f"tenfold report {study.path}/{min(study.path.glob('*/seed-*')).relative_to(study.path)}"),
+        ],
+    )
+
+
+def _point(row: Row, cost: str, front: bool) -> Point:
+    accuracy = row.figures["test_accuracy"]
+    return Point(row.label, getattr(row, cost), 100 * accuracy.mean, 100 * (accuracy.sd or 0.0), front)
+
+
+def _test(row: Row) -> float:
+    return row.figures["test_accuracy"].mean
+
+
+def _percent(interval: tuple[float, float] | None) -> tuple[float, float] | None:
+    return None if interval is None else (100 * interval[0], 100 * interval[1])
