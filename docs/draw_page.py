@@ -1,4 +1,4 @@
-"""Draws docs/pictures/page.png, the page on a phone: make page && python docs/draw_page.py."""
+"""Draws docs/pictures/page.png, the page on a phone: make web-app && python docs/draw_page.py."""
 
 import io
 import sys

@@ -184,14 +184,14 @@ def serving():  # type: ignore[no-untyped-def]
 
 
 @pytest.fixture(scope="session")
-def correction():  # type: ignore[no-untyped-def]
-    """Makes a correction as the API takes it, another each time."""
+def feedback_sample():  # type: ignore[no-untyped-def]
+    """Creates feedback samples as the API accepts them, each with a new id."""
 
     def make() -> dict[str, object]:
         return {
-            "id": str(uuid.uuid4()), "truth": 7, "digit": None, "confidence": None, "probabilities": None,
+            "id": str(uuid.uuid4()), "label": 7, "predicted": None, "confidence": None, "probabilities": None,
             "pixels": base64.b64encode(bytes([9] * 784)).decode(), "strokes": None, "source": "api",
-            "model_digest": None, "made_at": "2026-11-23T10:00:00Z",
+            "model_digest": None, "created_at": "2026-11-23T10:00:00Z",
         }  # fmt: skip
 
     return make

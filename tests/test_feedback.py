@@ -1,4 +1,4 @@
-"""Corrections: what was acknowledged is never lost, nothing is stored twice, and a data set comes of it."""
+"""Feedback: acknowledged samples are never lost, none is stored twice, and they export as a dataset."""
 
 import asyncio
 import json
@@ -13,23 +13,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from tenfold.data import load_dataset
 from tenfold.errors import (
     FeedbackError,
     FormatError,
-    MissingDependencyError,
     StorageError,
     StoreBusyError,
     StoreError,
 )
-from tenfold.serve.feedback import Correction, open_store
-from tenfold.serve.feedback.export import export, held_out
+from tenfold.serve.feedback import FeedbackSample, FeedbackStore
+from tenfold.serve.feedback.sample_export import export_samples, held_out
 
 
-def correction(**fields):
-    wanted = {"id": uuid.uuid4(), "truth": 7, "pixels": os.urandom(784), "made_at": datetime.now(UTC)}
-    return Correction(**{**wanted, **fields})
+def sample(**fields):
+    wanted = {"id": uuid.uuid4(), "label": 7, "pixels": os.urandom(784), "created_at": datetime.now(UTC)}
+    return FeedbackSample(**{**wanted, **fields})
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -39,36 +39,36 @@ def url(request, tmp_path):
         return
     server = request.getfixturevalue("postgres")
     yield server.url
-    with open_store(server.url) as store:
+    with FeedbackStore(server.url) as store:
         from sqlalchemy import text
 
         with store._engine.begin() as connection:
-            connection.execute(text("drop table corrections, corrections_version"))
+            connection.execute(text("drop table feedback_samples, feedback_version"))
 
 
-def test_a_correction_comes_back_as_it_was(url):
-    made_at = datetime(2026, 5, 4, 3, 2, 1, tzinfo=timezone(timedelta(hours=2)))
-    whole = correction(
-        digit=1,
+def test_a_sample_is_read_back_as_it_was_stored(url):
+    created_at = datetime(2026, 5, 4, 3, 2, 1, tzinfo=timezone(timedelta(hours=2)))
+    whole = sample(
+        predicted=1,
         confidence=0.75,
         probabilities=(0.1,) * 10,
         strokes=(((0.5, 1.0), (2.0, 3.25)), ((4.0, 4.0),)),
         source="draw",
         model_digest="ab" * 32,
-        made_at=made_at,
+        created_at=created_at,
     )
-    bare = correction()
-    with open_store(url) as store:
+    bare = sample()
+    with FeedbackStore(url) as store:
         for told in (whole, bare):
             assert store.add(told).result() is True
         assert {found.id: found for found in store} == {whole.id: whole, bare.id: bare}
-    with open_store(url) as store:
+    with FeedbackStore(url) as store:
         assert store.count() == 2
 
 
 def test_the_same_id_is_stored_once(url):
-    one, other = correction(), correction()
-    with open_store(url) as store:
+    one, other = sample(), sample()
+    with FeedbackStore(url) as store:
         # In one transaction, and in another.
         first = [store.add(told) for told in (one, other, one)]
         assert [future.result() for future in first] == [True, True, False]
@@ -76,15 +76,15 @@ def test_the_same_id_is_stored_once(url):
         assert store.count() == 2
 
 
-def test_two_thousand_at_once_are_all_stored(url):
-    told = [correction() for _ in range(2000)]
-    with open_store(url) as store:
+def test_two_thousand_concurrent_samples_are_all_stored(url):
+    told = [sample() for _ in range(2000)]
+    with FeedbackStore(url) as store:
         futures = [store.add(one) for one in told]
         assert all(future.result() for future in futures)
         assert {found.id for found in store} == {one.id for one in told}
 
 
-def test_who_gives_up_waiting_takes_nothing_back(url):
+def test_a_cancelled_request_still_stores_its_sample(url):
     async def impatient(store, told):
         for _ in range(3):
             waiting = [asyncio.wrap_future(store.add(one)) for one in told]
@@ -92,25 +92,25 @@ def test_who_gives_up_waiting_takes_nothing_back(url):
                 future.cancel()
             await asyncio.sleep(0.01)
 
-    told = [correction() for _ in range(100)]
-    with open_store(url) as store:
+    told = [sample() for _ in range(100)]
+    with FeedbackStore(url) as store:
         asyncio.run(impatient(store, told))
         assert store.add(told[0]).result(10) is False
         assert store.count() == 100
 
 
-def test_what_waits_is_written_when_the_store_is_closed(url):
-    store = open_store(url)
-    futures = [store.add(correction()) for _ in range(300)]
+def test_closing_writes_pending_samples(url):
+    store = FeedbackStore(url)
+    futures = [store.add(sample()) for _ in range(300)]
     store.close()
     assert all(future.result(0) for future in futures)
     with pytest.raises(StoreError, match="closed"):
-        store.add(correction())
+        store.add(sample())
 
 
-def test_two_stores_may_open_at_once(url):
-    with open_store(url) as one, open_store(url) as other:
-        told = [store.add(correction()) for _ in range(50) for store in (one, other)]
+def test_two_stores_may_share_a_database(url):
+    with FeedbackStore(url) as one, FeedbackStore(url) as other:
+        told = [store.add(sample()) for _ in range(50) for store in (one, other)]
         assert all(future.result() for future in told)
         assert one.count() == other.count() == 100
 
@@ -123,17 +123,17 @@ def lock(url):
     else:
         import psycopg
 
-        other, words = psycopg.connect(url), "LOCK TABLE corrections IN EXCLUSIVE MODE"
+        other, words = psycopg.connect(url), "LOCK TABLE feedback_samples IN EXCLUSIVE MODE"
     yield lambda: other.execute(words)
     other.close()
 
 
-def test_a_locked_database_is_told_and_waited_for(url, request, monkeypatch):
+def test_a_locked_database_is_reported_and_recovers(url, request, monkeypatch):
     monkeypatch.setattr("tenfold.database.LOCK_TIMEOUT", 0.3)
-    with open_store(url) as store:
+    with FeedbackStore(url) as store:
         lock = request.getfixturevalue("lock")
         other = lock()
-        late = correction()
+        late = sample()
         with pytest.raises(StoreError, match="lock"):
             store.add(late).result()
         # Reading goes on meanwhile.
@@ -143,13 +143,13 @@ def test_a_locked_database_is_told_and_waited_for(url, request, monkeypatch):
         assert store.add(late).result() is True
 
 
-def test_a_store_that_cannot_write_is_closed_all_the_same(tmp_path, monkeypatch):
+def test_a_store_that_cannot_write_can_be_closed(tmp_path, monkeypatch):
     monkeypatch.setattr("tenfold.database.LOCK_TIMEOUT", 0.5)
-    monkeypatch.setattr("tenfold.serve.feedback.store._CLOSE_SECONDS", 0.2)
-    store = open_store(f"sqlite:///{tmp_path / 'feedback.db'}")
+    monkeypatch.setattr("tenfold.serve.feedback.sample_store._CLOSE_SECONDS", 0.2)
+    store = FeedbackStore(f"sqlite:///{tmp_path / 'feedback.db'}")
     other = sqlite3.connect(tmp_path / "feedback.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    futures = [store.add(correction()) for _ in range(500)]
+    futures = [store.add(sample()) for _ in range(500)]
     store.close()
     for future in futures:
         with pytest.raises(StoreError):
@@ -158,53 +158,53 @@ def test_a_store_that_cannot_write_is_closed_all_the_same(tmp_path, monkeypatch)
 
 
 @pytest.mark.postgres
-def test_a_database_that_goes_and_comes_back(postgres):
-    with open_store(postgres.url) as store:
+def test_a_database_that_restarts(postgres):
+    with FeedbackStore(postgres.url) as store:
         before = store.count()
-        assert store.add(correction()).result() is True
+        assert store.add(sample()).result() is True
         postgres.stop()
         try:
             with pytest.raises(StoreError, match="can't be"):
                 store.check()
             with pytest.raises(StoreError, match="can't be written"):
-                store.add(correction()).result()
+                store.add(sample()).result()
         finally:
             postgres.start()
         store.check()
-        assert store.add(correction()).result() is True
+        assert store.add(sample()).result() is True
         assert store.count() == before + 2
 
 
-def test_a_full_queue_is_refused_at_once(tmp_path):
-    from tenfold.serve.feedback.store import FeedbackStore
+def test_a_full_queue_raises(tmp_path):
+    from tenfold.serve.feedback.sample_store import FeedbackStore
 
     path = tmp_path / "feedback.db"
-    with FeedbackStore(f"sqlite:///{path}", waiting=10) as store:
+    with FeedbackStore(f"sqlite:///{path}", queue=10) as store:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         futures = []
-        with pytest.raises(StoreBusyError, match="10 corrections wait"):  # noqa: PT012
+        with pytest.raises(StoreBusyError, match="10 samples are waiting"):  # noqa: PT012
             for _ in range(300):
-                futures.append(store.add(correction()))  # noqa: PERF401
+                futures.append(store.add(sample()))  # noqa: PERF401
         other.execute("COMMIT")
         other.close()
         assert all(future.result() for future in futures)
 
 
-def test_several_processes_may_make_it_at_once(url):
-    words = [sys.executable, "-c", "import sys, tenfold.serve.feedback as f; f.open_store(sys.argv[1]).close()", url]
+def test_several_processes_may_create_it_concurrently(url):
+    words = [sys.executable, "-c", "import sys, tenfold.serve.feedback as f; f.FeedbackStore(sys.argv[1]).close()", url]
     started = [subprocess.Popen(words) for _ in range(3)]
     assert [process.wait(30) for process in started] == [0, 0, 0]
 
 
-def test_the_migrations_make_the_table_that_is_used(url):
+def test_the_migrations_create_the_table_in_use(url):
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    from tenfold.serve.feedback.tables import metadata
+    from tenfold.serve.feedback.sample_table import metadata
 
-    with open_store(url) as store, store._engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": "corrections_version"})
+    with FeedbackStore(url) as store, store._engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": "feedback_version"})
         assert compare_metadata(context, metadata) == []
 
 
@@ -212,32 +212,32 @@ def test_a_sweep_may_lie_in_the_same_database(tmp_path):
     from optuna.storages import RDBStorage
 
     url = f"sqlite:///{tmp_path / 'both.db'}"
-    open_store(url).close()
+    FeedbackStore(url).close()
     RDBStorage(url).engine.dispose()
-    open_store(url).close()
+    FeedbackStore(url).close()
 
 
-def test_a_database_of_a_newer_tenfold_is_told(tmp_path):
+def test_a_database_of_a_newer_tenfold_is_reported(tmp_path):
     url = f"sqlite:///{tmp_path / 'feedback.db'}"
-    open_store(url).close()
+    FeedbackStore(url).close()
     with sqlite3.connect(tmp_path / "feedback.db") as database:
-        database.execute("update corrections_version set version_num = '9999'")
+        database.execute("update feedback_version set version_num = '9999'")
     database.close()
     with pytest.raises(StoreError, match="newer Tenfold"):
-        open_store(url)
+        FeedbackStore(url)
 
 
 WRITER = """
 import os, sys, uuid
 from datetime import datetime, UTC
-from tenfold.serve.feedback import Correction, open_store
-store = open_store(sys.argv[1])
+from tenfold.serve.feedback import FeedbackSample, FeedbackStore
+store = FeedbackStore(sys.argv[1])
 def told(future, id):
     if future.result():
         os.write(1, f"{id}\\n".encode())
 while True:
     id = uuid.uuid4()
-    one = Correction(id=id, truth=1, pixels=os.urandom(784), made_at=datetime.now(UTC))
+    one = FeedbackSample(id=id, label=1, pixels=os.urandom(784), created_at=datetime.now(UTC))
     try:
         store.add(one).add_done_callback(lambda future, id=id: told(future, id))
     except Exception:
@@ -245,7 +245,7 @@ while True:
 """
 
 
-def test_what_was_acknowledged_is_there_after_a_kill(url):
+def test_acknowledged_samples_survive_a_kill(url):
     process = subprocess.Popen([sys.executable, "-c", WRITER, url], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     told = [process.stdout.readline().strip().decode() for _ in range(700)]
     process.send_signal(signal.SIGKILL)
@@ -255,7 +255,7 @@ def test_what_was_acknowledged_is_there_after_a_kill(url):
     # The very last line may be cut.
     acknowledged = {uuid.UUID(line) for line in [*told, *rest] if len(line) == 36}
     assert len(acknowledged) >= 700
-    with open_store(url) as store:
+    with FeedbackStore(url) as store:
         assert acknowledged <= {found.id for found in store}
 
 
@@ -272,61 +272,66 @@ def test_what_was_acknowledged_is_there_after_a_kill(url):
         ("postgresql://nobody:secret@127.0.0.1:1/none", "can't be opened"),
     ],
 )
-def test_what_is_no_database_is_told(url, words):
+def test_invalid_urls_are_reported(url, words):
     with pytest.raises(StoreError, match=words) as told:
-        open_store(url)
+        FeedbackStore(url)
     assert "secret" not in str(told.value)
 
 
-def test_a_file_that_is_no_database_is_told(tmp_path):
+def test_a_file_that_is_not_a_database_is_reported(tmp_path):
     (tmp_path / "notes.db").write_text("not a database at all, but long enough to look like one" * 50)
     with pytest.raises(StoreError, match="not a database"):
-        open_store(f"sqlite:///{tmp_path / 'notes.db'}")
+        FeedbackStore(f"sqlite:///{tmp_path / 'notes.db'}")
 
 
 def test_the_environment_names_the_database(tmp_path, monkeypatch):
     monkeypatch.setenv("TENFOLD_DATABASE_URL", f"sqlite:///{tmp_path / 'there.db'}")
-    with open_store() as store:
-        store.add(correction()).result()
+    with FeedbackStore() as store:
+        store.add(sample()).result()
     assert (tmp_path / "there.db").exists()
 
 
-def test_a_missing_extra_is_named(monkeypatch):
-    monkeypatch.delitem(sys.modules, "tenfold.serve.feedback.store")
+def test_a_missing_extra_is_named(monkeypatch, capsys):
+    from tenfold import cli
+
+    for name in [name for name in sys.modules if name.startswith("tenfold.serve")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
-    with pytest.raises(MissingDependencyError, match="serve"):
-        open_store("sqlite:///x.db")
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["feedback", "export", "out"])
+    assert stopped.value.code == 1
+    assert "tenfold[serve]" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("truth", 10), ("truth", -1), ("truth", None), ("truth", True), ("digit", 12), ("confidence", 1.5),
+        ("label", 10), ("label", -1), ("label", None), ("label", True), ("predicted", 12), ("confidence", 1.5),
         ("confidence", float("nan")), ("probabilities", (0.5,)), ("pixels", b"short"), ("pixels", bytes(784)),
         ("strokes", (((float("nan"), 0.0),),)), ("strokes", (((1.0,),),)), ("strokes", (((0.0, 0.0),) * 20_001,)),
-        ("source", "dream"), ("model_digest", "xyz"), ("made_at", datetime(2026, 1, 1)),
-        ("made_at", datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))),
+        ("source", "dream"), ("model_digest", "xyz"), ("created_at", datetime(2026, 1, 1)),
+        ("created_at", datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))),
     ],
 )  # fmt: skip
-def test_a_field_that_makes_no_sense_is_named(field, value):
-    with pytest.raises(FeedbackError, match=field):
-        correction(**{field: value})
+def test_an_invalid_field_is_named(field, value):
+    with pytest.raises(ValidationError, match=field):
+        sample(**{field: value})
 
 
-def test_corrections_become_a_data_set(tmp_path):
-    told = [correction(truth=number % 10, digit=(number + number % 3) % 10) for number in range(200)]
-    made = export(told, tmp_path / "set")
+def test_samples_export_as_a_dataset(tmp_path):
+    told = [sample(label=number % 10, predicted=(number + number % 3) % 10) for number in range(200)]
+    made = export_samples(told, tmp_path / "set")
     data = load_dataset(tmp_path / "set")
     assert (made.train, made.test) == (len(data.train_images), len(data.test_images))
     assert made.train + made.test == 200
     assert 20 <= made.test <= 60
-    by_ink = {one.pixels: one.truth for one in told}
+    by_ink = {one.pixels: one.label for one in told}
     for images, labels in ((data.train_images, data.train_labels), (data.test_images, data.test_labels)):
         assert [by_ink[image.tobytes()] for image in images] == labels.tolist()
     assert all(held_out(image.tobytes()) for image in data.test_images)
     manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
     assert sum(manifest["digits"].values()) == 200
-    assert manifest["misread"] == sum(one.digit != one.truth for one in told)
+    assert manifest["misread"] == sum(one.predicted != one.label for one in told)
     lines = (tmp_path / "set" / "strokes.jsonl").read_text().splitlines()
     assert len(lines) == 200
     parts = {"train": data.train_images, "test": data.test_images}
@@ -336,35 +341,35 @@ def test_corrections_become_a_data_set(tmp_path):
     assert manifest["digest"] == data.digest
 
 
-def test_more_corrections_leave_each_on_its_side(tmp_path):
-    told = [correction() for _ in range(100)]
-    export(told[:60], tmp_path / "few")
-    export(told, tmp_path / "many")
+def test_later_exports_keep_each_image_in_its_part(tmp_path):
+    told = [sample() for _ in range(100)]
+    export_samples(told[:60], tmp_path / "few")
+    export_samples(told, tmp_path / "many")
     few, many = (load_dataset(tmp_path / name) for name in ("few", "many"))
     before, after = ({image.tobytes() for image in data.test_images} for data in (few, many))
     assert before <= after
     assert not after & {image.tobytes() for image in many.train_images}
 
 
-def test_the_same_ink_counts_once_and_two_truths_of_it_not_at_all(tmp_path):
-    told = [correction() for _ in range(60)]
-    again = [correction(pixels=told[0].pixels), correction(pixels=told[1].pixels, truth=3)]
-    made = export([*told, *again], tmp_path)
-    assert (made.repeated, made.contradicted, made.train + made.test) == (1, 2, 59)
+def test_duplicates_count_once_and_contradictions_not_at_all(tmp_path):
+    told = [sample() for _ in range(60)]
+    again = [sample(pixels=told[0].pixels), sample(pixels=told[1].pixels, label=3)]
+    made = export_samples([*told, *again], tmp_path)
+    assert (made.duplicates, made.contradictory, made.train + made.test) == (1, 2, 59)
 
 
-def test_no_corrections_and_too_few_are_told(tmp_path, tenfold_json):
-    with pytest.raises(FeedbackError, match="no corrections yet"):
-        export([], tmp_path / "none")
+def test_no_samples_and_too_few_are_reported(tmp_path, tenfold_json):
+    with pytest.raises(FeedbackError, match="no feedback yet"):
+        export_samples([], tmp_path / "none")
     with pytest.raises(FeedbackError, match="collect more"):
-        export([correction()], tmp_path / "one")
+        export_samples([sample()], tmp_path / "one")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "train-images-idx3-ubyte").write_bytes(b"years of work")
     with pytest.raises(FeedbackError, match="other files"):
-        export([correction() for _ in range(60)], tmp_path)
+        export_samples([sample() for _ in range(60)], tmp_path)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"years of work"]
 
 
@@ -372,8 +377,8 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
 def test_an_export_that_is_stopped_leaves_no_images_with_labels_of_others(tmp_path, monkeypatch, written):
     from tenfold import files
 
-    told = [correction(truth=number % 10) for number in range(100)]
-    export(told[:60], tmp_path)
+    told = [sample(label=number % 10) for number in range(100)]
+    export_samples(told[:60], tmp_path)
     whole, calls = files.write_bytes, []
 
     def full(path, content):
@@ -385,11 +390,11 @@ def test_an_export_that_is_stopped_leaves_no_images_with_labels_of_others(tmp_pa
 
     monkeypatch.setattr(files, "write_bytes", full)
     with pytest.raises(StorageError):
-        export(told, tmp_path)
+        export_samples(told, tmp_path)
     with pytest.raises(FormatError, match="missing"):
         load_dataset(tmp_path)
     monkeypatch.undo()
-    export(told, tmp_path)
+    export_samples(told, tmp_path)
     assert len(load_dataset(tmp_path).train_labels) + len(load_dataset(tmp_path).test_labels) == 100
 
 
@@ -399,14 +404,14 @@ def test_an_empty_database_is_named(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main(["feedback", "export", str(tmp_path / "out"), "--database", f"sqlite:///{tmp_path / 'none.db'}"])
     assert stopped.value.code == 1
-    assert "none.db holds no corrections yet" in capsys.readouterr().err
+    assert "none.db holds no feedback yet" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
 def test_the_command_exports(tmp_path, tenfold_json):
     url = f"sqlite:///{tmp_path / 'feedback.db'}"
-    with open_store(url) as store:
-        for future in [store.add(correction()) for _ in range(50)]:
+    with FeedbackStore(url) as store:
+        for future in [store.add(sample()) for _ in range(50)]:
             future.result()
     told = tenfold_json("feedback", "export", tmp_path / "out", "--database", url)
     assert told["train"] + told["test"] == 50

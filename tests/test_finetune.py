@@ -19,8 +19,8 @@ from tenfold.errors import RunError
 from tenfold.runs.finetune import SLOWER, before_and_after, finetuning
 from tenfold.runs.run import Run
 from tenfold.runs.train import resume, train
-from tenfold.serve.feedback import Correction
-from tenfold.serve.feedback.export import export
+from tenfold.serve.feedback import FeedbackSample
+from tenfold.serve.feedback.sample_export import export_samples
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +30,12 @@ def odd_hand(mnist, tmp_path_factory):
     for image, label in zip(mnist.train_images[3000:3300], mnist.train_labels[3000:3300], strict=True):
         turned = ndimage.rotate(image.astype(np.float32), 40, reshape=False, order=1).clip(0, 255).astype(np.uint8)
         told.append(
-            Correction(
-                id=uuid.UUID(int=len(told)), truth=int(label), pixels=turned.tobytes(), made_at=datetime.now(UTC)
+            FeedbackSample(
+                id=uuid.UUID(int=len(told)), label=int(label), pixels=turned.tobytes(), created_at=datetime.now(UTC)
             )
         )
     folder = tmp_path_factory.mktemp("corrections")
-    export(told, folder)
+    export_samples(told, folder)
     return folder
 
 
@@ -101,8 +101,11 @@ def test_other_corrections_than_at_the_beginning_are_compared_with_nothing(run, 
     shutil.copytree(odd_hand, moved)
     recipe = finetuning(run, str(moved)).replace(epochs=1)
     made = train(recipe, folder=tmp_path)
-    export(
-        [Correction(id=uuid.uuid4(), truth=1, pixels=os.urandom(784), made_at=datetime.now(UTC)) for _ in range(99)],
+    export_samples(
+        [
+            FeedbackSample(id=uuid.uuid4(), label=1, pixels=os.urandom(784), created_at=datetime.now(UTC))
+            for _ in range(99)
+        ],
         moved,
     )
     with pytest.raises(RunError, match="other corrections"):

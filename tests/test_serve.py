@@ -1,4 +1,4 @@
-"""The HTTP API: what each request is answered, and that a wrong one is told what is wrong with it."""
+"""The HTTP API: answers, and errors that name what is wrong with a request."""
 
 import asyncio
 import base64
@@ -73,11 +73,11 @@ def png(pixels: np.ndarray, kind: str = "PNG") -> bytes:
     return file.getvalue()
 
 
-def correction(**changes: Any) -> dict[str, Any]:
+def sample(**changes: Any) -> dict[str, Any]:
     made = {
-        "id": str(uuid.uuid4()), "truth": 7, "digit": 1, "confidence": 0.6, "probabilities": [0.1] * 10,
+        "id": str(uuid.uuid4()), "label": 7, "predicted": 1, "confidence": 0.6, "probabilities": [0.1] * 10,
         "pixels": base64.b64encode(bytes([255] * 784)).decode(), "strokes": [[[0, 0], [1.5, 2]]], "source": "draw",
-        "model_digest": "a" * 64, "made_at": "2026-11-23T10:00:00.123+01:00",
+        "model_digest": "a" * 64, "created_at": "2026-11-23T10:00:00.123+01:00",
     }  # fmt: skip
     return {**made, **changes}
 
@@ -105,7 +105,7 @@ def test_reads_as_the_reader_does(client: Callable[..., Client], digits: list[by
         assert told["model"]["name"] == "reader"
 
 
-def test_nobody_pays_for_anothers_picture(client: Callable[..., Client], digits: list[bytes]) -> None:
+def test_invalid_images_do_not_fail_others_of_their_batch(client: Callable[..., Client], digits: list[bytes]) -> None:
     """Small pictures are read together, and some of these are cut short."""
     pictures = [digit[: len(digit) // 2] if place % 3 == 0 else digit for place, digit in enumerate(digits)]
     answers = client(feedback=False).many([("POST", "/v1/read", {"content": p, "headers": PNG}) for p in pictures])
@@ -116,7 +116,7 @@ def test_nobody_pays_for_anothers_picture(client: Callable[..., Client], digits:
             assert answer.json()["digit"] == Reader().read(digit).digit
 
 
-def test_takes_forms_and_other_formats(client: Callable[..., Client], mnist: Dataset) -> None:
+def test_accepts_forms_and_other_formats(client: Callable[..., Client], mnist: Dataset) -> None:
     ask, pixels = client(), np.kron(np.array(mnist.test_images[0]), np.ones((4, 4), np.uint8))
     for kind in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"):
         form = {"image": (f"seven.{kind}", png(pixels, kind), f"image/{kind.lower()}")}
@@ -141,7 +141,7 @@ def test_reads_numbers_and_strokes(client: Callable[..., Client], mnist: Dataset
     assert ask("POST", "/v1/read-strokes", json={"strokes": []}).json()["unsure"] is True
 
 
-def test_models_are_listed_and_given(client: Callable[..., Client]) -> None:
+def test_models_are_listed_and_served(client: Callable[..., Client]) -> None:
     ask = client()
     model = ask("GET", "/v1/models").json()["models"][0]
     assert (model["name"], model["default"], model["accuracy_on"]) == ("reader", True, "MNIST test images")
@@ -171,12 +171,12 @@ def test_models_are_listed_and_given(client: Callable[..., Client]) -> None:
          b"\r\n--x--\r\n", "multipart/form-data; boundary=x"),
     ],
 )  # fmt: skip
-def test_what_is_no_picture(client: Callable[..., Client], status: int, content: bytes, kind: str) -> None:
+def test_invalid_images_are_rejected(client: Callable[..., Client], status: int, content: bytes, kind: str) -> None:
     for path in ("/v1/read", "/v1/read-number"):
         problem(client(feedback=False)("POST", path, content=content, headers={"Content-Type": kind}), status)
 
 
-def test_a_bomb_is_never_decoded(client: Callable[..., Client]) -> None:
+def test_a_decompression_bomb_is_never_decoded(client: Callable[..., Client]) -> None:
     # A header that promises 30,000 x 30,000 pixels; the rest of the file does not matter.
     bomb = png(np.zeros((28, 28), np.uint8))
     bomb = bomb[:16] + (30_000).to_bytes(4, "big") * 2 + bomb[24:]
@@ -203,16 +203,16 @@ def test_a_bomb_is_never_decoded(client: Callable[..., Client]) -> None:
         (422, "{}"),
     ],
 )
-def test_what_are_no_strokes(client: Callable[..., Client], status: int, content: str) -> None:
+def test_invalid_strokes_are_rejected(client: Callable[..., Client], status: int, content: str) -> None:
     problem(client(feedback=False)("POST", "/v1/read-strokes", content=content, headers=JSON), status)
 
 
-def test_a_correction_is_stored_once(client: Callable[..., Client]) -> None:
-    ask, sent = client(), correction()
+def test_a_sample_is_stored_once(client: Callable[..., Client]) -> None:
+    ask, sent = client(), sample()
     for status in (201, 200, 200):
         answer = ask("POST", "/v1/feedback", json=sent)
         assert (answer.status_code, answer.json()) == (status, {"id": sent["id"]})
-    least = correction(digit=None, confidence=None, probabilities=None, strokes=None, model_digest=None, source="api")
+    least = sample(predicted=None, confidence=None, probabilities=None, strokes=None, model_digest=None, source="api")
     assert ask("POST", "/v1/feedback", json=least).status_code == 201
     assert 'tenfold_feedback_total{outcome="stored"} 2.0' in ask("GET", "/metrics").text
 
@@ -220,29 +220,29 @@ def test_a_correction_is_stored_once(client: Callable[..., Client]) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"id": "7"}, {"truth": 10}, {"truth": "7"}, {"digit": -1}, {"confidence": 1.5}, {"probabilities": [1]},
+        {"id": "7"}, {"label": 10}, {"label": "7"}, {"predicted": -1}, {"confidence": 1.5}, {"probabilities": [1]},
         {"pixels": base64.b64encode(bytes(783)).decode()}, {"pixels": "*" * 1048},
         {"pixels": base64.b64encode(bytes(784)).decode()}, {"source": "fax"},
-        {"model_digest": "no"}, {"made_at": "2026-11-23T10:00:00"}, {"made_at": "yesterday"}, {"more": 1},
+        {"model_digest": "no"}, {"created_at": "2026-11-23T10:00:00"}, {"created_at": "yesterday"}, {"more": 1},
     ],
 )  # fmt: skip
-def test_what_is_no_correction(client: Callable[..., Client], changes: dict[str, Any]) -> None:
-    problem(client()("POST", "/v1/feedback", json=correction(**changes)), 422)
+def test_what_is_no_sample(client: Callable[..., Client], changes: dict[str, Any]) -> None:
+    problem(client()("POST", "/v1/feedback", json=sample(**changes)), 422)
 
 
-def test_the_token_is_asked_for(client: Callable[..., Client]) -> None:
+def test_feedback_requires_the_token(client: Callable[..., Client]) -> None:
     ask = client(token="open sesame")
     for headers in ({}, {"Authorization": "Bearer no"}, {"Authorization": "open sesame"}, {"Authorization": "ä"}):
         encoded = {name: value.encode() for name, value in headers.items()}
-        answer = ask("POST", "/v1/feedback", json=correction(), headers=encoded)
+        answer = ask("POST", "/v1/feedback", json=sample(), headers=encoded)
         problem(answer, 401)
         assert answer.headers["www-authenticate"] == "Bearer"
     told = {"Authorization": "Bearer open sesame"}
-    assert ask("POST", "/v1/feedback", json=correction(), headers=told).status_code == 201
+    assert ask("POST", "/v1/feedback", json=sample(), headers=told).status_code == 201
 
 
 @pytest.mark.parametrize("error", [StoreError("the database is gone"), StoreBusyError("too many wait")])
-def test_a_database_that_is_gone(
+def test_an_unavailable_database(
     client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch, error: StoreError
 ) -> None:
     ask = client()
@@ -253,16 +253,16 @@ def test_a_database_that_is_gone(
     assert ask("GET", "/readyz").status_code == 200
     monkeypatch.setattr(FeedbackStore, "add", fail)
     monkeypatch.setattr(FeedbackStore, "check", fail)
-    for answer in (ask("POST", "/v1/feedback", json=correction()), ask("GET", "/readyz")):
+    for answer in (ask("POST", "/v1/feedback", json=sample()), ask("GET", "/readyz")):
         problem(answer, 503)
         assert int(answer.headers["retry-after"]) > 0
     assert ask("GET", "/healthz").json() == {"status": "ok"}
 
 
-def test_no_queue_without_end(
+def test_the_queue_is_bounded(
     client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch, digits: list[bytes]
 ) -> None:
-    ask, go, read = client(threads=1, waiting=1, feedback=False), threading.Event(), Reader.read_many
+    ask, go, read = client(threads=1, queue=1, feedback=False), threading.Event(), Reader.read_many
 
     def slow(reader: Reader, images: list[bytes]) -> object:
         assert go.wait(10)
@@ -294,7 +294,7 @@ def test_too_many_requests(client: Callable[..., Client], digits: list[bytes]) -
     assert [a.status_code for a in behind.many([("POST", "/v1/read", through)] * 3)] == [200, 200, 429]
 
 
-def test_a_mistake_of_ours_is_one_line(
+def test_an_internal_error_logs_one_line(
     client: Callable[..., Client],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -321,7 +321,7 @@ def test_paths_and_methods(client: Callable[..., Client]) -> None:
     assert (head.status_code, head.content) == (200, b"")
 
 
-def test_every_answer_is_locked_down(client: Callable[..., Client], digits: list[bytes]) -> None:
+def test_every_answer_has_security_headers(client: Callable[..., Client], digits: list[bytes]) -> None:
     ask = client(feedback=False)
     answers = [ask("GET", path) for path in ("/", "/healthz", "/nothing", "/v1/read", "/openapi.json")]
     answers.append(ask("POST", "/v1/read", content=digits[0], headers=PNG))
@@ -349,7 +349,7 @@ def test_metrics_count(client: Callable[..., Client], digits: list[bytes]) -> No
     assert 'tenfold_requests_total{route="/v1/read",status="200"} 3.0' in told.text
     assert 'tenfold_request_seconds_count{route="/v1/read"} 3.0' in told.text
     assert 'tenfold_readings_total{digit="7",unsure="false"} 3.0' in told.text
-    assert 'tenfold_requests_total{route="page",status="404"} 1.0' in told.text
+    assert 'tenfold_requests_total{route="web-app",status="404"} 1.0' in told.text
     assert "wp-login" not in told.text
 
 

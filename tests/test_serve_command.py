@@ -1,4 +1,4 @@
-"""`tenfold serve` as a person types it: what is printed, where it listens, how it ends, what it keeps."""
+"""The command `tenfold serve`: output, addresses, shutdown and durability."""
 
 import concurrent.futures
 import contextlib
@@ -18,12 +18,12 @@ import httpx
 import pytest
 
 from tenfold import cli
-from tenfold.serve.feedback import open_store
+from tenfold.serve.feedback import FeedbackStore
 
 SERVE = [sys.executable, "-W", "error", "-m", "tenfold", "serve"]
 
 
-def test_it_listens_here_and_ends_well(serving, tmp_path: Path) -> None:
+def test_it_listens_on_loopback_and_stops_cleanly(serving, tmp_path: Path) -> None:
     with serving(tmp_path) as (process, told):
         (url,) = told["urls"]
         assert urlsplit(url).hostname == "127.0.0.1"
@@ -32,7 +32,7 @@ def test_it_listens_here_and_ends_well(serving, tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=15)
     assert process.returncode == 0
-    assert said == f"{url}\nCtrl-C ends it.\n"
+    assert said == f"{url}\nPress Ctrl-C to stop.\n"
 
 
 def test_https_with_a_certificate_that_a_phone_can_trust(serving, tmp_path: Path) -> None:
@@ -55,27 +55,27 @@ def test_a_port_that_is_taken_is_one_line() -> None:
         done = subprocess.run([*SERVE, "--port", str(port), "--no-feedback"], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr.startswith(f"error: cannot listen on 127.0.0.1:{port}: another program does")
+    assert done.stderr.startswith(f"error: cannot listen on 127.0.0.1:{port}: the port is in use")
     assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (["--port", "70000"], 2, "0 to 65535"),
+        (["--port", "70000"], 2, "from 0 to 65535"),
         (["--token", "two words"], 2, "without spaces"),
         (["--host", "203.0.113.1"], 1, "no such address"),
         (["--model", "gone.onnx", "--no-feedback", "--port", "0"], 1, "no such file"),
     ],
 )
-def test_what_cant_be_served(capsys: pytest.CaptureFixture[str], words: Sequence[str], code: int, told: str) -> None:
+def test_usage_errors(capsys: pytest.CaptureFixture[str], words: Sequence[str], code: int, told: str) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main(["serve", *words])
     assert stopped.value.code == code
     assert told in capsys.readouterr().err
 
 
-def test_beyond_this_machine_a_token_and_a_code_to_scan(
+def test_a_public_address_generates_a_token_and_shows_a_qr_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     seen: list[Any] = []
@@ -85,8 +85,8 @@ def test_beyond_this_machine_a_token_and_a_code_to_scan(
         started()
 
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setattr("tenfold.serve.run.serve", run)
-    monkeypatch.setattr("tenfold.serve.addresses.lan_addresses", lambda: ["192.168.1.20"])
+    monkeypatch.setattr("tenfold.serve.server.serve", run)
+    monkeypatch.setattr("tenfold.serve.server.lan_addresses", lambda: ["192.168.1.20"])
     with pytest.raises(SystemExit) as stopped:
         cli.main(["serve", "--https", "--port", "0"])
     assert stopped.value.code == 0
@@ -101,21 +101,21 @@ def test_beyond_this_machine_a_token_and_a_code_to_scan(
     assert settings.ca.startswith(b"-----BEGIN CERTIFICATE")
 
 
-def test_behind_a_proxy_corrections_need_a_token(serving, tmp_path: Path) -> None:
+def test_behind_a_proxy_feedback_requires_a_token(serving, tmp_path: Path) -> None:
     with serving(tmp_path, "--trust-proxy") as (_, told):
         url, _, end = told["urls"][0].partition("#")
         assert end == f"token={told['token']}"
         assert httpx.post(f"{url}v1/feedback", json={}).status_code == 401
 
 
-def test_what_was_acknowledged_outlives_a_kill(serving, correction, tmp_path: Path) -> None:
+def test_acknowledged_samples_survive_a_kill(serving, feedback_sample, tmp_path: Path) -> None:
     enough = threading.Event()
 
     def send(client: httpx.Client, url: str) -> list[str]:
         acknowledged: list[str] = []
         with contextlib.suppress(httpx.HTTPError):
             while len(acknowledged) < 1000:
-                made = correction()
+                made = feedback_sample()
                 assert client.post(f"{url}v1/feedback", json=made).status_code == 201
                 acknowledged.append(made["id"])
                 if len(acknowledged) == 20:
@@ -132,8 +132,8 @@ def test_what_was_acknowledged_outlives_a_kill(serving, correction, tmp_path: Pa
         assert enough.wait(20)
         process.kill()
         acknowledged = {one for sent in sending for one in sent.result(20)}
-    store = open_store(database)
+    store = FeedbackStore(database)
     try:
-        assert acknowledged <= {str(correction.id) for correction in store}
+        assert acknowledged <= {str(sample.id) for sample in store}
     finally:
         store.close()

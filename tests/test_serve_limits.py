@@ -1,4 +1,4 @@
-"""A server under people who are slow, greedy or gone: it says so, closes, and its memory stays as it was."""
+"""Slow, oversized and aborted requests: each gets its status, and memory stays bounded."""
 
 import contextlib
 import json
@@ -17,11 +17,11 @@ import pytest
 SERVER = """
 import logging, sys
 from pathlib import Path
-from tenfold.serve.run import listen, serve
+from tenfold.serve.server import listen, serve
 from tenfold.serve.settings import ServeSettings
 logging.basicConfig(level="WARNING")
 listener = listen("127.0.0.1", 0)
-settings = ServeSettings(page=Path("nowhere"), database=sys.argv[1], body_seconds=0.8, header_seconds=0.8,
+settings = ServeSettings(web_app=Path("nowhere"), database=sys.argv[1], body_seconds=0.8, header_seconds=0.8,
                          linger_seconds=0.3, keep_alive_seconds=3, connections=20, shutdown_seconds=5)
 serve(settings, listener, lambda: print(listener.getsockname()[1], flush=True))
 """
@@ -105,7 +105,7 @@ def test_large_json_is_refused_at_a_megabyte(server: Server) -> None:
         assert answer(connection)[0] == 413
 
 
-def test_a_client_that_asks_first_is_told_before_it_sends(server: Server) -> None:
+def test_expect_100_continue_is_rejected_before_the_body(server: Server) -> None:
     with server.connect() as connection:
         connection.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: 1000000000\r\n\r\n")
         assert answer(connection)[0] == 413
@@ -177,7 +177,7 @@ def test_one_connection_too_many(server: Server) -> None:
             assert connection.recv(1) == b""
 
 
-def test_a_client_that_goes_is_no_mistake_of_ours(server: Server) -> None:
+def test_a_client_that_disconnects_is_not_a_server_error(server: Server) -> None:
     with server.connect() as connection:
         connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\nhalf")
     time.sleep(0.3)
@@ -190,16 +190,16 @@ def test_a_client_that_goes_is_no_mistake_of_ours(server: Server) -> None:
     assert b'status="500"' not in received
 
 
-def test_a_page_that_is_not_built(server: Server) -> None:
+def test_a_web_app_that_is_not_built(server: Server) -> None:
     with server.connect() as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: l\r\n\r\n")
         status, _, told = answer(connection)
     assert status == 404
-    assert "make serve" in told["detail"]
+    assert "make web-app" in told["detail"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_what_has_begun_is_answered_before_the_end(tmp_path: Path, how: signal.Signals) -> None:
+def test_running_requests_finish_before_shutdown(tmp_path: Path, how: signal.Signals) -> None:
     server = Server(tmp_path)
     body = b'{"strokes": [[[0, 0], [0, 9]]]}'
     head = "POST /v1/read-strokes HTTP/1.1\r\nHost: l\r\nContent-Type: application/json\r\nContent-Length: "

@@ -24,17 +24,17 @@ from tenfold.runs.evaluate import evaluate
 from tenfold.runs.export import export
 from tenfold.runs.run import Run
 from tenfold.serve.certificate import local_certificate
-from tenfold.serve.models import load_models
-from tenfold.serve.pool import ReadingPool
+from tenfold.serve.middleware import RateLimiter, identify_client
 from tenfold.serve.problems import ProblemError, on_http_exception
-from tenfold.serve.rates import RateLimiter, client_of
-from tenfold.serve.static import StaticFiles
+from tenfold.serve.reading_pool import ReadingPool
+from tenfold.serve.served_models import load_models
+from tenfold.serve.static_files import StaticFiles
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> Path:
+def web_app(tmp_path: Path) -> Path:
     """As Vite and its compression leave it."""
-    folder = tmp_path / "page"
+    folder = tmp_path / "web_app"
     (folder / "assets").mkdir(parents=True)
     files = {
         "index.html": "<!doctype html>", "sw.js": "//", "manifest.webmanifest": "{}", "icon.svg": "<svg/>",
@@ -63,8 +63,8 @@ def get(files: StaticFiles, path: str, method: str = "GET", **headers: str) -> h
     return asyncio.run(ask())
 
 
-def test_the_page_is_served_compressed_and_cached(page: Path) -> None:
-    files = StaticFiles(page, [], None)
+def test_the_web_app_is_served_compressed_and_cached(web_app: Path) -> None:
+    files = StaticFiles(web_app, [], None)
     index = get(files, "/")
     assert (index.content, index.headers["cache-control"]) == (b"<!doctype html>", "no-cache")
     assert index.headers["content-type"] == "text/html; charset=utf-8"
@@ -84,8 +84,8 @@ def test_the_page_is_served_compressed_and_cached(page: Path) -> None:
         assert get(files, f"/{name}").headers["content-type"] == kind
 
 
-def test_what_a_browser_has_is_not_sent_again(page: Path) -> None:
-    files = StaticFiles(page, [], None)
+def test_etags_save_transfers(web_app: Path) -> None:
+    files = StaticFiles(web_app, [], None)
     first = get(files, "/")
     for known in (first.headers["etag"], f'"other", W/{first.headers["etag"]}', "*"):
         again = get(files, "/", if_none_match=known)
@@ -95,21 +95,21 @@ def test_what_a_browser_has_is_not_sent_again(page: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/../secret.txt", "/%2e%2e/secret.txt", "/assets/..%2f..%2fsecret.txt", 
                                   "//etc/passwd", "/index.html.gz", "/assets", "/assets/"])  # fmt: skip
-def test_nothing_beside_the_page_is_served(page: Path, path: str) -> None:
-    assert get(StaticFiles(page, [], None), path).status_code == 404
+def test_no_other_file_is_served(web_app: Path, path: str) -> None:
+    assert get(StaticFiles(web_app, [], None), path).status_code == 404
 
 
-def test_a_page_is_not_written_to(page: Path) -> None:
-    refused = get(StaticFiles(page, [], None), "/index.html", "POST")
+def test_files_are_read_only(web_app: Path) -> None:
+    refused = get(StaticFiles(web_app, [], None), "/index.html", "POST")
     assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
 
 
-def test_the_authority_is_given_to_phones(page: Path) -> None:
-    answer = get(StaticFiles(page, [], b"PEM"), "/tenfold-ca.crt")
+def test_phones_can_load_the_ca(web_app: Path) -> None:
+    answer = get(StaticFiles(web_app, [], b"PEM"), "/tenfold-ca.crt")
     assert (answer.content, answer.headers["content-type"]) == (b"PEM", "application/x-x509-ca-cert")
 
 
-def test_large_pictures_take_turns() -> None:
+def test_large_images_are_read_one_at_a_time() -> None:
     pool, at_once, most = ReadingPool(4, 20), [0], [0]
 
     def work() -> None:
@@ -119,7 +119,7 @@ def test_large_pictures_take_turns() -> None:
         at_once[0] -= 1
 
     async def many() -> list[object]:
-        return await asyncio.gather(*(pool.run_alone(work) for _ in range(12)), return_exceptions=True)
+        return await asyncio.gather(*(pool.run_large(work) for _ in range(12)), return_exceptions=True)
 
     refused = [one for one in asyncio.run(many()) if one]
     pool.close()
@@ -130,25 +130,25 @@ def test_large_pictures_take_turns() -> None:
 def test_a_burst_and_then_a_rate() -> None:
     now = [0.0]
     rates = RateLimiter(2, 3, 2, lambda: now[0])
-    assert [rates.wait("a") for _ in range(4)] == [0, 0, 0, 0.5]
-    assert rates.wait("b") == 0
+    assert [rates.acquire("a") for _ in range(4)] == [0, 0, 0, 0.5]
+    assert rates.acquire("b") == 0
     now[0] = 0.5
-    assert [rates.wait("a"), rates.wait("a")] == [0, 0.5]
-    rates.wait("b"), rates.wait("c")  # of three addresses, two are remembered
+    assert [rates.acquire("a"), rates.acquire("a")] == [0, 0.5]
+    rates.acquire("b"), rates.acquire("c")  # of three addresses, two are remembered
     assert len(rates._buckets) == 2
-    assert rates.wait("a") == 0
+    assert rates.acquire("a") == 0
 
 
-def test_who_an_address_is() -> None:
-    assert client_of("192.0.2.1") == ("192.0.2.1", False)
-    assert client_of("127.0.0.5") == ("127.0.0.5", True)
-    assert client_of("::ffff:127.0.0.1") == ("127.0.0.1", True)
-    assert client_of("2001:db8:1:2:3::1") == client_of("2001:db8:1:2:4::9")
-    assert client_of("::1")[1]
-    assert client_of("x" * 1000) == ("x" * 64, False)
+def test_clients_are_identified_by_address() -> None:
+    assert identify_client("192.0.2.1") == ("192.0.2.1", False)
+    assert identify_client("127.0.0.5") == ("127.0.0.5", True)
+    assert identify_client("::ffff:127.0.0.1") == ("127.0.0.1", True)
+    assert identify_client("2001:db8:1:2:3::1") == identify_client("2001:db8:1:2:4::9")
+    assert identify_client("::1")[1]
+    assert identify_client("x" * 1000) == ("x" * 64, False)
 
 
-def shaken(made: Any, address: str, host: str) -> str | None:
+def handshake(made: Any, address: str, host: str) -> str | None:
     """A handshake with a client that trusts the authority alone; what it says against the certificate."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(made.certificate, made.key)
@@ -175,32 +175,32 @@ def shaken(made: Any, address: str, host: str) -> str | None:
             thread.join()
 
 
-def test_the_certificate_holds_where_it_says(tmp_path: Path) -> None:
+def test_the_certificate_is_valid_for_its_hosts_only(tmp_path: Path) -> None:
     made = local_certificate(tmp_path, ["192.168.1.20", "203.0.113.9", "reader.example"])
     for host in ("localhost", "127.0.0.1", "::1", "192.168.1.20", "203.0.113.9", "reader.example"):
-        assert shaken(made, "127.0.0.1", host) is None, host
+        assert handshake(made, "127.0.0.1", host) is None, host
     for host in ("192.168.1.21", "example.com"):
-        assert "mismatch" in str(shaken(made, "127.0.0.1", host))
+        assert "mismatch" in str(handshake(made, "127.0.0.1", host))
     for path in tmp_path.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_the_authority_stays_when_addresses_change(tmp_path: Path) -> None:
+def test_the_ca_is_kept_when_addresses_change(tmp_path: Path) -> None:
     first = local_certificate(tmp_path, ["192.168.1.20"])
     ca, certificate = first.ca.read_bytes(), first.certificate.read_bytes()
     local_certificate(tmp_path, ["192.168.1.20"])
     assert first.certificate.read_bytes() == certificate
     again = local_certificate(tmp_path, ["10.0.0.7"])
     assert again.ca.read_bytes() == ca
-    assert shaken(again, "127.0.0.1", "10.0.0.7") is None
+    assert handshake(again, "127.0.0.1", "10.0.0.7") is None
     # An address of the world outside needs another authority; a damaged file is made anew.
     again = local_certificate(tmp_path, ["203.0.113.9"])
     assert again.ca.read_bytes() != ca
     again.certificate.write_text("damaged")
-    assert shaken(local_certificate(tmp_path, []), "127.0.0.1", "localhost") is None
+    assert handshake(local_certificate(tmp_path, []), "127.0.0.1", "localhost") is None
 
 
-def test_a_stolen_authority_signs_for_no_bank(tmp_path: Path) -> None:
+def test_a_stolen_ca_key_cannot_sign_for_other_sites(tmp_path: Path) -> None:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -209,10 +209,10 @@ def test_a_stolen_authority_signs_for_no_bank(tmp_path: Path) -> None:
     made = local_certificate(tmp_path, [])
     key = ec.generate_private_key(ec.SECP256R1())
     ca_key = serialization.load_pem_private_key((tmp_path / "ca.key").read_bytes(), None)
-    forged = c._sign(key, [c._named("bank.example")], ca_key, c._load(made.ca))
-    c._write(made.key, c._private(key))
+    forged = c._sign(key, [c._general_name("bank.example")], ca_key, c._load(made.ca))
+    c._write(made.key, c._private_pem(key))
     c._write(made.certificate, forged.public_bytes(serialization.Encoding.PEM))
-    assert "permitted subtree" in str(shaken(made, "127.0.0.1", "bank.example"))
+    assert "permitted subtree" in str(handshake(made, "127.0.0.1", "bank.example"))
 
 
 def test_the_shipped_model_is_served() -> None:
@@ -232,7 +232,7 @@ def served_run(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run.load(folder)
 
 
-def test_a_run_is_exported_where_it_has_to_be(served_run: Run) -> None:
+def test_a_run_is_exported_if_its_files_are_missing_or_old(served_run: Run) -> None:
     folder = served_run.path
     before = sorted(path.name for path in folder.iterdir())
     model = load_models([str(folder), str(folder)])["my-run-1"]
@@ -257,18 +257,18 @@ def test_a_run_is_exported_where_it_has_to_be(served_run: Run) -> None:
 
 def test_an_exported_pair_of_files_is_served(served_run: Run, tmp_path: Path) -> None:
     onnx = export(served_run, "onnx", tmp_path / "mine.onnx").path
-    with pytest.raises(ModelError, match=r"mine\.10fd: no such file; tenfold export"):
+    with pytest.raises(ModelError, match=r"mine\.10fd: no such file; create it with tenfold export"):
         load_models([str(onnx)])
     web = export(served_run, "web", tmp_path / "mine.10fd").path
     model = load_models([str(onnx)])["mine"]
     assert (model.accuracy, model.parameters) == (None, served_run.metrics["training"]["parameters"])
     assert isinstance(model.reader, Reader)
     web.write_bytes(b"10FD\xff\xff\0\0{")
-    with pytest.raises(ModelError, match="no web model"):
+    with pytest.raises(ModelError, match="not a web model"):
         load_models([str(onnx)])
 
 
-def test_what_is_no_model(tmp_path: Path) -> None:
+def test_missing_models(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such file"):
         load_models([str(tmp_path / "gone.onnx")])
     with pytest.raises(RunError, match="not a run"):

@@ -1,4 +1,4 @@
-"""The OpenAPI document is true: what it promises to take is taken, what it forbids is refused, and nothing breaks."""
+"""The OpenAPI document is true: valid requests are accepted, invalid ones rejected, and answers match their schemas."""
 
 import io
 import threading
@@ -17,7 +17,7 @@ from schemathesis import GenerationMode
 
 from tenfold.data import load_dataset
 from tenfold.serve import ServeSettings, create_app
-from tenfold.serve.pictures import TYPES
+from tenfold.serve.uploads import IMAGE_TYPES
 
 TOKEN = "a-token"
 
@@ -29,7 +29,7 @@ def _picture(kind: str, index: int) -> bytes:
 
 
 # Of bytes, OpenAPI can't say more than that they are bytes: what is a picture is said here.
-for _kind in TYPES:
+for _kind in IMAGE_TYPES:
     schemathesis.openapi.media_type(_kind, st.integers(0, 99).map(lambda index, kind=_kind: _picture(kind, index)))
 
 

@@ -5,14 +5,13 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 import { VitePWA } from "vite-plugin-pwa";
 
-// The Python package holds the page: `tenfold serve` serves it from there.
-const PAGE = "../src/tenfold/serve/page";
+// `tenfold serve` serves the web app from the Python package.
+const OUTPUT = "../src/tenfold/serve/web_app";
 const shipped = (name: string) => readFileSync(new URL(`../src/tenfold/reading/shipped/${name}`, import.meta.url));
 const model = shipped("reader.10fd");
 const sets: { name: string; right: number }[] = JSON.parse(shipped("reader.json").toString()).sets;
 
-// The model is on its way before any script has asked for it, and first: it takes the longest, and the connection that
-// brought the page is open already.
+// The model takes the longest to load: the preload starts it before any script asks for it.
 const preload: Plugin = {
   name: "preload",
   transformIndexHtml: {
@@ -24,7 +23,7 @@ const preload: Plugin = {
   },
 };
 
-// Compressed once, here, and better than a server would for each request.
+// Compressed once, at the highest level, rather than by the server for each request.
 const compress: Plugin = {
   name: "compress",
   apply: "build",
@@ -32,7 +31,7 @@ const compress: Plugin = {
     order: "post",
     sequential: true,
     handler: () => {
-      const folder = new URL(PAGE, import.meta.url).pathname;
+      const folder = new URL(OUTPUT, import.meta.url).pathname;
       for (const name of readdirSync(folder, { recursive: true }) as string[]) {
         if (!/\.(html|js|css|svg|webmanifest|10fd)$/.test(name)) continue;
         const content = readFileSync(join(folder, name));
@@ -44,9 +43,9 @@ const compress: Plugin = {
 };
 
 export default defineConfig({
-  // Any static host, in any folder.
+  // Relative URLs: any static host, in any folder.
   base: "./",
-  build: { target: "es2022", modulePreload: false, assetsInlineLimit: 0, outDir: PAGE, emptyOutDir: true },
+  build: { target: "es2022", modulePreload: false, assetsInlineLimit: 0, outDir: OUTPUT, emptyOutDir: true },
   worker: { format: "es" },
   server: { fs: { allow: [".."] } },
   define: {
@@ -60,7 +59,7 @@ export default defineConfig({
   plugins: [
     preload,
     VitePWA({
-      // A page in use never changes under its user: it asks first (page/offline.ts).
+      // An open app never updates on its own: it asks first (app/offline.ts).
       registerType: "prompt",
       injectRegister: false,
       workbox: {
@@ -73,7 +72,7 @@ export default defineConfig({
       manifest: {
         name: "Tenfold: reads handwritten digits",
         short_name: "Tenfold",
-        description: "Draw or photograph digits and have them read at once, on your own device.",
+        description: "Draw or photograph digits and have them read instantly, on your own device.",
         id: "./",
         start_url: "./",
         scope: "./",

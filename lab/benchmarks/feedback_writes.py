@@ -28,7 +28,7 @@ import uvloop
 
 from tenfold.data import load_dataset
 from tenfold.runs.environment import describe_environment
-from tenfold.serve.feedback import Correction, open_store
+from tenfold.serve.feedback import FeedbackSample, FeedbackStore
 
 STROKES = [[[float(x), float(x % 17)] for x in range(60)]]
 PROBABILITIES = [0.1] * 10
@@ -76,7 +76,7 @@ def measure_store(path: Path, together: int, seconds: float) -> dict[str, float]
     """The store without a server: so many corrections under way at a time."""
     pixels = load_dataset("mnist").test_images[0].tobytes()
     free, failed = threading.Semaphore(together), []
-    with open_store(f"sqlite:///{path}") as store:
+    with FeedbackStore(f"sqlite:///{path}") as store:
 
         def done(future: object) -> None:
             if future.exception():
@@ -86,7 +86,7 @@ def measure_store(path: Path, together: int, seconds: float) -> dict[str, float]
         begun, count = time.perf_counter(), 0
         while time.perf_counter() < begun + seconds:
             free.acquire()
-            one = Correction(id=uuid.uuid4(), truth=7, pixels=pixels, made_at=datetime.now(UTC),
+            one = FeedbackSample(id=uuid.uuid4(), label=7, pixels=pixels, created_at=datetime.now(UTC),
                              strokes=tuple(tuple(map(tuple, stroke)) for stroke in STROKES))  # fmt: skip
             store.add(one).add_done_callback(done)
             count += 1
@@ -155,8 +155,8 @@ def start(path: Path) -> tuple[subprocess.Popen[str], int]:
 
 
 def stored(path: Path) -> set[str]:
-    with open_store(f"sqlite:///{path}") as store:
-        return {str(correction.id) for correction in store}
+    with FeedbackStore(f"sqlite:///{path}") as store:
+        return {str(sample.id) for sample in store}
 
 
 async def send(port: int, connections: int, seconds: float) -> tuple[list["Client"], float]:
@@ -186,9 +186,9 @@ class Client(asyncio.Protocol):
         self.buffer = b""
         self.id = str(uuid.uuid4())
         document = {
-            "id": self.id, "truth": 7, "digit": 1, "confidence": 0.4, "probabilities": PROBABILITIES,
+            "id": self.id, "label": 7, "predicted": 1, "confidence": 0.4, "probabilities": PROBABILITIES,
             "pixels": base64.b64encode(pixels).decode(), "strokes": STROKES, "source": "draw",
-            "model_digest": "ab" * 32, "made_at": datetime.now(UTC).isoformat(),
+            "model_digest": "ab" * 32, "created_at": datetime.now(UTC).isoformat(),
         }  # fmt: skip
         body = json.dumps(document)
         head = f"POST /v1/feedback HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}"

@@ -1,6 +1,6 @@
 """The page in Chromium: bytes, time to the first digit, milliseconds a digit, memory, real pens, Lighthouse.
 
-    make page && python lab/benchmarks/page.py [PART ...] [--ink ../shared/ink] [--out lab/results]
+    make web-app && python lab/benchmarks/page.py [PART ...] [--ink ../shared/ink] [--out lab/results]
 
 Parts: wire, first, inference, memory, pens, lighthouse; all of them without one. Prints each and writes `page.json`,
 part by part. Run it on a quiet machine. `--ink` holds pendigits.jsonl.gz, whose strokes are replayed as pointer events.
@@ -62,7 +62,7 @@ def wire(url: str, _: argparse.Namespace) -> dict[str, object]:
         first_digit(page)
         received = network.received
         names = page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")
-    scripts = (ROOT / "src/tenfold/serve/page/assets").glob("*.js.gz")
+    scripts = (ROOT / "src/tenfold/serve/web_app/assets").glob("*.js.gz")
     return {
         "bytes": received,
         "files": sorted(name.removeprefix(near) for name in names),

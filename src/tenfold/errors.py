@@ -60,19 +60,19 @@ class StorageError(TenfoldError):
 
 
 class FeedbackError(TenfoldError):
-    """A correction with a field that makes no sense, or corrections that no data set can be made of."""
+    """Feedback that can't be exported as a dataset."""
 
 
 class StoreError(TenfoldError):
-    """The database of corrections can't be opened, read or written."""
+    """A database can't be opened, read or written."""
 
 
 class StoreBusyError(StoreError):
-    """More corrections wait to be stored than may."""
+    """Too many feedback samples are waiting to be stored."""
 
 
 class ServeError(TenfoldError):
-    """A server that can't begin: its port is taken, its address is not this machine's."""
+    """A server can't start: its port is in use, or its address is not this machine's."""
 
 
 class WorkerError(TenfoldError):

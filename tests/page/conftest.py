@@ -21,7 +21,7 @@ from tenfold.synthesis.drawing import Hand, pen_path
 from tenfold.synthesis.skeletons import DIGITS
 
 ROOT = Path(__file__).parents[2]
-BUILT = ROOT / "src" / "tenfold" / "serve" / "page" / "index.html"
+BUILT = ROOT / "src" / "tenfold" / "serve" / "web_app" / "index.html"
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -85,7 +85,7 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def built_page() -> Path:
     if not BUILT.is_file():
-        reason = "the page is not built (make page)"
+        reason = "the web app is not built (make web-app)"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     return BUILT.parent
 

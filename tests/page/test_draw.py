@@ -112,13 +112,13 @@ def test_what_is_no_digit_is_unsure(page, draw):
 
 def test_two_models_read_the_same_ink(page, draw, tmp_path):
     page.set_input_files("#model-file", "tests/golden/dash.10fd")
-    expect(page.locator("#toast")).to_contain_text("dash reads too")
+    expect(page.locator("#toast")).to_contain_text("Comparing with dash")
     draw.write(page, "8")
     draw.wait_for_text(page, "8")
     expect(page.locator("#second")).to_contain_text("dash:")
     assert page.locator("#bars .top i").count() == 2
     page.click("#open-settings")
-    expect(page.locator("#models")).to_contain_text("99.6 % of MNIST's test images right")
+    expect(page.locator("#models")).to_contain_text("99.6 % accuracy on MNIST's test images")
     page.locator("#models input").nth(1).uncheck()
     expect(page.locator("#second")).to_be_hidden()
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 
 def stored(server) -> list[tuple[int, int]]:
     with sqlite3.connect(Path(server.folder) / "feedback.db") as database:
-        return sorted(database.execute("select truth, digit from corrections").fetchall())
+        return sorted(database.execute("select label, predicted from feedback_samples").fetchall())
 
 
 def wait_for_worker(page) -> None:
@@ -23,7 +23,7 @@ def correct(page, draw, text: str, truth: int) -> None:
     draw.write(page, text)
     draw.wait_for_text(page, text)
     page.click("#wrong")
-    page.locator("#truths button").nth(truth).click()
+    page.locator("#labels button").nth(truth).click()
 
 
 def test_it_can_be_installed(page):
@@ -62,10 +62,10 @@ def test_a_correction_waits_for_the_server_and_is_sent_once_by_two_tabs(browse, 
     wait_for_worker(page)
     own_server.stop()
     correct(page, draw, "3", 5)
-    expect(page.locator("#toast")).to_contain_text("kept here until the server answers")
+    expect(page.locator("#toast")).to_contain_text("will be sent when the server is reachable")
     page.reload()
     page.click("#open-settings")
-    expect(page.locator("#waiting")).to_contain_text("1 correction")
+    expect(page.locator("#waiting")).to_contain_text("1 feedback sample")
     page.keyboard.press("Escape")
     other = context.new_page()
     other.goto(own_server.url)
@@ -84,11 +84,11 @@ def test_a_number_is_corrected_digit_by_digit(browse, own_server, draw):
     draw.wait_for_text(page, "40")
     page.locator("#digits button").nth(0).click()
     page.click("#wrong")
-    page.locator("#truths button").nth(9).click()
+    page.locator("#labels button").nth(9).click()
     expect(page.locator("#toast")).to_contain_text("Thank you")
     assert stored(own_server) == [(9, 4)]
     with sqlite3.connect(Path(own_server.folder) / "feedback.db") as database:
-        (strokes,) = database.execute("select strokes from corrections").fetchone()
+        (strokes,) = database.execute("select strokes from feedback_samples").fetchone()
     # The strokes of the 4 alone.
     assert 0 < len(strokes) < 6000
 
@@ -98,7 +98,7 @@ def test_a_token_is_asked_for_and_kept(browse, built_page, tmp_path, draw, serve
     page = browse().pages[0]
     page.goto(running.url)
     correct(page, draw, "1", 2)
-    expect(page.locator("#toast")).to_contain_text("asks for its token")
+    expect(page.locator("#toast")).to_contain_text("requires a token")
     page.goto(running.url + "#token=opensesame")
     page.reload()
     for _ in range(100):
@@ -133,8 +133,8 @@ def test_full_storage_is_told_when_the_server_is_gone_too(browse, own_server, dr
     )
     own_server.stop()
     page.click("#wrong")
-    page.locator("#truths button").nth(0).click()
-    expect(page.locator("#toast")).to_contain_text("could not be sent")
+    page.locator("#labels button").nth(0).click()
+    expect(page.locator("#toast")).to_contain_text("Sending failed")
 
 
 def test_a_static_host_offers_no_corrections(browse, built_page, draw, static_host):

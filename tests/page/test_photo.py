@@ -89,7 +89,7 @@ def test_an_image_of_mnist_is_read(page, draw, mnist, tmp_path):
     [
         ("notes.txt", b"hello", "no picture that this browser can open"),
         ("cut.png", png(Image.new("L", (300, 300)))[:60], "no picture that this browser can open"),
-        ("blank.png", png(Image.new("L", (600, 400), 255)), "No digits were found"),
+        ("blank.png", png(Image.new("L", (600, 400), 255)), "No digits found"),
     ],
 )
 def test_what_is_no_photo_of_digits_is_told(page, tmp_path, name, content, words):
@@ -130,7 +130,7 @@ def test_a_refused_camera_is_told(browse, server):
     page.goto(server.url)
     page.click("nav [data-view=photo]")
     page.click("#camera")
-    expect(page.locator("#toast")).to_contain_text("camera was refused")
+    expect(page.locator("#toast")).to_contain_text("Camera access was denied")
     expect(page.locator("#choose")).to_be_visible()
 
 

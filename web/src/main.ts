@@ -1,11 +1,11 @@
-// One file is the page and the worker that reads for it: the worker is there as soon as the page is, from the cache.
+// One script is both the app and its reading worker, so that the worker starts from the cache as soon as the app does.
 
-import { beginPage } from "./page/begin.js";
-import { workersFrom } from "./page/reading.js";
+import { workersFrom } from "./app/reading.js";
+import { startApp } from "./app/start.js";
 import { beginReading } from "./worker.js";
 
 if (typeof document === "undefined") beginReading();
 else {
   workersFrom(import.meta.url);
-  beginPage();
+  startApp();
 }

@@ -1,4 +1,4 @@
-// What the page asks of the worker that reads, and what it answers.
+// Messages between the app and its reading worker.
 
 import type { NumberReading, Stroke } from "./reader.js";
 

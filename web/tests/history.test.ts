@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { Stroke } from "../src/ink/strokes.js";
-import { BLANK, cleared, undone, withStroke, type History } from "../src/page/history.js";
+import { BLANK, cleared, undone, withStroke, type History } from "../src/app/history.js";
 
 const stroke = (x: number): Stroke => [[x, 0], [x, 1]];
 

@@ -1,4 +1,4 @@
-"""Commands for what people corrected: feedback export."""
+"""tenfold feedback: export."""
 
 import dataclasses
 from pathlib import Path
@@ -13,29 +13,32 @@ from tenfold.errors import FeedbackError
 
 @feedback_app.command
 def export(
-    folder: Annotated[Path, Parameter(help="The folder to write: a data set.")],
+    folder: Annotated[Path, Parameter(help="Folder to write the dataset to.")],
     /,
     *,
     database: Annotated[
         str | None,
-        Parameter(show_default=False, help="Where corrections are, as a URL; else TENFOLD_DATABASE_URL, else SQLite."),
+        Parameter(
+            show_default=False,
+            help="Database URL. [default: TENFOLD_DATABASE_URL, or a SQLite file]",
+        ),
     ] = None,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
-    """Make corrections a data set, with a fifth held out, to fine-tune on."""
+    """Export feedback as a dataset for fine-tuning; a fifth is held out as its test part."""
     screen = everywhere.screen()
-    from tenfold.serve.feedback import open_store
-    from tenfold.serve.feedback.export import export as write
+    from tenfold.serve.feedback import FeedbackStore
+    from tenfold.serve.feedback.sample_export import export_samples
 
-    with open_store(database) as store:
+    with FeedbackStore(database) as store:
         if not store.count():
             raise FeedbackError(
-                f"{store.url_without_password} holds no corrections yet: tenfold serve takes them; "
-                "--database names another"
+                f"{store.url_without_password} holds no feedback yet: collect it with tenfold serve, or name another "
+                "database with --database"
             )
-        made = write(store, folder)
-    screen.say(f"{made.folder}: {made.train:,} corrections to train on, {made.test:,} held out")
-    if made.repeated or made.contradicted:
-        screen.say(f"left out: {made.repeated} repeated, {made.contradicted} of ink that was said to be two digits")
-    screen.say(f"next: tenfold train --from RUN --data {made.folder}")
-    screen.result({**dataclasses.asdict(made), "folder": str(made.folder)})
+        written = export_samples(store, folder)
+    screen.say(f"{written.folder}: {written.train:,} samples for training, {written.test:,} held out")
+    if written.duplicates or written.contradictory:
+        screen.say(f"left out: {written.duplicates} duplicates, {written.contradictory} with contradictory labels")
+    screen.say(f"next: tenfold train --from RUN --data {written.folder}")
+    screen.result({**dataclasses.asdict(written), "folder": str(written.folder)})

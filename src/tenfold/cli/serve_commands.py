@@ -1,4 +1,4 @@
-"""The command that serves: the page, and the HTTP API."""
+"""tenfold serve: the web app and the HTTP API."""
 
 import dataclasses
 from pathlib import Path
@@ -15,84 +15,94 @@ from tenfold.errors import UsageError
 def serve(
     *,
     host: Annotated[
-        str | None, Parameter(show_default=False, help="Address to listen on; 127.0.0.1, or with --https 0.0.0.0.")
+        str | None,
+        Parameter(show_default=False, help="Address to listen on. [default: 127.0.0.1; with --https 0.0.0.0]"),
     ] = None,
-    port: Annotated[int, Parameter(help="Port to listen on; 0 for any that is free.")] = 8000,
+    port: Annotated[int, Parameter(help="Port to listen on; 0 picks a free one.")] = 8000,
     model: Annotated[
         tuple[str, ...],
-        Parameter(show_default=False, negative="", help="A run, or an .onnx with a .10fd beside it; may be repeated."),
+        Parameter(
+            show_default=False,
+            negative="",
+            help="Another model to serve: a run, or an .onnx file with a .10fd of the same name; repeatable.",
+        ),
     ] = (),
     https: Annotated[
-        bool, Parameter(negative="", help="With a certificate of this machine's own, and a QR code for a phone.")
+        bool, Parameter(negative="", help="Serve HTTPS with a local certificate, and show a QR code for phones.")
     ] = False,
     database: Annotated[
         str | None,
-        Parameter(show_default=False, help="Where corrections go, as a URL; else TENFOLD_DATABASE_URL, else SQLite."),
+        Parameter(
+            show_default=False,
+            help="Database URL for feedback. [default: TENFOLD_DATABASE_URL, or a SQLite file]",
+        ),
     ] = None,
-    feedback: Annotated[bool, Parameter(negative="--no-feedback", help="Take corrections.")] = True,
+    feedback: Annotated[bool, Parameter(negative="--no-feedback", help="Accept feedback.")] = True,
     token: Annotated[
-        str | None, Parameter(show_default=False, help="What corrections must carry; else made up beyond this machine.")
+        str | None,
+        Parameter(
+            show_default=False,
+            help="Bearer token required for feedback; generated when listening on a public address.",
+        ),
     ] = None,
     trust_proxy: Annotated[
-        bool, Parameter(negative="", help="A proxy in front tells clients' addresses; needed, and only right, there.")
+        bool,
+        Parameter(negative="", help="Trust X-Forwarded-For and X-Forwarded-Proto. Use it only behind a reverse proxy."),
     ] = False,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
-    """Serve the page and the HTTP API."""
+    """Serve the web app and the HTTP API."""
     screen = everywhere.screen()
     if not 0 <= port <= 65535:
-        raise UsageError(f"--port is {port}; ports go from 0 to 65535")
+        raise UsageError(f"--port is {port}; it must be from 0 to 65535")
     if token is not None and (not token.isascii() or not token.isprintable() or " " in token or not token):
-        raise UsageError("--token takes letters, digits and signs of ASCII, without spaces")
+        raise UsageError("--token must be printable ASCII without spaces")
     import logging
     import secrets
 
-    from tenfold.serve.addresses import is_loopback, lan_addresses
-    from tenfold.serve.run import listen
-    from tenfold.serve.run import serve as run
+    from tenfold.serve import server
     from tenfold.serve.settings import ServeSettings
 
     logging.basicConfig(format="%(levelname)s: %(message)s", level="DEBUG" if everywhere.debug else "WARNING")
     logging.getLogger("asyncio").setLevel("WARNING")
     host = host or ("0.0.0.0" if https else "127.0.0.1")
-    lan = [] if is_loopback(host) else lan_addresses() if host in ("0.0.0.0", "::") else [host]
-    settings = ServeSettings(models=model, database=database, feedback=feedback, trust_proxy=trust_proxy)
-    # Behind a proxy it is the world that asks, whatever address this listens on.
-    if token is None and settings.feedback and (trust_proxy or not is_loopback(host)):
+    all_addresses, is_local = host in ("0.0.0.0", "::"), server.is_loopback(host)
+    lan = [] if is_local else server.lan_addresses() if all_addresses else [host]
+    # Behind a proxy everybody can reach the server, whatever address it listens on.
+    if token is None and feedback and (trust_proxy or not is_local):
         token = secrets.token_urlsafe(16)
-    settings = dataclasses.replace(settings, token=token)
-    hosts = ["127.0.0.1" if host in ("0.0.0.0", "::") else host, *lan]
-
-    def tell(port: int, *notes: str) -> None:
-        urls = _urls(hosts, port, https, token)
-        for url in urls:
-            screen.say(url)
-        if lan:
-            screen.say(_qr(urls[-1]))
-        for note in notes:
-            screen.say(note)
-        screen.say("Ctrl-C ends it.", style="dim")
-        screen.result({"urls": urls, "token": token})
-
-    with listen(host, port) as listener:
-        tls, notes = None, []
+    settings = ServeSettings(models=model, database=database, feedback=feedback, trust_proxy=trust_proxy, token=token)
+    hosts = ["127.0.0.1" if all_addresses else host, *lan]
+    with server.listen(host, port) as listener:
+        urls = _urls(hosts, listener.getsockname()[1], https, token)
+        tls = None
         if https:
             certificate, key, ca = _certificate(lan)
             tls, settings = (certificate, key), dataclasses.replace(settings, ca=ca.read_bytes())
-            notes = [_INSTALL.format(url=_urls(hosts, listener.getsockname()[1], https, None)[-1])]
-        run(settings, listener, lambda: tell(listener.getsockname()[1], *notes), tls)
+
+        def on_started() -> None:
+            for url in urls:
+                screen.say(url)
+            if lan:
+                screen.say(_qr_code(urls[-1]))
+            if https:
+                screen.say(_INSTALL.format(url=urls[-1].partition("#")[0]))
+            screen.say("Press Ctrl-C to stop.", style="dim")
+            screen.result({"urls": urls, "token": token})
+
+        server.serve(settings, listener, on_started, tls)
 
 
 _INSTALL = """\
-A phone warns until it trusts {url}tenfold-ca.crt.
-  Android: open that address, then Settings > Security > Install a certificate > CA certificate, and choose it.
-  iPhone: open that address, then Settings > Profile downloaded > Install, then General > About > Certificate Trust
+Phones warn about this server until they trust {url}tenfold-ca.crt:
+  Android: open that address, then Settings > Security > Install a certificate > CA certificate, and choose the file.
+  iPhone: open that address, then Settings > Profile Downloaded > Install, then General > About > Certificate Trust
   Settings, and switch it on.
-It vouches for private addresses and this machine alone."""
+The certificate is valid for private addresses and this machine only."""
 
 
 def _urls(hosts: list[str], port: int, https: bool, token: str | None) -> list[str]:
-    """The last of them is the one for a phone."""
+    """URLs of the server; the last one is for phones."""
     names = [f"[{host}]" if ":" in host else host for host in dict.fromkeys(hosts)]
     end = f"#token={token}" if token else ""
     return [f"http{'s' if https else ''}://{name}:{port}/{end}" for name in names]
@@ -103,15 +113,15 @@ def _certificate(lan: list[str]) -> tuple[Path, Path, Path]:
 
     from tenfold.serve.certificate import local_certificate
 
-    made = local_certificate(platformdirs.user_data_path("tenfold") / "https", lan)
-    return made.certificate, made.key, made.ca
+    found = local_certificate(platformdirs.user_data_path("tenfold") / "https", lan)
+    return found.certificate, found.key, found.ca
 
 
-def _qr(url: str) -> str:
+def _qr_code(url: str) -> str:
     import io
 
     import segno
 
-    drawn = io.StringIO()
-    segno.make(url, error="l").terminal(drawn, compact=True)
-    return drawn.getvalue()
+    text = io.StringIO()
+    segno.make(url, error="l").terminal(text, compact=True)
+    return text.getvalue()

@@ -1,6 +1,6 @@
-"""`tenfold serve`: the HTTP API, and the page that reads on the device."""
+"""`tenfold serve`: the web app and the HTTP API."""
 
-from tenfold.serve.app import create_app
+from tenfold.serve.application import create_app
 from tenfold.serve.settings import ServeSettings
 
 __all__ = ["ServeSettings", "create_app"]

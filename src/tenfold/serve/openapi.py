@@ -1,74 +1,129 @@
-"""The parts of the OpenAPI document that FastAPI can't tell from the code: raw bodies, and what errors look like."""
+"""The OpenAPI 3.1 document: which operations exist, what they accept and what they answer."""
 
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from importlib import metadata
+from inspect import getdoc
 from typing import Any
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from tenfold.serve import pictures
 from tenfold.serve.problems import MEDIA_TYPE
-from tenfold.serve.schemas import ProblemDetails, body_schema
+from tenfold.serve.schemas import ProblemDetails
+from tenfold.serve.uploads import IMAGE_TYPES
 
-_MEANINGS = {
-    400: "It can't be decoded: no image, no form, no JSON.",
-    401: "The token is missing, or another.",
-    408: "The body came too slowly.",
-    413: "The body, or the picture, is too large.",
-    415: "Another content type than the ones below.",
-    422: "A value is missing, of another type or out of range.",
+READ_PROBLEMS = (400, 408, 413, 415, 422, 429, 500, 503)
+_PROBLEMS = {
+    400: "The body can't be decoded as an image, a form or JSON.",
+    401: "The token is missing or wrong.",
+    408: "The body arrived too slowly.",
+    413: "The body or the image is too large.",
+    415: "The content type is not one of those listed.",
+    422: "A value is missing, has the wrong type or is out of range.",
     429: "Too many requests from this address.",
-    500: "A mistake of the server's.",
-    503: "Too busy, or the database is gone.",
+    500: "An internal error.",
+    503: "The server is too busy, or the database does not answer.",
 }
-BINARY = {"type": "string", "format": "binary"}
+_SCHEMAS = "#/components/schemas/{model}"
+_BINARY = {"type": "string", "format": "binary"}
+_TOKEN = "token"
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may end so."""
-    found: dict[int | str, dict[str, Any]] = {}
-    for status in statuses:
-        headers = {}
-        if status in (429, 503):
-            headers["Retry-After"] = {"description": "Seconds.", "schema": {"type": "integer", "minimum": 0}}
-        if status == 401:
-            headers["WWW-Authenticate"] = {"schema": {"type": "string"}}
-        found[status] = {
-            "description": _MEANINGS[status],
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
-            "headers": headers,
-        }
-    return found
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One operation of the API. body: a JSON body's schema, or "image". answers: schemas by status; None for text.
+
+    handler: its docstring is the operation's summary. options: whether it has the parameters ?model= and ?pixels=.
+    """
+
+    path: str
+    handler: Callable[[Request], Awaitable[Response]]
+    answers: dict[int, tuple[type[BaseModel], ...] | None]
+    method: str = "GET"
+    body: type[BaseModel] | str | None = None
+    options: bool = False
+    problems: tuple[int, ...] = ()
+    token: bool = False
+
+    def route(self) -> Route:
+        return Route(self.path, self.handler, methods=[self.method])
 
 
-def picture_body(names: list[str]) -> dict[str, Any]:
-    """The `openapi_extra` of a route that takes a picture. names: of the models."""
-    form = {"type": "object", "required": ["image"], "properties": {"image": BINARY}}
-    content: dict[str, Any] = {kind: {"schema": BINARY} for kind in pictures.TYPES}
-    encoding = {"image": {"contentType": ", ".join(pictures.TYPES)}}
-    content["multipart/form-data"] = {"schema": form, "encoding": encoding}
-    return {"requestBody": {"required": True, "content": content}, "parameters": query_parameters(names)}
+def build_document(operations: Iterable[Operation], models: Iterable[str]) -> dict[str, Any]:
+    """The document as JSON types. models: names that ?model= accepts."""
+    operations = list(operations)
+    paths = {operation.path: {operation.method.lower(): _describe(operation, list(models))} for operation in operations}
+    used = {model for operation in operations for answer in operation.answers.values() for model in answer or ()}
+    bodies = {operation.body for operation in operations if isinstance(operation.body, type)}
+    _, schemas = models_json_schema(
+        [*((model, "serialization") for model in used | {ProblemDetails}), *((body, "validation") for body in bodies)],
+        ref_template=_SCHEMAS,
+    )
+    components: dict[str, Any] = {"schemas": schemas["$defs"]}
+    if any(operation.token for operation in operations):
+        components["securitySchemes"] = {_TOKEN: {"type": "http", "scheme": "bearer"}}
+    about = {
+        "title": "Tenfold",
+        "version": metadata.version("tenfold"),
+        "description": "Reads handwritten digits, and abstains when it is unsure.",
+    }
+    return {"openapi": "3.1.0", "info": about, "paths": paths, "components": components}
 
 
-def json_body(model: type[BaseModel]) -> dict[str, Any]:
-    """The `openapi_extra` of a route that takes JSON."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": body_schema(model)}}}}
+def _describe(operation: Operation, models: list[str]) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "summary": getdoc(operation.handler),
+        "operationId": operation.path.strip("/").replace("/", "-"),
+        "responses": {
+            **{str(status): _answer(status, schemas) for status, schemas in operation.answers.items()},
+            **{str(status): _problem(status) for status in operation.problems},
+        },
+    }
+    if operation.options:
+        document["parameters"] = [
+            {"name": "model", "in": "query", "description": "A name that /v1/models lists.",
+             "schema": {"type": "string", "enum": models}},
+            {"name": "pixels", "in": "query", "description": "Include the pixels that the model saw.",
+             "schema": {"type": "boolean", "default": False}},
+        ]  # fmt: skip
+    if operation.body:
+        document["requestBody"] = {"required": True, "content": _content(operation.body)}
+    if operation.token:
+        document["security"] = [{_TOKEN: []}]
+    return document
 
 
-def query_parameters(names: list[str]) -> list[dict[str, Any]]:
-    return [
-        {"name": "model", "in": "query", "required": False, "description": "One of those that /v1/models lists.",
-         "schema": {"type": "string", "enum": names}},
-        {"name": "pixels", "in": "query", "required": False, "description": "Give back what the model saw, too.",
-         "schema": {"type": "boolean", "default": False}},
-    ]  # fmt: skip
+def _content(body: type[BaseModel] | str) -> dict[str, Any]:
+    if isinstance(body, type):
+        return {"application/json": {"schema": _reference(body)}}
+    form = {"type": "object", "required": ["image"], "properties": {"image": _BINARY}}
+    encoding = {"image": {"contentType": ", ".join(IMAGE_TYPES)}}
+    images: dict[str, Any] = {kind: {"schema": _BINARY} for kind in IMAGE_TYPES}
+    return {**images, "multipart/form-data": {"schema": form, "encoding": encoding}}
 
 
-def document(app: FastAPI, token: bool) -> dict[str, Any]:
-    """OpenAPI 3.1. token: whether corrections ask for one."""
-    made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    parts = made.setdefault("components", {})
-    parts.setdefault("schemas", {})["ProblemDetails"] = ProblemDetails.model_json_schema()
-    if token:
-        parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-    return made
+def _answer(status: int, schemas: tuple[type[BaseModel], ...] | None) -> dict[str, Any]:
+    description = {200: "Success.", 201: "Created."}[status]
+    if schemas is None:
+        return {"description": description, "content": {"text/plain": {}}}
+    references = [_reference(schema) for schema in schemas]
+    schema = references[0] if len(references) == 1 else {"anyOf": references}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if status in (429, 503):
+        headers["Retry-After"] = {"description": "Seconds.", "schema": {"type": "integer", "minimum": 0}}
+    if status == 401:
+        headers["WWW-Authenticate"] = {"schema": {"type": "string"}}
+    content = {MEDIA_TYPE: {"schema": _reference(ProblemDetails)}}
+    return {"description": _PROBLEMS[status], "content": content, "headers": headers}
+
+
+def _reference(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": _SCHEMAS.format(model=model.__name__)}

@@ -1,149 +1,168 @@
-"""The routes that read."""
+"""Request handlers of the HTTP API. `openapi.py` describes them."""
 
+import asyncio
+import base64
+import hmac
+import json
+import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from fastapi import APIRouter
-from fastapi.routing import APIRoute
-from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tenfold.errors import FormatError, TooLargeError, nearest
+from tenfold.errors import FormatError, StoreBusyError, StoreError, TooLargeError, nearest
 from tenfold.reading.reader import Number, Reading
-from tenfold.serve import openapi, schemas
-from tenfold.serve.answers import Answers, json_response
-from tenfold.serve.batch import Batch, is_small
-from tenfold.serve.metrics import Metrics
-from tenfold.serve.models import ServedModel
-from tenfold.serve.pictures import pixels_of, take_picture
-from tenfold.serve.pool import ReadingPool
+from tenfold.serve.feedback import FeedbackStore
 from tenfold.serve.problems import ProblemError
+from tenfold.serve.reading_pool import BatchReader, ReadingPool, is_small
+from tenfold.serve.schemas import FeedbackSample, StrokesInput
+from tenfold.serve.served_models import ServedModel
+from tenfold.serve.server_metrics import ServerMetrics
+from tenfold.serve.uploads import count_pixels, read_image, read_json
 
-M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
-# Pixels. Reading takes 22 bytes of memory for each of them: 1.4 GB for the largest picture that is taken.
-_LARGE = 16_000_000
-_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
-_ERRORS = openapi.problems(400, 408, 413, 415, 422, 429, 500, 503)
+# Reading takes 22 bytes of memory per pixel: 1.4 GB for the largest image that is accepted.
+_LARGE_PIXELS = 16_000_000
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+_log = logging.getLogger("tenfold.serve")
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode
 
 
-class PlainRoute(APIRoute):
-    """Documented as any of FastAPI's, but called with the request alone: to look for parameters that it doesn't have
-    would take as long as the rest of the way to it."""
-
-    def get_route_handler(self) -> Callable[[Request], Any]:
-        return self.endpoint
+def json_response(document: Any, status: int = 200) -> Response:
+    return Response(_encode(document), status, None, "application/json")
 
 
-class Readings:
-    """Reads with the served models, in the pool."""
+class ReadingRoutes:
+    """Reads images and strokes with the served models, in a thread pool."""
 
-    def __init__(self, models: dict[str, ServedModel], pool: ReadingPool, metrics: Metrics) -> None:
-        self.models, self._pool, self._metrics = models, pool, metrics
-        self._answers = {name: Answers(model) for name, model in models.items()}
-        self._batches = {name: Batch(model.reader, pool) for name, model in models.items()}
+    def __init__(self, models: dict[str, ServedModel], pool: ReadingPool, metrics: ServerMetrics) -> None:
+        self._models, self._pool, self._metrics = models, pool, metrics
+        self._batches = {name: BatchReader(model.reader, pool) for name, model in models.items()}
+        self._references = {name: {"name": model.name, "digest": model.digest} for name, model in models.items()}
         self._default = next(iter(models))
         metrics.watch_pool(lambda: pool.in_use, lambda: pool.waiting + sum(b.waiting for b in self._batches.values()))
 
-    def router(self) -> APIRouter:
-        router, names = APIRouter(route_class=PlainRoute), list(self.models)
-        strokes = openapi.json_body(schemas.StrokesIn) | {"parameters": openapi.query_parameters(names)}
-        picture = openapi.picture_body(names)
-        number: Any = schemas.Reading | schemas.Number
-        for path, endpoint, model, extra in (
-            ("/v1/read", self.read, schemas.Reading, picture),
-            ("/v1/read-number", self.read_number, schemas.Number, picture),
-            ("/v1/read-strokes", self.read_strokes, number, strokes),
-        ):
-            router.add_api_route(path, endpoint, methods=["POST"], response_model=model, responses=_ERRORS,
-                                 openapi_extra=extra, response_model_exclude_none=True)  # fmt: skip
-        router.add_api_route("/v1/models", self.list_models, response_model=schemas.Models)
-        return router
-
     async def list_models(self, _: Request) -> Response:
-        """The models that read here, and where a browser gets them."""
-        found = [model.summary(name == self._default) for name, model in self.models.items()]
-        return json_response({"models": found})
+        """The served models, and where a browser can load them."""
+        models = [model.summary(name == self._default) for name, model in self._models.items()]
+        return json_response({"models": models})
 
     async def read(self, request: Request) -> Response:
-        """The one digit in a picture."""
-        name, pixels = self._choice(request)
-        picture = await take_picture(request)
+        """Read an image of one digit."""
+        name, pixels = self._options(request)
+        image = await read_image(request)
         try:
-            if is_small(picture):
-                reading = await self._batches[name].read(picture)
+            if is_small(image):
+                reading = await self._batches[name].read(image)
             else:
-                reading = await self._large_or_not(self.models[name].reader.read, picture)
+                reading = await self._read_file(self._models[name].reader.read, image)
         except FormatError as error:
-            raise _refusal(error) from error
+            raise _image_problem(error) from error
         return self._answer(name, reading, pixels)
 
     async def read_number(self, request: Request) -> Response:
-        """All digits in a photo or scan, in reading order."""
-        name, pixels = self._choice(request)
-        picture = await take_picture(request)
+        """Read all digits of a photo or scan, in reading order."""
+        name, pixels = self._options(request)
+        image = await read_image(request)
         try:
-            number = await self._large_or_not(self.models[name].reader.read_number, picture)
+            number = await self._read_file(self._models[name].reader.read_number, image)
         except FormatError as error:
-            raise _refusal(error) from error
+            raise _image_problem(error) from error
         return self._answer(name, number, pixels)
 
     async def read_strokes(self, request: Request) -> Response:
-        """The digit, or digits, that a pen wrote."""
-        name, pixels = self._choice(request)
-        sent = await take_json(request, schemas.StrokesIn)
-        reader = self.models[name].reader
-        read: Callable[[Any], Reading | Number] = reader.read_stroke_number if sent.several else reader.read_strokes
+        """Read one or several digits from pen strokes."""
+        name, pixels = self._options(request)
+        body = await read_json(request, StrokesInput)
+        reader = self._models[name].reader
+        read: Callable[[Any], Reading | Number] = reader.read_stroke_number if body.several else reader.read_strokes
         try:
-            found = await self._pool.run(read, sent.strokes)
+            found = await self._pool.run(read, body.strokes)
         except FormatError as error:
             raise ProblemError(422, str(error)) from error
         return self._answer(name, found, pixels)
 
-    async def _large_or_not(self, read: Callable[[bytes], T], picture: bytes) -> T:
-        pixels = await self._pool.run(pixels_of, picture)
-        run = self._pool.run_alone if pixels > _LARGE else self._pool.run
-        return await run(read, picture)
+    async def _read_file(self, read: Callable[[bytes], T], image: bytes) -> T:
+        pixels = await self._pool.run(count_pixels, image)
+        run = self._pool.run_large if pixels > _LARGE_PIXELS else self._pool.run
+        return await run(read, image)
 
-    def _choice(self, request: Request) -> tuple[str, bool]:
+    def _options(self, request: Request) -> tuple[str, bool]:
+        """?model= and ?pixels=."""
         if not request.scope["query_string"]:
             return self._default, False
         for key in request.query_params:
             if key not in ("model", "pixels"):
-                raise ProblemError(422, f"there is no ?{key[:64]}{nearest(key[:64], ('model', 'pixels'))}")
+                raise ProblemError(422, f"unknown parameter {key[:64]!r}{nearest(key[:64], ('model', 'pixels'))}")
         name = request.query_params.get("model", self._default)
-        if name not in self.models:
-            raise ProblemError(422, f"no model is named {name[:64]!r}{nearest(name[:64], self.models)}")
+        if name not in self._models:
+            raise ProblemError(422, f"unknown model {name[:64]!r}{nearest(name[:64], self._models)}")
         pixels = request.query_params.get("pixels", "false").lower()
-        if pixels not in _TRUTHS:
-            raise ProblemError(422, f"pixels is {pixels[:64]!r}: true or false")
-        return name, _TRUTHS[pixels]
+        if pixels not in _BOOLEANS:
+            raise ProblemError(422, f"pixels must be true or false, not {pixels[:64]!r}")
+        return name, _BOOLEANS[pixels]
 
     def _answer(self, name: str, found: Reading | Number, pixels: bool) -> Response:
         readings = (found,) if isinstance(found, Reading) else found.digits
         for reading in readings:
-            self._metrics.read(reading.digit, reading.unsure)
-        answers = self._answers[name]
+            self._metrics.count_reading(reading.digit, reading.unsure)
+        model = self._references[name]
+        documents = [_document(reading, pixels) | {"model": model} for reading in readings]
         if isinstance(found, Reading):
-            return json_response(answers.reading(found, pixels))
-        return json_response(answers.number(found, pixels))
+            return json_response(documents[0])
+        return json_response({"text": found.text, "unsure": found.unsure, "digits": documents, "model": model})
 
 
-def _refusal(error: FormatError) -> ProblemError:
+def _document(reading: Reading, pixels: bool) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "digit": reading.digit,
+        "confidence": round(reading.confidence, 6),
+        "probabilities": [round(p, 6) for p in reading.probabilities.tolist()],
+        "unsure": reading.unsure,
+        "box": None if reading.box is None else [round(edge, 2) for edge in reading.box],
+    }
+    if pixels:
+        document["pixels"] = base64.b64encode(reading.pixels.tobytes()).decode()
+    return document
+
+
+def _image_problem(error: FormatError) -> ProblemError:
     return ProblemError(413 if isinstance(error, TooLargeError) else 400, str(error))
 
 
-async def take_json(request: Request, model: type[M]) -> M:
-    """The body as `model`. Raises `ProblemError`: 415, 400 for what is not JSON, 422 for other values."""
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if kind != "application/json":
-        raise ProblemError(415, f"this takes application/json, not {kind or 'a body of no type'}")
-    try:
-        return model.model_validate_json(await request.body())
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        if first["type"] == "json_invalid":
-            raise ProblemError(400, f"the body is not JSON: {first['msg']}") from error
-        where = ".".join(str(part) for part in first["loc"])
-        raise ProblemError(422, f"{where or 'the body'}: {first['msg']}") from error
+class FeedbackRoutes:
+    """Stores feedback samples, and checks that the database answers."""
+
+    def __init__(self, store: FeedbackStore, token: str | None, metrics: ServerMetrics) -> None:
+        self._store, self._metrics = store, metrics
+        self._authorization = None if token is None else f"Bearer {token}".encode()
+
+    async def add(self, request: Request) -> Response:
+        """Store a feedback sample. 201, or 200 for a known id, means that it is on disk."""
+        sent = request.headers.get("authorization", "").encode()
+        if self._authorization is not None and not hmac.compare_digest(sent, self._authorization):
+            raise ProblemError(401, "feedback requires the token that tenfold serve printed", WWW_Authenticate="Bearer")
+        sample = await read_json(request, FeedbackSample)
+        try:
+            # Shielded: a client that disconnects must not cancel what the writer thread has taken.
+            is_new = await asyncio.shield(asyncio.wrap_future(self._store.add(sample)))
+        except StoreBusyError as error:
+            self._metrics.count_feedback("busy")
+            raise ProblemError(503, str(error), retry_after=1) from error
+        except StoreError as error:
+            self._metrics.count_feedback("failed")
+            # The client is not told where the database is.
+            _log.error("feedback could not be stored: %s", error)
+            raise ProblemError(503, "the feedback could not be stored: send it again", retry_after=10) from error
+        self._metrics.count_feedback("stored" if is_new else "known")
+        return json_response({"id": str(sample.id)}, 201 if is_new else 200)
+
+    async def check(self) -> None:
+        """Raises `ProblemError` 503 if the database does not answer."""
+        try:
+            await asyncio.wait_for(asyncio.to_thread(self._store.check), 5)
+        except (StoreError, TimeoutError) as error:
+            _log.error("%s", error or "the database does not answer")
+            raise ProblemError(503, "the database does not answer", retry_after=5) from error

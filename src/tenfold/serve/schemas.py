@@ -1,103 +1,160 @@
-"""What JSON goes in and comes out."""
+"""The JSON of the HTTP API, in and out; `FeedbackSample` is also what the database stores."""
 
+import base64
+import re
 import uuid
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
+
+# A digit has far fewer points.
+MAX_POINTS = 20_000
+# Base64 of 784 bytes: the last letter before the padding carries two bits.
+_PIXELS_PATTERN = "^[A-Za-z0-9+/]{1045}[AQgw]==$"
 
 
 def _whole(value: object) -> object:
-    """To JSON Schema, 2.0 is an integer too."""
+    """In JSON Schema 2.0 is an integer too."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+def _decode_pixels(value: object) -> object:
+    if isinstance(value, str):
+        if not re.fullmatch(_PIXELS_PATTERN, value):
+            raise ValueError("must be the base64 of 28x28 bytes")
+        return base64.b64decode(value)
+    return value
+
+
+def _check_pixels(pixels: bytes) -> bytes:
+    if len(pixels) != 28 * 28:
+        raise ValueError(f"must be 28x28 bytes, not {len(pixels)}")
+    if not any(pixels):
+        raise ValueError("must not be blank")
+    return pixels
+
+
+def _check_points(strokes: "Strokes") -> "Strokes":
+    if (points := sum(map(len, strokes))) > MAX_POINTS:
+        raise ValueError(f"must have at most {MAX_POINTS} points, not {points}")
+    return strokes
+
+
+def _check_utc(time: datetime) -> datetime:
+    try:
+        time.astimezone(UTC)  # The database stores UTC, and the first hours of year 1 may lie before its calendar.
+    except OverflowError:
+        raise ValueError("must be a date that UTC has") from None
+    return time
+
+
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Digit = Annotated[int, Field(ge=0, le=9), BeforeValidator(_whole)]
-Ten = Annotated[list[Share], Field(min_length=10, max_length=10)]
-# Within what `tenfold.ink.strokes` takes; no screen is as large as that.
+Probabilities = Annotated[tuple[Probability, ...], Field(min_length=10, max_length=10)]
+# Within what `tenfold.ink.strokes` accepts, and beyond any screen.
 Coordinate = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
-Strokes = list[list[tuple[Coordinate, Coordinate]]]
-# 784 bytes: the last of them leaves four bits of its second letter unused.
-_NOT_BLANK: dict[str, JsonValue] = {"not": {"pattern": "^A*==$"}}
-Pixels = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{1045}[AQgw]==$")]
-Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Strokes = tuple[tuple[tuple[Coordinate, Coordinate], ...], ...]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Pixels = Annotated[
+    bytes,
+    BeforeValidator(_decode_pixels),
+    AfterValidator(_check_pixels),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "Base64 of 28x28 bytes, 0 paper to 255 ink; not blank.",
+            "pattern": _PIXELS_PATTERN,
+            "not": {"pattern": "^A*==$"},
+        }
+    ),
+]
 
 
-class _In(BaseModel):
-    # No guessing: "7" is not 7, and a misspelt field is not left out in silence.
-    model_config = ConfigDict(extra="forbid", strict=True)
+class _StrictInput(BaseModel):
+    # "7" is not 7, and a misspelled field is an error.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class StrokesIn(_In):
+class StrokesInput(_StrictInput):
     """Pen strokes, x to the right and y down, in any unit."""
 
     strokes: Strokes
-    several: bool = Field(False, description="Several digits side by side, not one.")
+    several: bool = Field(False, description="True to read several digits side by side, not one.")
 
 
-class FeedbackIn(_In):
-    """What a digit was, and what it was read as."""
+class FeedbackSample(_StrictInput):
+    """The ink of one digit, the label that a person gave it, and what a model had read."""
 
-    id: uuid.UUID = Field(description="Made by the client: sent twice, it is stored once.")
-    truth: Digit
-    digit: Digit | None
-    confidence: Share | None
-    probabilities: Ten | None
-    pixels: Pixels = Field(
-        description="Base64 of 28x28 bytes, 0 paper to 255 ink; not all paper.", json_schema_extra=_NOT_BLANK
-    )
-    strokes: Strokes | None
-    source: Literal["draw", "photo", "api"]
-    model_digest: Hex | None
-    made_at: AwareDatetime = Field(description="The client's time, RFC 3339.")
+    id: uuid.UUID = Field(description="Chosen by the client; a sample sent twice is stored once.")
+    label: Digit
+    predicted: Digit | None = None
+    confidence: Probability | None = None
+    probabilities: Probabilities | None = None
+    pixels: Pixels
+    strokes: Annotated[Strokes, AfterValidator(_check_points)] | None = None
+    source: Literal["draw", "photo", "api"] = "api"
+    model_digest: Sha256 | None = None
+    created_at: Annotated[AwareDatetime, AfterValidator(_check_utc)] = Field(description="Client's time, RFC 3339.")
 
 
-class ModelName(BaseModel):
+class ModelReference(BaseModel):
     name: str
-    digest: Hex
+    digest: Sha256
 
 
-class Reading(BaseModel):
+class ReadingOutput(BaseModel):
+    """One digit as it was read."""
+
     digit: Digit
-    confidence: Share
-    probabilities: Ten
+    confidence: Probability
+    probabilities: Probabilities
     unsure: bool
-    box: Annotated[list[float], Field(min_length=4, max_length=4)] | None = Field(
-        description="Left, top, right, bottom in the picture."
-    )
-    model: ModelName
-    pixels: Pixels | None = Field(None, description="What the model saw, where it was asked for.")
+    box: tuple[float, float, float, float] | None = Field(description="Left, top, right, bottom in the image.")
+    model: ModelReference
+    pixels: str = Field("", description="Base64 of the 28x28 bytes that the model saw, with ?pixels=true.")
 
 
-class Number(BaseModel):
+class NumberOutput(BaseModel):
+    """All digits of an image as they were read."""
+
     text: str = Field(description="The digits, lines joined by a newline.")
     unsure: bool
-    digits: list[Reading]
-    model: ModelName
+    digits: list[ReadingOutput]
+    model: ModelReference
 
 
-class Model(BaseModel):
+class ModelOutput(BaseModel):
     name: str
     title: str
     default: bool
-    digest: Hex
+    digest: Sha256
     size_bytes: int
     parameters: int
-    accuracy: Share | None
+    accuracy: Probability | None
     accuracy_on: str | None
     unsure_below: float
-    url: str = Field(description="Of the .10fd, from the site's root.")
+    url: str = Field(description="Of the .10fd file, relative to the site's root.")
 
 
-class Models(BaseModel):
-    models: list[Model]
+class ModelsOutput(BaseModel):
+    models: list[ModelOutput]
 
 
-class Stored(BaseModel):
+class StoredOutput(BaseModel):
     id: uuid.UUID
 
 
-class State(BaseModel):
+class StatusOutput(BaseModel):
     status: Literal["ok"]
 
 
@@ -108,11 +165,10 @@ class ProblemDetails(BaseModel):
     title: str
     status: int
     detail: str
-    instance: str | None = None
 
 
-def body_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Of a request's JSON. It stands where it is used, so it must not have parts of its own."""
-    schema = model.model_json_schema()
-    assert "$defs" not in schema
-    return schema
+def first_error(error: ValidationError) -> tuple[str, str]:
+    """Type and text of the first error: "label: Input should be less than or equal to 9"."""
+    first: Any = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the body"
+    return first["type"], f"{place}: {first['msg'].removeprefix('Value error, ')}"

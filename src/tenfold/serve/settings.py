@@ -1,4 +1,4 @@
-"""What a server is told before it starts."""
+"""The settings of a server."""
 
 from dataclasses import dataclass
 from importlib import resources
@@ -7,35 +7,37 @@ from pathlib import Path
 from tenfold.machine import usable_cores
 
 
-def _threads() -> int:
-    # A picture of 64 megapixels takes half a gigabyte while it is decoded: many cores would take all memory.
+def _reading_threads() -> int:
+    # Decoding an image of 64 megapixels takes half a gigabyte: a thread per core of a large machine would take all.
     return min(8, len(usable_cores()))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServeSettings:
-    """models: runs, or .onnx files with a .10fd beside them, that are served beside the shipped model; page: the built
-    page's folder; database: its URL, None for the platform's place; feedback: whether corrections are taken; token:
-    what who sends corrections must know, None for no such thing.
+    """Models, files, feedback and limits.
 
-    trust_proxy: the last address of X-Forwarded-For is the client's, and X-Forwarded-Proto its scheme. ca: the
-    certificate to give to phones, PEM.
+    models: runs, or .onnx files with a .10fd of the same name, served next to the shipped model. web_app: folder of the
+    built web app. database: URL for feedback; None for the default. feedback: whether feedback is accepted. token:
+    bearer token required for feedback; None for none. ca: PEM certificate that phones can install.
 
-    threads, waiting: pictures that are read at a time, and that wait for it. held_bytes: bodies in memory, together.
-    A body may take body_seconds and as long as it takes at body_bytes_per_second; headers header_seconds. rate_*:
-    requests a second of one address that reads or corrects, and how many at once; 0 for no limit.
+    trust_proxy: take the client's address from the last entry of X-Forwarded-For and the scheme from X-Forwarded-Proto.
+
+    threads, queue: images read at a time, and images that may wait. held_bytes: request bodies in memory, in total.
+    A body may take body_seconds plus its size / body_bytes_per_second; a request's head header_seconds. linger_seconds:
+    how long the rest of a rejected body is read. rate_*: requests a second and burst of one address, POST only; 0 for
+    no limit.
     """
 
     models: tuple[str, ...] = ()
-    page: Path = Path(str(resources.files("tenfold"))) / "serve" / "page"
+    web_app: Path = Path(str(resources.files("tenfold"))) / "serve" / "web_app"
     database: str | None = None
     feedback: bool = True
     token: str | None = None
     trust_proxy: bool = False
     ca: bytes | None = None
-    threads: int = _threads()
-    waiting: int = 64
-    picture_bytes: int = 32_000_000
+    threads: int = _reading_threads()
+    queue: int = 64
+    image_bytes: int = 32_000_000
     json_bytes: int = 1_000_000
     held_bytes: int = 256_000_000
     body_seconds: float = 10

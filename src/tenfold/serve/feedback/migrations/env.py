@@ -1,8 +1,8 @@
-"""Alembic's entry: the connection comes from tenfold.serve.feedback.store."""
+"""Alembic's entry point; `sample_table.py` passes the connection."""
 
 from alembic import context
 
-from tenfold.serve.feedback.tables import VERSION_TABLE, metadata
+from tenfold.serve.feedback.sample_table import VERSION_TABLE, metadata
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=metadata, version_table=VERSION_TABLE

@@ -1,0 +1,103 @@
+"""The ASGI application: routes, middleware, and what is opened and closed with them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tenfold.serve import schemas
+from tenfold.serve.feedback import FeedbackStore
+from tenfold.serve.middleware import GateMiddleware
+from tenfold.serve.openapi import READ_PROBLEMS, Operation, build_document
+from tenfold.serve.problems import ProblemError, on_http_exception, on_problem
+from tenfold.serve.reading_pool import ReadingPool
+from tenfold.serve.request_limits import BodyLimitMiddleware
+from tenfold.serve.routes import FeedbackRoutes, ReadingRoutes, json_response
+from tenfold.serve.served_models import load_models
+from tenfold.serve.server_metrics import CONTENT_TYPE, ServerMetrics
+from tenfold.serve.settings import ServeSettings
+from tenfold.serve.static_files import StaticFiles
+
+
+def create_app(settings: ServeSettings) -> Starlette:
+    """Loads the models and opens the database; the app's lifespan closes them.
+
+    Raises `TenfoldError` for an invalid model, and `StoreError` for a database that can't be opened.
+    """
+    models = load_models(settings.models)
+    store = FeedbackStore(settings.database) if settings.feedback else None
+    pool, metrics = ReadingPool(settings.threads, settings.queue), ServerMetrics()
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(pool.close)
+        if store is not None:
+            await asyncio.to_thread(store.close)
+
+    feedback = FeedbackRoutes(store, settings.token, metrics) if store else None
+    operations = _operations(ReadingRoutes(models, pool, metrics), feedback, settings.token, metrics)
+    document = build_document(operations, models)
+
+    async def openapi(_: Request) -> Response:
+        return json_response(document)
+
+    known_paths = frozenset([*document["paths"], "/openapi.json"])
+    app = Starlette(
+        routes=[*(operation.route() for operation in operations), Route("/openapi.json", openapi)],
+        exception_handlers={ProblemError: on_problem, HTTPException: on_http_exception},
+        lifespan=lifespan,
+        middleware=[
+            Middleware(BodyLimitMiddleware, settings=settings),
+            Middleware(GateMiddleware, settings=settings, metrics=metrics, routes=known_paths),
+        ],
+    )
+    app.router.redirect_slashes = False
+    app.router.default = StaticFiles(settings.web_app, models.values(), settings.ca)
+    return app
+
+
+def _operations(
+    reading: ReadingRoutes, feedback: FeedbackRoutes | None, token: str | None, metrics: ServerMetrics
+) -> list[Operation]:
+    async def healthz(_: Request) -> Response:
+        """Whether the process is alive."""
+        return json_response({"status": "ok"})
+
+    async def readyz(_: Request) -> Response:
+        """Whether the models are loaded and the database answers."""
+        if feedback is not None:
+            await feedback.check()
+        return json_response({"status": "ok"})
+
+    async def prometheus(_: Request) -> Response:
+        """Metrics in Prometheus's text format."""
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE)
+
+    one, several = schemas.ReadingOutput, schemas.NumberOutput
+    operations = [
+        Operation(path="/v1/read", method="POST", handler=reading.read, body="image", options=True,
+                  answers={200: (one,)}, problems=READ_PROBLEMS),
+        Operation(path="/v1/read-number", method="POST", handler=reading.read_number, body="image", options=True,
+                  answers={200: (several,)}, problems=READ_PROBLEMS),
+        Operation(path="/v1/read-strokes", method="POST", handler=reading.read_strokes, body=schemas.StrokesInput,
+                  options=True, answers={200: (one, several)}, problems=READ_PROBLEMS),
+        Operation(path="/v1/models", handler=reading.list_models, answers={200: (schemas.ModelsOutput,)}),
+        Operation(path="/healthz", handler=healthz, answers={200: (schemas.StatusOutput,)}),
+        Operation(path="/readyz", handler=readyz, answers={200: (schemas.StatusOutput,)}, problems=(503,)),
+        Operation(path="/metrics", handler=prometheus, answers={200: None}),
+    ]  # fmt: skip
+    if feedback is not None:
+        stored = (schemas.StoredOutput,)
+        problems = READ_PROBLEMS if token is None else (401, *READ_PROBLEMS)
+        operations.append(
+            Operation(path="/v1/feedback", method="POST", handler=feedback.add, body=schemas.FeedbackSample,
+                      answers={201: stored, 200: stored}, problems=problems, token=token is not None)
+        )  # fmt: skip
+    return operations

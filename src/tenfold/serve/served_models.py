@@ -1,0 +1,166 @@
+"""The models that are served: the shipped one, runs, and exported files."""
+
+import hashlib
+import json
+import math
+import re
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tenfold.errors import ModelError
+from tenfold.reading.reader import Reader, shipped_model
+
+if TYPE_CHECKING:
+    from tenfold.runs.run import Run
+
+_DIGITS = [str(digit) for digit in range(10)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedModel:
+    """A model that the server reads with, and that browsers can load.
+
+    name: in URLs. title: for display. content: the .10fd file for browsers. accuracy: on `accuracy_on`, if measured.
+    """
+
+    name: str
+    title: str
+    reader: Reader
+    content: bytes
+    parameters: int
+    accuracy: float | None = None
+    accuracy_on: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the .10fd, hex."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def url(self) -> str:
+        """URL of the .10fd, relative to the site's root; it changes with the content."""
+        return f"models/{self.name}-{self.digest[:12]}.10fd"
+
+    def summary(self, default: bool) -> dict[str, Any]:
+        """Its entry in `GET /v1/models`."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "default": default,
+            "digest": self.digest,
+            "size_bytes": len(self.content),
+            "parameters": self.parameters,
+            "accuracy": self.accuracy,
+            "accuracy_on": self.accuracy_on,
+            "unsure_below": self.reader.unsure_below,
+            "url": self.url,
+        }
+
+
+def load_models(sources: Iterable[str]) -> dict[str, ServedModel]:
+    """Models by name: the shipped one, then one per source.
+
+    sources: run folders, or .onnx files with a .10fd of the same name in the same folder. Raises `RunError`,
+    `ModelError` or `ExportError` for an invalid source, and `UsageError` for a model that can't be exported.
+    """
+    models: dict[str, ServedModel] = {"reader": _load_shipped()}
+    for source in sources:
+        load = _load_file if source.endswith(".onnx") else _load_run
+        model = load(source, models.keys())
+        models[model.name] = model
+    return models
+
+
+def _load_shipped() -> ServedModel:
+    path = shipped_model()
+    facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    right = next(found["right"] for found in facts["sets"] if found["name"] == "MNIST test")
+    return ServedModel(
+        name="reader",
+        title="Reader",
+        reader=Reader(path),
+        content=path.with_suffix(".10fd").read_bytes(),
+        parameters=facts["parameters"],
+        accuracy=right,
+        accuracy_on="MNIST test images",
+    )
+
+
+def _load_file(source: str, taken: Iterable[str]) -> ServedModel:
+    path = Path(source)
+    web = path.with_suffix(".10fd")
+    if not web.is_file():
+        raise ModelError(f"{web}: no such file; create it with tenfold export RUN --to web --out {web}")
+    reader, content = _open_reader(path), web.read_bytes()
+    return ServedModel(
+        name=_unique_name(path.stem, taken),
+        title=path.stem,
+        reader=reader,
+        content=content,
+        parameters=_count_parameters(web, content),
+    )
+
+
+def _load_run(source: str, taken: Iterable[str]) -> ServedModel:
+    from tenfold.runs.run import Run
+
+    run = Run.load(source)
+    training, test = run.metrics.get("training", {}), run.metrics.get("test", {})
+    if training.get("class_names", _DIGITS) != _DIGITS:
+        raise ModelError(f"{run.path} was trained on {', '.join(training['class_names'][:3])}..., not on digits")
+    with tempfile.TemporaryDirectory(prefix="tenfold-") as folder:
+        reader = _open_reader(_exported(run, "onnx", Path(folder)))
+        web = _exported(run, "web", Path(folder))
+        content = web.read_bytes()
+        parameters = training.get("parameters") or _count_parameters(web, content)
+    data = "MNIST" if run.recipe.data.dataset == "mnist" else Path(run.recipe.data.dataset).name
+    return ServedModel(
+        name=_unique_name(run.path.name, taken),
+        title=run.path.name,
+        reader=reader,
+        content=content,
+        parameters=parameters,
+        accuracy=test.get("accuracy"),
+        accuracy_on=f"{data} test images" if "accuracy" in test else None,
+    )
+
+
+def _exported(run: "Run", to: str, folder: Path) -> Path:
+    """The run's own file, or one written to `folder` if there is none or it is older than the calibration."""
+    suffix = {"onnx": ".onnx", "web": ".10fd"}[to]
+    path, calibration = run.path / f"model{suffix}", run.path / "calibration.json"
+    if path.is_file() and not (calibration.is_file() and calibration.stat().st_mtime > path.stat().st_mtime):
+        return path
+    from tenfold.runs.export import export
+
+    return export(run, to, folder / path.name).path
+
+
+def _open_reader(path: Path) -> Reader:
+    reader = Reader(path)
+    shape = reader.probabilities(np.zeros((1, 28, 28), np.uint8)).shape
+    if shape != (1, 10):
+        raise ModelError(f"{path} gives {shape[-1]} probabilities: it does not read digits")
+    return reader
+
+
+def _unique_name(title: str, taken: Iterable[str]) -> str:
+    """A name of letters, digits and hyphens that no other model has."""
+    name = re.sub("[^a-z0-9]+", "-", title.lower()).strip("-") or "model"
+    return next(n for n in (name, *(f"{name}-{i}" for i in range(2, 1000))) if n not in taken)
+
+
+def _count_parameters(path: Path, content: bytes) -> int:
+    """The number of weights in a .10fd. `tenfold.export.web`, which writes the format, needs PyTorch."""
+    try:
+        if content[:4] != b"10FD":
+            raise ValueError(f"it starts with {content[:4]!r}")
+        layers = json.loads(content[8 : 8 + int.from_bytes(content[4:8], "little")])["layers"]
+        return sum(math.prod(layer[part]["shape"]) for layer in layers for part in ("weight", "bias") if part in layer)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path} is not a web model: {error}; export it again with tenfold export --to web") from error

@@ -1,0 +1,89 @@
+"""Request bodies: images and JSON."""
+
+from collections.abc import AsyncGenerator
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from tenfold.ink.image_file import opened
+from tenfold.serve.problems import ProblemError
+from tenfold.serve.schemas import first_error
+
+M = TypeVar("M", bound=BaseModel)
+# First bytes of the accepted formats. Pillow knows more: some run other programs (EPS), some are rarely tested.
+_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/tiff", "image/avif")
+
+
+class _InMemoryParser(MultiPartParser):
+    # The body is in memory already, so its parts need no temporary files.
+    spool_max_size = 2**30
+
+
+async def read_image(request: Request) -> bytes:
+    """The bytes of an image file: a raw image/* body, or the field `image` of a form. Raises `ProblemError`."""
+    kind = _content_type(request)
+    if kind == "multipart/form-data":
+        image = await _image_of_form(request)
+    elif kind.startswith("image/"):
+        image = await request.body()
+    else:
+        raise ProblemError(
+            415, f"send an image as image/png or another image type, or as multipart/form-data, not {kind or 'untyped'}"
+        )
+    if not _is_accepted(image):
+        raise ProblemError(400, "not a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF file: save it again as PNG or JPEG")
+    return image
+
+
+async def read_json(request: Request, model: type[M]) -> M:
+    """The body as `model`. Raises `ProblemError`: 415, 400 for invalid JSON, 422 for invalid values."""
+    kind = _content_type(request)
+    if kind != "application/json":
+        raise ProblemError(415, f"send application/json, not {kind or 'an untyped body'}")
+    try:
+        return model.model_validate_json(await request.body())
+    except ValidationError as error:
+        name, message = first_error(error)
+        raise ProblemError(400 if name == "json_invalid" else 422, message) from error
+
+
+def count_pixels(image: bytes) -> int:
+    """Width times height, from the file's header. Raises `FormatError` as `Reader.read` does."""
+    with opened(image) as header:
+        return header.width * header.height
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()
+
+
+def _is_accepted(image: bytes) -> bool:
+    return (
+        image.startswith(_SIGNATURES)
+        or (image[:4] == b"RIFF" and image[8:12] == b"WEBP")
+        or (image[4:8] == b"ftyp" and image[8:12] in (b"avif", b"avis", b"mif1"))
+    )
+
+
+async def _image_of_form(request: Request) -> bytes:
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    body = await request.body()
+    try:
+        form = await _InMemoryParser(request.headers, stream(), max_files=1, max_fields=10).parse()
+    except (MultiPartException, KeyError, UnicodeDecodeError, ValueError) as error:
+        raise ProblemError(400, f"invalid multipart/form-data: {error}") from error
+    try:
+        file = form.get("image")
+        if not isinstance(file, UploadFile):
+            raise ProblemError(422, "the form has no file named image")
+        if not (file.content_type or "").lower().startswith("image/"):
+            raise ProblemError(415, f"the form's file must be an image type, not {file.content_type or 'untyped'}")
+        return await file.read()
+    finally:
+        await form.close()
