@@ -9,7 +9,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class WebAppHook(BuildHookInterface):
-    """Runs web/build.py, except for an sdist, which contains the web app, and for an editable install (`make web-app`)."""
+    """Runs web/build.py, except for an sdist, which contains the web app and an editable install: `make web-app`."""
 
     def dependencies(self) -> list[str]:
         # Hatch calls this before it passes the version: only the front end's command line names it.

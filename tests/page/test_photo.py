@@ -87,8 +87,8 @@ def test_an_image_of_mnist_is_read(page, draw, mnist, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("notes.txt", b"hello", "no picture that this browser can open"),
-        ("cut.png", png(Image.new("L", (300, 300)))[:60], "no picture that this browser can open"),
+        ("notes.txt", b"hello", "This browser can't open"),
+        ("cut.png", png(Image.new("L", (300, 300)))[:60], "This browser can't open"),
         ("blank.png", png(Image.new("L", (600, 400), 255)), "No digits found"),
     ],
 )

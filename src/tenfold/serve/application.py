@@ -12,7 +12,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tenfold.serve import schemas
-from tenfold.serve.feedback import FeedbackStore
 from tenfold.serve.middleware import GateMiddleware
 from tenfold.serve.openapi import READ_PROBLEMS, Operation, build_document
 from tenfold.serve.problems import ProblemError, on_http_exception, on_problem
@@ -31,7 +30,12 @@ def create_app(settings: ServeSettings) -> Starlette:
     Raises `TenfoldError` for an invalid model, and `StoreError` for a database that can't be opened.
     """
     models = load_models(settings.models)
-    store = FeedbackStore(settings.database) if settings.feedback else None
+    store = None
+    if settings.feedback:
+        # SQLAlchemy and Alembic take 17 MB of memory.
+        from tenfold.serve.feedback import FeedbackStore
+
+        store = FeedbackStore(settings.database)
     pool, metrics = ReadingPool(settings.threads, settings.queue), ServerMetrics()
 
     @asynccontextmanager

@@ -6,20 +6,22 @@ import hmac
 import json
 import logging
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tenfold.errors import FormatError, StoreBusyError, StoreError, TooLargeError, nearest
 from tenfold.reading.reader import Number, Reading
-from tenfold.serve.feedback import FeedbackStore
 from tenfold.serve.problems import ProblemError
 from tenfold.serve.reading_pool import BatchReader, ReadingPool, is_small
 from tenfold.serve.schemas import FeedbackSample, StrokesInput
 from tenfold.serve.served_models import ServedModel
 from tenfold.serve.server_metrics import ServerMetrics
 from tenfold.serve.uploads import count_pixels, read_image, read_json
+
+if TYPE_CHECKING:
+    from tenfold.serve.feedback import FeedbackStore
 
 T = TypeVar("T")
 # Reading takes 22 bytes of memory per pixel: 1.4 GB for the largest image that is accepted.
@@ -135,7 +137,7 @@ def _image_problem(error: FormatError) -> ProblemError:
 class FeedbackRoutes:
     """Stores feedback samples, and checks that the database answers."""
 
-    def __init__(self, store: FeedbackStore, token: str | None, metrics: ServerMetrics) -> None:
+    def __init__(self, store: "FeedbackStore", token: str | None, metrics: ServerMetrics) -> None:
         self._store, self._metrics = store, metrics
         self._authorization = None if token is None else f"Bearer {token}".encode()
 
