@@ -1,6 +1,5 @@
 """Trainings on a Ray cluster of several nodes: a node that dies loses no trial, and nothing is counted twice."""
 
-import re
 import socket
 import subprocess
 import sys
@@ -10,7 +9,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tenfold.errors import ClusterError, UsageError
 from tenfold.jobs.job import Job
@@ -203,22 +201,3 @@ def test_without_ray_the_command_that_installs_it_is_told(monkeypatch, capsys, s
     assert stopped.value.code == 1
     assert "pip install 'tenfold[cluster]'" in capsys.readouterr().err
     assert not list(Path(tmp_path).glob("*/trials"))
-
-
-def blocks(language):
-    page = (Path(__file__).parent.parent / "docs" / "scale.md").read_text()
-    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
-
-
-def test_the_cluster_file_of_the_documents_is_one_of_rays(ray):
-    from ray.autoscaler._private.util import prepare_config, validate_config
-
-    (found,) = [text for text in blocks("yaml") if "cluster_name" in text]
-    validate_config(prepare_config(yaml.safe_load(found)))
-
-
-def test_the_other_files_of_the_documents_are_read():
-    (job,) = [yaml.safe_load(text) for text in blocks("yaml") if "apiVersion" in text]
-    assert job["kind"] == "RayJob"
-    for script in blocks("bash"):
-        assert subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True).stderr == ""
