@@ -1,4 +1,4 @@
-"""The words that a reader meets are standard English and the field's own: the private terms of early versions are gone."""
+"""Names, docs and messages use standard English and the field's terms; private terms of early versions are gone."""
 
 import re
 from pathlib import Path
