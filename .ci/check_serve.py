@@ -19,7 +19,7 @@ with tempfile.TemporaryDirectory() as folder:
         asked = urllib.request.Request(url + "v1/read", Path(picture).read_bytes(), headers)
         read = json.load(urllib.request.urlopen(asked))
         assert read["digit"] == 7, read
-        print(f"{url}: the page, and a {read['digit']} of {read['confidence']:.3f}")  # noqa: T201
+        print(f"{url}: the page, and a {read['digit']} of {read['confidence']:.3f}")
     finally:
         process.terminate()
     assert process.wait(20) == 0, "it must end in peace"

@@ -3,11 +3,10 @@
 Everything in them is drawn here: nobody's handwriting, and MNIST's test images for the page of numbers.
 """
 
-from pathlib import Path
-
 import numpy as np
 from PIL import Image, ImageDraw
 
+from lab import PICTURES
 from tenfold.data import load_dataset
 from tenfold.ink.fit import centre, fit
 from tenfold.ink.grey import reduced, to_grey
@@ -19,7 +18,6 @@ from tenfold.synthesis.drawing import Hand, draw, pen_path
 from tenfold.synthesis.non_digits import STRANGERS
 from tenfold.synthesis.skeletons import DIGITS
 
-PICTURES = Path(__file__).parent / "pictures"
 SIDE = 168
 TEXT, MUTED = "#1c1c1e", "#6b6b70"
 

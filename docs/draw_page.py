@@ -1,7 +1,6 @@
 """Draws docs/pictures/page.png, the page on a phone: make web-app && python docs/draw_page.py."""
 
 import io
-import sys
 import tempfile
 from pathlib import Path
 
@@ -9,12 +8,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 from playwright.sync_api import Page, sync_playwright
 
+from lab import PICTURES
+from lab.benchmarks.web_app import FLAGS, served
 from tenfold.synthesis.drawing import Hand, pen_path
 from tenfold.synthesis.skeletons import DIGITS
-
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "benchmarks"))
-from page import FLAGS, served  # noqa: E402
 
 WIDTH, HEIGHT, GAP = 390, 844, 28
 WAYS = {way.character: way for way in reversed(DIGITS)}
@@ -50,7 +47,7 @@ def main() -> None:
     for number, shot in enumerate(shots):
         picture.paste(shot, (2 * (GAP + number * (WIDTH + GAP)), 2 * GAP), mask)
     smaller = picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.LANCZOS)
-    smaller.quantize(128).save(ROOT / "docs" / "pictures" / "page.png", optimize=True)
+    smaller.quantize(128).save(PICTURES / "page.png", optimize=True)
 
 
 def write(page: Page, text: str, seed: int) -> None:

@@ -3,14 +3,13 @@
 import functools
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from lab.frameworks.registry import FRAMEWORKS
-from lab.runtimes.registry import RUNTIMES
+from lab import RESULTS
+from lab.frameworks.framework_registry import FRAMEWORKS
+from lab.runtimes.runtime_registry import RUNTIMES
 from tenfold.studies.number_format import significant
 
-RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 Row = dict[str, Any]
 
 
@@ -20,7 +19,7 @@ def _rows(name: str) -> list[Row]:
 
 
 def _table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
-    """Markdown; numbers stand at the right."""
+    """A Markdown table; numbers are right-aligned."""
     lines = ["| " + " | ".join(row) + " |" for row in (columns, *cells)]
     return "\n".join([lines[0], "|---|" + "---:|" * (len(columns) - 1), *lines[1:]])
 
@@ -33,7 +32,7 @@ def _frameworks(network: str, threads: int) -> list[Row]:
 def _training(network: str, threads: int) -> str:
     rows = _frameworks(network, threads)
     best = rows[0]["figures"]["training_s"]["mean"]
-    columns = ["", "training, s", "times the first", "place", "to 97 %, s", "first step, s", "images/s", "test, %"]
+    columns = ["", "training, s", "relative to the first", "rank", "to 97 %, s", "first step, s", "images/s", "test, %"]
     return _table(columns, [
         [
             FRAMEWORKS[row["framework"]].title,
@@ -73,8 +72,8 @@ def _mean(row: Row, figure: str, factor: float = 1, spread: int = 0) -> str:
 
 
 def _runtimes() -> str:
-    columns = ["", "1 image, ms (over rounds)", "place", "p99, ms", "images/s (a call)", "load, ms",
-               "memory, MB (bare)", "file, kB", "installed, MB", "right, %", "as float32, %",
+    columns = ["", "1 image, ms (over rounds)", "rank", "p99, ms", "images/s (a call)", "load, ms",
+               "memory, MB (bare)", "file, kB", "installed, MB", "right, %", "same as float32, %",
                "largest difference"]  # fmt: skip
 
     def of(row: Row, figure: str, factor: float = 1, what: str = "median") -> str:
@@ -118,19 +117,6 @@ def _sweeps() -> str:
          f"{told['rate of two processes, one is 1']:.2f}", ""],
         ["Ray, two CPUs", f"{told['seconds, ray, two CPUs']:.1f}", f"{told['rate on ray, one process is 1']:.2f}",
          f"{own:.2f}"],
-    ])  # fmt: skip
-
-
-def _parallel() -> str:
-    told = _result("parallel")["summary"]
-    columns = ["", "float32, s", "rate", "begin and end, s", "bfloat16, s", "rate", "begin and end, s"]
-    return _table(columns, [
-        [way, *(cell for precision in ("float32", "bfloat16") for cell in (
-            f"{told[f'{precision}, {way}: seconds an epoch']:.1f}",
-            f"{told[f'{precision}, {way}: rate, one thread is 1']:.2f}",
-            f"{told[f'{precision}, {way}: seconds beside']:.1f}",
-        ))]
-        for way in ("one thread", "two threads", "two workers")
     ])  # fmt: skip
 
 
@@ -197,7 +183,7 @@ def _thousand() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "runtimes": _runtimes, "sweeps": _sweeps, "parallel": _parallel, "bulk": _bulk, "bulk memory": _bulk_memory,
+    "runtimes": _runtimes, "sweeps": _sweeps, "bulk": _bulk, "bulk memory": _bulk_memory,
     "a billion images": _billion, "a thousand trials": _thousand,
 }  # fmt: skip
 for _network in ("mlp", "cnn"):

@@ -1,1 +1,7 @@
-"""How well real ink is read, and how fast."""
+"""Tenfold's laboratory: comparisons with other software, and benchmarks. Run from a clone; not part of the package."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "lab" / "results"
+PICTURES = ROOT / "docs" / "pictures"

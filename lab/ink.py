@@ -8,10 +8,14 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from cyclopts import App, Parameter
 from PIL import Image, ImageDraw
 
+from tenfold.cli import main
+from tenfold.cli.flags import PLAIN, EverywhereFlags, given
 from tenfold.errors import DataError
 from tenfold.evaluation.calibration import calibration_error
 from tenfold.ink.image_file import write_png
@@ -164,3 +168,38 @@ def _fitted(picture: Image.Image, side: int) -> Image.Image:
     factor = side / max(picture.size)
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
     return picture.convert("RGB").resize(size, Image.Resampling.NEAREST if factor > 1 else Image.Resampling.BOX)
+
+
+app = App(name="python -m lab.ink", version_flags=[])
+
+
+@app.default
+def ink(
+    folder: Annotated[Path, Parameter(help="The folder with the sets, such as kensanata.zip.")],
+    /,
+    *,
+    out: Annotated[Path | None, given("A folder for a picture of each set's failures.")] = None,
+    model: Annotated[Path | None, given("An .onnx file of tenfold export. [default: the shipped model]")] = None,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Measure how well the public Reader reads sets of real handwriting."""
+    screen = everywhere.screen()
+    results = measure_ink(folder, model, out, screen.say)
+    screen.table(
+        ["set", ">count", ">right, %", ">unsure, %", ">calibration error, %", ""],
+        [
+            [r.name, f"{r.count:,}", percent(r.right), percent(r.unsure), percent(r.calibration_error), r.note]
+            for r in results
+        ],
+    )
+    screen.say("\nThese sets have shaped the work: take the figures as development results.")
+    screen.result({"sets": [vars(result) for result in results]})
+
+
+def percent(share: float | None) -> str:
+    """A share, 0 to 1, in percent; empty for None."""
+    return "" if share is None else f"{100 * share:.2f}"
+
+
+if __name__ == "__main__":
+    main(command=app)

@@ -1,14 +1,24 @@
 """How well spoilt images are read: MNIST's test images through fifteen corruptions."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from cyclopts import App, Parameter
 from numpy.typing import NDArray
 
+from lab import PICTURES, RESULTS
 from lab.corruptions import CORRUPTIONS, corrupt
+from lab.ink import percent
+from tenfold import files
+from tenfold.cli import main
+from tenfold.cli.flags import PLAIN, EverywhereFlags, given
 from tenfold.data import load_dataset
+from tenfold.errors import UsageError
 from tenfold.reading.model_file import ModelFile
 from tenfold.reading.reader import Reader
+from tenfold.runs.environment import describe_environment
 
 SEED = 0
 
@@ -38,3 +48,63 @@ def measure_robustness(reader: Reader, plain: ModelFile | None = None, images: i
         unsure = float(np.mean([reading.unsure for reading in readings]))
         results.append(Robustness(name, float(wrong.mean()), unsure, plain_wrong))
     return results
+
+
+app = App(name="python -m lab.robustness", version_flags=[])
+
+
+@app.default
+def robustness(
+    *,
+    against: Annotated[
+        Path | None, given("A run's model.onnx to compare with, which gets the corrupted pixels as they are.")
+    ] = None,
+    record: Annotated[
+        bool,
+        Parameter(negative="", help="Update lab/results/robustness.json and its figure in docs."),
+    ] = False,
+    model: Annotated[Path | None, given("An .onnx file of tenfold export. [default: the shipped model]")] = None,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Measure how well MNIST's test images are read when corrupted in fifteen ways, after MNIST-C."""
+    screen = everywhere.screen()
+    if record and against is None:
+        raise UsageError("--record stores a comparison: give --against RUN/model.onnx too")
+    results = measure_robustness(Reader(model), None if against is None else ModelFile(against))
+    screen.table(
+        ["corruption", ">wrong, %", ">unsure, %", *([">plain model wrong, %"] if against else [])],
+        [
+            [r.name, percent(r.error), percent(r.unsure), *([percent(r.plain_error)] if against else [])]
+            for r in results
+        ],
+    )
+    corrupted = results[1:]
+    mean = sum(r.error for r in corrupted) / len(corrupted)
+    screen.say(f"\nmean over the corruptions {100 * mean:.2f} % wrong")
+    if against:
+        plain = sum(r.plain_error or 0 for r in corrupted) / len(corrupted)
+        screen.say(f"the plain model {100 * plain:.2f} % wrong: the Reader makes {mean / plain:.2f} of its errors")
+    if record:
+        write_record(results)
+    screen.result({"corruptions": [vars(result) for result in results]})
+
+
+def write_record(results: list[Robustness]) -> None:
+    """Writes the results with the machine they come from, and the figure that the README shows."""
+    from tenfold.report.figures.comparison_figures import error_pairs
+    from tenfold.report.figures.figure_style import to_png
+
+    document = {"corruptions": [vars(result) for result in results], "environment": describe_environment()}
+    files.write_json(RESULTS / "robustness.json", document)
+    clean, *corrupted = results
+    corrupted.sort(key=lambda result: result.plain_error or 0)
+    rows = [
+        (name, 100 * result.error, 100 * (result.plain_error or 0))
+        for name, result in [("not corrupted", clean), *((result.name, result) for result in corrupted)]
+    ]
+    picture = to_png(lambda theme: error_pairs(rows, ("the Reader", "a plain CNN"), theme))
+    files.write_bytes(PICTURES / "robustness.png", picture)
+
+
+if __name__ == "__main__":
+    main(command=app)

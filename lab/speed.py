@@ -7,11 +7,16 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from cyclopts import App
 from numpy.typing import NDArray
 from PIL import Image
 
+from tenfold.cli import main
+from tenfold.cli.flags import PLAIN, EverywhereFlags, given
 from tenfold.data import load_dataset
 from tenfold.reading.reader import Reader
 
@@ -106,3 +111,23 @@ def _jpeg(page: NDArray[np.uint8]) -> bytes:
     content = io.BytesIO()
     Image.fromarray(page).convert("RGB").save(content, "JPEG", quality=90)
     return content.getvalue()
+
+
+app = App(name="python -m lab.speed", version_flags=[])
+
+
+@app.default
+def speed(
+    *,
+    model: Annotated[Path | None, given("An .onnx file of tenfold export. [default: the shipped model]")] = None,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Measure the speed and the memory of the public Reader."""
+    screen = everywhere.screen()
+    results = measure_speed(None if model is None else str(model))
+    screen.table(["", ">median", "", ">of"], [[r.name, f"{r.value:,.4g}", r.unit, r.repeats] for r in results])
+    screen.result({"speed": [vars(result) for result in results]})
+
+
+if __name__ == "__main__":
+    main(command=app)

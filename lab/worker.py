@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lab import ROOT
 from tenfold.errors import TenfoldError, WorkerError
 
 # Every library's own name for the number of threads that it may make; read once, when it is loaded.
@@ -56,7 +57,7 @@ def run_worker(
             stdout=log,
             stderr=log,
             # A folder of its own, so that no cache of an earlier worker makes this one look fast.
-            env={**os.environ, **threads, "TMPDIR": folder, **(environment or {})},
+            env=_environment(threads | {"TMPDIR": folder} | dict(environment or {})),
             start_new_session=True,
         )
         assert process.stdin is not None
@@ -76,6 +77,12 @@ def run_worker(
             raise WorkerError("crashed", f"ended by signal {signal.Signals(-process.returncode).name}")
         last = said[-1].strip() if said else f"exit status {process.returncode}"
         raise WorkerError("crashed", last[:300])
+
+
+def _environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with `changes`, in which a worker imports `lab` from any working directory."""
+    paths = [str(ROOT), changes.get("PYTHONPATH", ""), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, **changes, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def _wait(process: "subprocess.Popen[bytes]", seconds: float, memory_gb: float) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cyclopts import App
 
 from tenfold.data import Dataset, load_dataset
 from tenfold.training.recipe import Recipe
@@ -107,6 +108,24 @@ def swept(grid, two_at_once, tmp_path_factory: pytest.TempPathFactory):  # type:
     told: list[str] = []
     sweep = Sweep.begin(grid, tmp_path_factory.mktemp("sweeps"))
     return sweep, sweep.run(two_at_once, told.append), told
+
+
+@pytest.fixture(scope="session")
+def ink_sets():  # type: ignore[no-untyped-def]
+    """Returns the folder with sets of real handwriting: ../shared/ink, or TENFOLD_INK. Skips the test without the sets.
+
+    They are not published, so CI does not require them. When TENFOLD_INK is set, a missing set is a failure.
+    """
+    asked = os.environ.get("TENFOLD_INK")
+    folder = Path(asked) if asked else Path(__file__).parents[2] / "shared" / "ink"
+
+    def check(*names: str) -> Path:
+        if missing := [name for name in names if not (folder / name).exists()]:
+            reason = f"{folder} does not hold {', '.join(missing)}: set TENFOLD_INK to the folder with the sets"
+            (pytest.fail if asked else pytest.skip)(reason)
+        return folder
+
+    return check
 
 
 @pytest.fixture(scope="session")
@@ -204,9 +223,9 @@ def tenfold_json(capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped
 
     from tenfold import cli
 
-    def call(*words: object) -> object:
+    def call(*words: object, command: App = cli.app) -> object:
         with pytest.raises(SystemExit) as stopped:
-            cli.main([*(str(word) for word in words), "--json"])
+            cli.main([*(str(word) for word in words), "--json"], command)
         told = capsys.readouterr()
         assert stopped.value.code == 0, told.err
         return json.loads(told.out)
@@ -266,10 +285,10 @@ ODD = Path(__file__).parent / "odd"
 @pytest.fixture
 def odd_framework(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     """Puts a framework of tests/odd among those that there are."""
-    from lab.frameworks.registry import FRAMEWORKS, Entry
+    from lab.frameworks.framework_registry import FRAMEWORKS, FrameworkEntry
 
     def put(name: str, **fields: object) -> None:
-        entry = Entry(
+        entry = FrameworkEntry(
             title=name.title(), target=f"odd_frameworks:{name.title()}", distributions=("numpy",), networks=("mlp",),
             environment={"PYTHONPATH": str(ODD)},
         )  # fmt: skip
@@ -281,10 +300,10 @@ def odd_framework(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-d
 @pytest.fixture
 def odd_runtime(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     """Puts a runtime of tests/odd among those that there are."""
-    from lab.runtimes.registry import RUNTIMES, Entry
+    from lab.runtimes.runtime_registry import RUNTIMES, RuntimeEntry
 
     def put(name: str, **fields: object) -> None:
-        entry = Entry(
+        entry = RuntimeEntry(
             title=name.title(), target=f"odd_runtimes:{name.title()}", file="model.onnx", plain=False,
             needs={"onnxruntime": "pip install tenfold"}, environment={"PYTHONPATH": str(ODD)},
         )  # fmt: skip

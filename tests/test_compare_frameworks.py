@@ -5,11 +5,13 @@ import time
 
 import pytest
 
-from lab.frameworks import comparison, terminal
-from lab.frameworks.comparison import Comparison, Plan, accuracies_agree
+from lab.frameworks import framework_comparison as comparison
+from lab.frameworks import framework_tables as terminal
+from lab.frameworks.__main__ import app
+from lab.frameworks.framework_comparison import FrameworkComparison, FrameworkPlan, accuracies_agree
+from lab.frameworks.framework_registry import FRAMEWORKS
 from lab.frameworks.framework_report import write_framework_report
-from lab.frameworks.registry import FRAMEWORKS
-from lab.frameworks.task import TASKS
+from lab.frameworks.framework_task import TASKS
 from tenfold.cli import main
 from tenfold.errors import RunError
 from tenfold.evaluation.statistics import spread
@@ -23,9 +25,9 @@ def test_one_framework_that_goes_wrong_does_not_stop_the_rest(tmp_path, odd_fram
     odd_framework("absent", distributions=("numpy", "no-such-distribution"))
     odd_framework("right")
     names = ("crashes", "raises", "hoards", "quicker", "broken", "absent", "right")
-    plan = Plan(frameworks=names, seeds=1, seconds=300, memory_gb=3)
+    plan = FrameworkPlan(frameworks=names, seeds=1, seconds=300, memory_gb=3)
     said: list[str] = []
-    study = Comparison.begin(plan, tmp_path)
+    study = FrameworkComparison.create(plan, tmp_path)
     rows = {row.framework: row for row in study.run(said.append)}
     assert {name: row.status for name, row in rows.items()} == {
         "crashes": "crashed", "raises": "crashed", "hoards": "memory", "quicker": "failed",
@@ -35,7 +37,7 @@ def test_one_framework_that_goes_wrong_does_not_stop_the_rest(tmp_path, odd_fram
     assert rows["raises"].told == "RuntimeError: out of ideas"
     assert "3 GB" in rows["hoards"].told
     assert rows["broken"].told == "ModuleNotFoundError: No module named 'no_such_library'"
-    assert "pip install 'tenfold[compare]'" in rows["absent"].told
+    assert "pip install --group frameworks" in rows["absent"].told
     assert "\n" not in "".join(row.told for row in rows.values())
     page = write_framework_report(study, list(rows.values())).read_text()
     assert all(name.title() in page for name in names)
@@ -48,7 +50,7 @@ def test_without_a_compiler_those_that_need_one_say_which(tmp_path, monkeypatch,
     needs(", ".join(FRAMEWORKS[name].missing))
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
-    study = Comparison.begin(Plan(frameworks=(name,)), tmp_path)
+    study = FrameworkComparison.create(FrameworkPlan(frameworks=(name,)), tmp_path)
     (row,) = study.run(lambda line: None)
     assert row.status == "crashed"
     assert row.told.endswith(f"which is not installed: apt install {tool}" + (", or set CXX" if tool == "g++" else ""))
@@ -56,7 +58,7 @@ def test_without_a_compiler_those_that_need_one_say_which(tmp_path, monkeypatch,
 
 def test_a_framework_that_hangs_is_ended_at_its_limit(tmp_path, odd_framework):
     odd_framework("hangs")
-    study = Comparison.begin(Plan(frameworks=("hangs",), seconds=12), tmp_path)
+    study = FrameworkComparison.create(FrameworkPlan(frameworks=("hangs",), seconds=12), tmp_path)
     started = time.monotonic()
     (row,) = study.run(lambda line: None)
     assert (row.status, row.told) == ("hung", "no result within 12 s")
@@ -66,8 +68,8 @@ def test_a_framework_that_hangs_is_ended_at_its_limit(tmp_path, odd_framework):
 @pytest.mark.slow
 def test_a_stopped_comparison_goes_on_and_repeats_nothing(tmp_path, odd_framework):
     odd_framework("right")
-    plan = Plan(frameworks=("right",), seeds=2, seconds=300)
-    study = Comparison.begin(plan, tmp_path)
+    plan = FrameworkPlan(frameworks=("right",), seeds=2, seconds=300)
+    study = FrameworkComparison.create(plan, tmp_path)
 
     def stop(line):
         if "/0:" in line:
@@ -76,7 +78,7 @@ def test_a_stopped_comparison_goes_on_and_repeats_nothing(tmp_path, odd_framewor
     with pytest.raises(KeyboardInterrupt, match="--resume"):
         study.run(stop)
     told: list[str] = []
-    again = Comparison.load(study.path)
+    again = FrameworkComparison.load(study.path)
     (row,) = again.run(told.append)
     assert [line.split(":")[0] for line in told] == ["mlp/1/right/1"]
     assert row.figures["training_s"].n == 2
@@ -92,7 +94,7 @@ def test_a_stopped_comparison_goes_on_and_repeats_nothing(tmp_path, odd_framewor
         (["--network", "resnet"], "there is no network 'resnet'; known: cnn, mlp"),
         (["--threads", "100000"], "--threads 100000: this machine has 1 to"),
         (["--threads", "0"], "--threads 0: this machine has 1 to"),
-        (["--threads", "two"], "--threads takes whole numbers with commas between, not 'two'"),
+        (["--threads", "two"], "--threads takes whole numbers separated by commas, not 'two'"),
         (["--seeds", "0"], "--seeds is 1 or more, not 0"),
         (["--limit-seconds", "0"], "the limits of time and memory are above 0"),
         (["--frameworks", "numpy", "--network", "cnn"], "numpy can't express cnn: nothing to compare"),
@@ -100,7 +102,7 @@ def test_a_stopped_comparison_goes_on_and_repeats_nothing(tmp_path, odd_framewor
 )
 def test_what_makes_no_sense_is_told_before_anything_is_made(tmp_path, capsys, words, told):
     with pytest.raises(SystemExit) as left:
-        main(["compare", "frameworks", "--out", str(tmp_path / "new"), *words])
+        main(["--out", str(tmp_path / "new"), *words], app)
     assert left.value.code == 2
     error = capsys.readouterr().err
     assert told in error
@@ -110,18 +112,18 @@ def test_what_makes_no_sense_is_told_before_anything_is_made(tmp_path, capsys, w
 
 def test_resuming_takes_the_plan_as_it_was(tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
-        main(["compare", "frameworks", "--resume", str(tmp_path), "--seeds", "3"])
+        main(["--resume", str(tmp_path), "--seeds", "3"], app)
     assert left.value.code == 2
     with pytest.raises(RunError, match=r"frameworks\.json can't be read"):
-        Comparison.load(tmp_path)
+        FrameworkComparison.load(tmp_path)
     (tmp_path / "frameworks.json").write_text('{"format": 99}')
     with pytest.raises(RunError, match="format 99; this version reads 1"):
-        Comparison.load(tmp_path)
+        FrameworkComparison.load(tmp_path)
 
 
 def test_where_nothing_was_measured_no_page_pretends_so(tmp_path, odd_framework):
     odd_framework("absent", distributions=("no-such-distribution",))
-    study = Comparison.begin(Plan(frameworks=("absent",)), tmp_path)
+    study = FrameworkComparison.create(FrameworkPlan(frameworks=("absent",)), tmp_path)
     with pytest.raises(RunError, match="no framework was measured"):
         write_framework_report(study, study.run(lambda line: None))
 
@@ -143,7 +145,7 @@ def test_accuracies_beyond_the_spread_are_pointed_at():
 
 def _row(name, seconds, accuracies=()):
     figures = {"training_s": spread(seconds), "test_accuracy": spread(accuracies or [0.97] * len(seconds))}
-    return comparison.Row(
+    return comparison.FrameworkResult(
         framework=name, network="mlp", threads=1, status="measured", told="", gate={}, versions={}, installed_bytes=0,
         figures=figures,
     )  # fmt: skip

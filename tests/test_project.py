@@ -10,14 +10,18 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = SETTINGS["project"]
 # What conda-forge calls by another name.
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 
 
 def requirements(extra):
-    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"][extra]
-    return {re.match(r"([\w-]+)(\[\w+\])?(.*)", line).group(1, 3) for line in wanted}
+    return parsed(PROJECT["dependencies"] + PROJECT["optional-dependencies"][extra])
+
+
+def parsed(lines):
+    return {re.match(r"([\w-]+)(\[\w+\])?(.*)", line).group(1, 3) for line in lines}
 
 
 def test_the_conda_environment_is_the_train_install():
@@ -35,7 +39,9 @@ def test_every_dependency_is_pinned_for_ci():
     assert pinned["torch"] == "2.13.0"
     names = {name.lower().replace("_", "-") for name in pinned}
     for extra in PROJECT["optional-dependencies"]:
-        assert {name.lower() for name, _ in requirements(extra)} - {"tenfold"} <= names, extra
+        assert {name.lower() for name, _ in requirements(extra)} <= names, extra
+    for group, lines in SETTINGS["dependency-groups"].items():
+        assert {name.lower() for name, _ in parsed(lines)} <= names, group
 
 
 def test_the_readme_names_both_commands_on_its_first_screen():

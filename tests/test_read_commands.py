@@ -1,9 +1,6 @@
 """What a person types to read a picture, and what they get when they mistype it."""
 
-import csv
-import io
 import json
-import zipfile
 
 import numpy as np
 import pytest
@@ -55,7 +52,6 @@ def test_read_explains_in_a_picture_beside_the_input(tenfold_json, seven):
         (["read", "gone.png"], 1, "no such file"),
         (["read", "--number", "--explain", "x.png"], 2, "--explain"),
         (["read", "x.png", "--model", "gone.onnx"], 1, "no such file"),
-        (["bench", "ink", "nowhere"], 1, "holds none of"),
     ],
 )
 def test_mistakes_are_told_in_a_line(words, code, told, capsys, tmp_path, monkeypatch):
@@ -66,33 +62,6 @@ def test_mistakes_are_told_in_a_line(words, code, told, capsys, tmp_path, monkey
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
-
-
-def ink_folder(mnist, tmp_path):
-    """Sets of the form that bench ink reads, made of MNIST's test images."""
-    folder = tmp_path / "ink"
-    folder.mkdir()
-    rows = [(f"{i}.png", str(mnist.test_labels[i])) for i in range(20)]
-    with zipfile.ZipFile(folder / "usps.zip", "w") as archive:
-        for index, (name, _) in enumerate(rows):
-            content = io.BytesIO()
-            Image.fromarray(mnist.test_images[index]).save(content, "PNG")
-            archive.writestr(name, content.getvalue())
-        table = io.StringIO()
-        writer = csv.writer(table)
-        # One label is wrong, so that there is a failure to draw.
-        writer.writerows([("file", "text"), *rows[:-1], (rows[-1][0], str((int(rows[-1][1]) + 1) % 10))])
-        archive.writestr("index.csv", table.getvalue())
-    return folder
-
-
-def test_bench_ink_measures_and_draws_failures(tenfold_json, mnist, tmp_path):
-    told = tenfold_json("bench", "ink", ink_folder(mnist, tmp_path), "--out", tmp_path / "failures")
-    found = {result["name"]: result for result in told["sets"]}
-    assert found["usps"]["count"] == 20
-    assert found["usps"]["right"] == pytest.approx(0.95)
-    assert found["MNIST test"]["count"] == 10_000
-    assert (tmp_path / "failures" / "usps.png").exists()
 
 
 def test_evidence_lies_on_the_ink_and_speaks_for_the_digit(mnist):

@@ -1,6 +1,6 @@
 """Corrections a second on SQLite, and whether one that was acknowledged is ever lost when the server is killed.
 
-    python lab/benchmarks/feedback_writes.py [--seconds 20] [--connections 32] [--kills 10] [--out lab/results]
+    python -m lab.benchmarks.feedback_writes [--seconds 20] [--connections 32] [--kills 10] [--out lab/results]
 
 First the store alone; then POST /v1/feedback to a server of its own on loopback, the client on the same machine; then
 the same with kill -9 in the middle, and what was answered with 201 counted in the database after a restart. Writes
@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import uvloop
 
+from lab import RESULTS
 from tenfold.data import load_dataset
 from tenfold.runs.environment import describe_environment
 from tenfold.serve.feedback import FeedbackSample, FeedbackStore
@@ -41,7 +42,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

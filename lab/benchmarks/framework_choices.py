@@ -1,22 +1,23 @@
-"""What the choices cost that `tenfold compare frameworks` makes for each framework: each against its alternative.
+"""What the choices cost that `python -m lab.frameworks` makes for each framework: each against its alternative.
 
-    python lab/benchmarks/framework_choices.py            all, three rounds
-    python lab/benchmarks/framework_choices.py denormals  those whose name has this in it
+    python -m lab.benchmarks.framework_choices            all, three rounds
+    python -m lab.benchmarks.framework_choices denormals  those whose name has this in it
 
 Each is trained in a process of its own on one core, the two ways in turn, some steps again and again: the time of a
 step is the median over the repeats after the first, and over rounds. Writes results/framework_choices.json.
 """
 
+import argparse
 import json
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
+from lab import RESULTS
+
 ROUNDS = 3
 
 
@@ -37,12 +38,15 @@ CHOICES = {
 
 
 def main() -> None:
-    from lab.frameworks.registry import FRAMEWORKS
-    from lab.frameworks.task import TASKS, save_weights
+    from lab.frameworks.framework_registry import FRAMEWORKS
+    from lab.frameworks.framework_task import TASKS, save_weights
     from lab.worker import run_worker
     from tenfold.machine import usable_cores
 
-    wanted = {name: choice for name, choice in CHOICES.items() if not sys.argv[1:] or sys.argv[1] in name}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", nargs="?", default="", help="only choices whose name contains this")
+    part = parser.parse_args().part
+    wanted = {name: choice for name, choice in CHOICES.items() if part in name}
     found: dict[str, dict[str, list[float]]] = {name: {"taken": [], "other": []} for name in wanted}
     with tempfile.TemporaryDirectory(prefix="tenfold-choices-") as folder:
         for _ in range(ROUNDS):
@@ -55,9 +59,13 @@ def main() -> None:
                         "repeats": repeats, "other": other if way == "other" else "",
                     }  # fmt: skip
                     told = run_worker(
-                        "framework_choices:timed", spec, cores=usable_cores()[:1], seconds=600, memory_gb=8,
-                        environment={**entry.environment, "PYTHONPATH": str(HERE)},
-                    )  # fmt: skip
+                        "lab.benchmarks.framework_choices:timed",
+                        spec,
+                        cores=usable_cores()[:1],
+                        seconds=600,
+                        memory_gb=8,
+                        environment=entry.environment,
+                    )
                     found[name][way].append(told["step_ms"])
                 print(name, {way: [round(value, 3) for value in values] for way, values in found[name].items()})
                 write(found)
@@ -78,7 +86,7 @@ def write(found: dict[str, dict[str, list[float]]]) -> dict[str, Any]:
         for name, ways in found.items()
         if ways["other"]
     }
-    file = HERE / "results" / "framework_choices.json"
+    file = RESULTS / "framework_choices.json"
     before = json.loads(file.read_text())["rows"] if file.exists() else {}
     file.write_text(json.dumps({"environment": describe_environment(), "rows": {**before, **rows}}, indent=2) + "\n")
     return rows
@@ -86,8 +94,8 @@ def write(found: dict[str, dict[str, list[float]]]) -> dict[str, Any]:
 
 def timed(spec: dict[str, Any]) -> dict[str, float]:
     """In a worker: milliseconds a step."""
-    from lab.frameworks import measure
-    from lab.frameworks.task import TASKS, Digits, load_weights
+    from lab.frameworks import framework_measurement as measure
+    from lab.frameworks.framework_task import TASKS, Digits, load_weights
     from lab.worker import resolve
 
     task, other = TASKS[spec["network"]], spec["other"]

@@ -1,6 +1,6 @@
 """What `tenfold serve` carries: 28x28 PNGs to /v1/read over 32 kept connections, the client on the same machine.
 
-    python lab/benchmarks/serve_load.py [--seconds 20 | --minutes 10] [--connections 32] [--out lab/results]
+    python -m lab.benchmarks.serve_load [--seconds 20 | --minutes 10] [--connections 32] [--out lab/results]
 
 Starts a server of its own on loopback, prints a line a minute, and writes `serve_load.json`. Run it on a quiet machine.
 """
@@ -19,6 +19,7 @@ import numpy as np
 import uvloop
 from PIL import Image
 
+from lab import RESULTS
 from tenfold.data import load_dataset
 from tenfold.runs.environment import describe_environment
 
@@ -30,7 +31,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--minutes", type=float, help="In place of --seconds.")
     parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     seconds = 60 * options.minutes if options.minutes else options.seconds
     server = subprocess.Popen(SERVE, stdout=subprocess.PIPE, text=True)

@@ -1,8 +1,8 @@
 """Trains the model that `Reader()` loads, calibrates it, and puts it into the package with its model card.
 
-    python lab/benchmarks/ship_reader.py --writers FILE     train anew; FILE: who wrote each MNIST image (.npy or .npz)
-    python lab/benchmarks/ship_reader.py --run RUN          ship a run that was trained before
-    python lab/benchmarks/ship_reader.py ... --ink FOLDER   and measure on sets of real handwriting
+    python -m lab.benchmarks.ship_reader --writers FILE     train anew; FILE: who wrote each MNIST image (.npy or .npz)
+    python -m lab.benchmarks.ship_reader --run RUN          ship a run that was trained before
+    python -m lab.benchmarks.ship_reader ... --ink FOLDER   and measure on sets of real handwriting
 
 Without --writers the validation images are split by label, and one person may have written images of both parts.
 """
@@ -75,7 +75,7 @@ unsure; it is not for print, for other numerals than 0 to 9, or for telling who 
 
 **What it was trained on.** MNIST's 60,000 training images but for {calibration["images"]:,} that calibrate it ({split}); digits that
 Tenfold draws in ways that MNIST lacks, and MNIST's own scanned again, coarsely; strangers that it makes up, letters of
-printed fonts among them. No other handwriting. Recipe `reader`, seed {document["seed"]}, {document["training_seconds"]:.0f} s of training. `python lab/benchmarks/ship_reader.py --writers FILE` trains by the same recipe again.
+printed fonts among them. No other handwriting. Recipe `reader`, seed {document["seed"]}, {document["training_seconds"]:.0f} s of training. `python -m lab.benchmarks.ship_reader --writers FILE` trains by the same recipe again.
 
 **Confidence.** Temperature {calibration["temperature"]:.3f}; unsure below {calibration["unsure_below"]:.3f}. On the calibration images the expected
 calibration error is {_percent(calibration["error_after"])} % ({_percent(calibration["error_before"])} % before), {_percent(calibration["answered"])} % are answered, and of made-up strangers

@@ -1,7 +1,7 @@
 """Seconds of training to 97, 98, 99 and 99.5 %: our recipes and the nets of the common tutorials, side by side.
 
-    python lab/benchmarks/time_to_accuracy.py                 all of it; hours, most of them the PyTorch example's
-    python lab/benchmarks/time_to_accuracy.py --show          the table and the chart of what was measured
+    python -m lab.benchmarks.time_to_accuracy                 all of it; hours, most of them the PyTorch example's
+    python -m lab.benchmarks.time_to_accuracy --show          the table and the chart of what was measured
 
 Each peer is written as its authors published it (lab/peers) and trained in a process of its own, with the
 machine to itself. First, on 48,000 images, it is found after how many epochs each reads 97, 98, 99 and 99.5 % of the
@@ -17,23 +17,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lab import PICTURES, RESULTS
 from tenfold.runs.environment import describe_environment
 
-HERE = Path(__file__).parent
-RUNS = HERE / "results" / "time_to_accuracy.jsonl"
+RUNS = RESULTS / "time_to_accuracy.jsonl"
 TARGETS = (0.97, 0.98, 0.99, 0.995)
 SEEDS = (0, 1)
 # Seeds of the runs on 48,000 images.
 CHOOSING = (100, 101)
 # The most epochs that each is given: what its authors trained it for, or where it has long stopped getting better.
 PEERS = {
-    "sprint": ("tenfold_recipe.py --recipe sprint", 1),
-    "dash": ("tenfold_recipe.py --recipe dash", 3),
-    "accurate": ("tenfold_recipe.py --recipe accurate", None),
-    "tutorial": ("tenfold_recipe.py --recipe tutorial", 10),
-    "PyTorch example": ("pytorch_example.py", 14),
-    "Keras example": ("keras_convnet.py", 15),
-    "scikit-learn MLP": ("sklearn_mlp.py", 20),
+    "sprint": ("tenfold_recipe --recipe sprint", 1),
+    "dash": ("tenfold_recipe --recipe dash", 3),
+    "accurate": ("tenfold_recipe --recipe accurate", None),
+    "tutorial": ("tenfold_recipe --recipe tutorial", 10),
+    "PyTorch example": ("pytorch_example", 14),
+    "Keras example": ("keras_convnet", 15),
+    "scikit-learn MLP": ("sklearn_mlp", 20),
 }
 OURS = ("sprint", "dash", "accurate")
 # Where a name would lie on a line.
@@ -64,8 +64,8 @@ def measured(peer: str, seed: int, epochs: int | None, split: bool) -> list[dict
     for run in kept_runs():
         if {name: run[name] for name in key} == key:
             return run["lines"]
-    script, *flags = PEERS[peer][0].split()
-    words = [sys.executable, str(HERE / "peers" / script), *flags, "--seed", str(seed)]
+    module, *flags = PEERS[peer][0].split()
+    words = [sys.executable, "-m", f"lab.peers.{module}", *flags, "--seed", str(seed)]
     words += ["--epochs", str(epochs)] if epochs else []
     done = subprocess.run([*words, *(["--split"] if split else [])], check=True, stdout=subprocess.PIPE, text=True)
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -148,8 +148,8 @@ def show(peers: list[str]) -> None:
         table[f"{100 * target:g}"] = row
     environment = json.loads(RUNS.read_text().splitlines()[0])
     document = {"environment": environment, "targets": table}
-    (HERE / "results" / "time_to_accuracy.json").write_text(json.dumps(document, indent=2) + "\n")
-    draw(peers, HERE.parent / "docs" / "pictures" / "peers.png")
+    (RESULTS / "time_to_accuracy.json").write_text(json.dumps(document, indent=2) + "\n")
+    draw(peers, PICTURES / "peers.png")
 
 
 def draw(peers: list[str], path: Path) -> None:

@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.frameworks.comparison import DIFFERENCES, Comparison, Row, accuracies_agree, scientific
-from lab.frameworks.figure import Bar, Way, bars, ways
-from lab.frameworks.measure import GRADIENTS, LOGITS, MOVEMENT, STEPS, TARGET_ACCURACY
-from lab.frameworks.registry import FRAMEWORKS
-from lab.frameworks.task import TASKS
-from lab.frameworks.terminal import groups, of
+from lab.frameworks.framework_comparison import (
+    DIFFERENCES,
+    FrameworkComparison,
+    FrameworkResult,
+    accuracies_agree,
+    scientific,
+)
+from lab.frameworks.framework_figures import Bar, Way, bars, ways
+from lab.frameworks.framework_measurement import GRADIENTS, LOGITS, MOVEMENT, STEPS, TARGET_ACCURACY
+from lab.frameworks.framework_registry import FRAMEWORKS
+from lab.frameworks.framework_tables import groups, of
+from lab.frameworks.framework_task import TASKS
 from tenfold.errors import RunError
 from tenfold.report.figures.figure_files import Show, figure_maker
 from tenfold.report.html_report import (
@@ -43,7 +49,7 @@ METHOD = (
 )
 
 
-def write_framework_report(comparison: Comparison, rows: Sequence[Row]) -> Path:
+def write_framework_report(comparison: FrameworkComparison, rows: Sequence[FrameworkResult]) -> Path:
     """Writes `frameworks.html` and its figures into the comparison's folder; returns the report's path.
 
     Raises `RunError` when nothing was measured.
@@ -81,7 +87,7 @@ def write_framework_report(comparison: Comparison, rows: Sequence[Row]) -> Path:
     )
 
 
-def _setup(title: str, rows: list[Row], show: Show) -> Section:
+def _setup(title: str, rows: list[FrameworkResult], show: Show) -> Section:
     good = [row for row in rows if row.figures]
     task = TASKS[rows[0].network]
     name = title.replace(", ", "-").replace(" ", "-")
@@ -101,7 +107,7 @@ def _setup(title: str, rows: list[Row], show: Show) -> Section:
     return section
 
 
-def _times(name: str, rows: list[Row], show: Show) -> SvgFigure:
+def _times(name: str, rows: list[FrameworkResult], show: Show) -> SvgFigure:
     lines = [
         Way(
             FRAMEWORKS[row.framework].title,
@@ -121,7 +127,7 @@ def _times(name: str, rows: list[Row], show: Show) -> SvgFigure:
     )
 
 
-def _times_table(rows: list[Row], everyone: list[Row]) -> Table:
+def _times_table(rows: list[FrameworkResult], everyone: list[FrameworkResult]) -> Table:
     first = rows[0].figures["training_s"].mean
     cells = [
         [
@@ -140,7 +146,7 @@ def _times_table(rows: list[Row], everyone: list[Row]) -> Table:
     )  # fmt: skip
 
 
-def _costs(name: str, rows: list[Row], show: Show) -> SvgFigure:
+def _costs(name: str, rows: list[FrameworkResult], show: Show) -> SvgFigure:
     def panel(figure: str, factor: float, unit: str, down: bool) -> list[Bar]:
         values = [(row, factor * row.figures[figure].mean) for row in rows]
         ordered = sorted(values, key=lambda pair: pair[1] if down else -pair[1])
@@ -162,7 +168,7 @@ def _costs(name: str, rows: list[Row], show: Show) -> SvgFigure:
     )
 
 
-def _costs_table(rows: list[Row]) -> Table:
+def _costs_table(rows: list[FrameworkResult]) -> Table:
     cells = [
         [
             _name(row),
@@ -178,7 +184,7 @@ def _costs_table(rows: list[Row]) -> Table:
     return Table(["", ">import, s", ">images/s", ">1 image, ms", ">1,024, ms", ">memory, MB", ">installed, MB"], cells)
 
 
-def _ceiling_table(rows: list[Row]) -> Table:
+def _ceiling_table(rows: list[FrameworkResult]) -> Table:
     """The share of the machine's matrix product rate that a training reaches."""
     best = max(row.figures[product].mean for row in rows for product in ("product_gflops", "numpy_product_gflops"))
     cells = []
@@ -191,12 +197,12 @@ def _ceiling_table(rows: list[Row]) -> Table:
     )
 
 
-def _name(row: Row) -> str:
+def _name(row: FrameworkResult) -> str:
     """A title without line breaks, for narrow columns."""
     return FRAMEWORKS[row.framework].title.replace("-", "\u2011").replace(" ", "\u00a0")
 
 
-def _gate(rows: Sequence[Row]) -> Section:
+def _gate(rows: Sequence[FrameworkResult]) -> Section:
     cells = [
         [
             _name(row),
@@ -217,7 +223,7 @@ def _gate(rows: Sequence[Row]) -> Section:
     )
 
 
-def _method(comparison: Comparison) -> Section:
+def _method(comparison: FrameworkComparison) -> Section:
     return Section(
         "method",
         "Method",

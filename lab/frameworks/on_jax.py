@@ -14,7 +14,7 @@ import numpy as np
 import optax
 from flax import nnx
 
-from lab.frameworks.task import Floats, Labels, Task
+from lab.frameworks.framework_task import Floats, Labels, Task
 
 
 class MLP(nnx.Module):  # type: ignore[misc]

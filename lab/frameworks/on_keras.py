@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from lab.frameworks.task import Floats, Labels, Task
+from lab.frameworks.framework_task import Floats, Labels, Task
 
 BACKEND = keras.backend.backend()
 

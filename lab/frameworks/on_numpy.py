@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.frameworks.task import Floats, Labels, Task
+from lab.frameworks.framework_task import Floats, Labels, Task
 
 
 class NumPy:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab.frameworks.task import Floats, Labels, Task
+from lab.frameworks.framework_task import Floats, Labels, Task
 from tenfold.errors import MissingToolError
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from lab.frameworks.task import Floats, Labels, Task
+from lab.frameworks.framework_task import Floats, Labels, Task
 
 CLASSES = np.arange(10)
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lab.frameworks.framework_task import Floats, Labels, Task
 from lab.frameworks.on_pytorch import PyTorch
-from lab.frameworks.task import Floats, Labels, Task
 from tenfold.training.engine import settings
 from tenfold.training.loop import Part, Trainer
 from tenfold.training.recipe import Recipe

@@ -9,7 +9,7 @@ import numpy as np
 from tinygrad import Context, Device, Tensor, TinyJit, Variable, nn
 from tinygrad.helpers import NUM_CPU_THREADS
 
-from lab.frameworks.task import Floats, Labels, Task
+from lab.frameworks.framework_task import Floats, Labels, Task
 from tenfold.errors import MissingToolError
 
 _COMPILER = os.environ.get("CC", "clang")

@@ -11,8 +11,9 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import keras
 import numpy as np
-import protocol
 from keras import layers
+
+from lab.peers import peer_protocol
 
 
 def prepare(images, labels, seed):
@@ -42,4 +43,4 @@ def scaled(images):
 
 
 if __name__ == "__main__":
-    protocol.run(prepare)
+    peer_protocol.run(prepare)

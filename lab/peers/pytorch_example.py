@@ -10,13 +10,14 @@ import sys
 import time
 
 import numpy as np
-import protocol
 import torch
 import torch.nn.functional as F  # noqa: N812
 from PIL import Image
 from torch import nn, optim
 from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader, Dataset
+
+from lab.peers import peer_protocol
 
 
 class Net(nn.Module):
@@ -90,4 +91,4 @@ def prepare(images, labels, seed):
 LOADER = "--loader" in sys.argv
 if __name__ == "__main__":
     sys.argv = [word for word in sys.argv if word != "--loader"]
-    protocol.run(prepare)
+    peer_protocol.run(prepare)

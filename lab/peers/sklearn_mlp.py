@@ -1,7 +1,8 @@
 """scikit-learn's MLPClassifier with its defaults: a hidden layer of 100, Adam at 0.001, batches of 200."""
 
-import protocol
 from sklearn.neural_network import MLPClassifier
+
+from lab.peers import peer_protocol
 
 
 def prepare(images, labels, seed):
@@ -14,4 +15,4 @@ def prepare(images, labels, seed):
 
 
 if __name__ == "__main__":
-    protocol.run(prepare)
+    peer_protocol.run(prepare)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from ai_edge_litert.interpreter import Interpreter
 
-from lab.runtimes.protocol import Answers, Images
+from lab.runtimes.runtime_protocol import Answers, Images
 
 
 def convert(folder: Path) -> dict[str, str]:
     """Writes `model.tflite` from the plain layers; this alone needs TensorFlow."""
+    from lab.runtimes.network_file import read_layers
     from lab.runtimes.plain_tensorflow import write_tflite
-    from lab.runtimes.stored import read_layers
 
     write_tflite(read_layers(folder / "model.safetensors"), folder / "model.tflite")
     return {}

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from lab.runtimes import measure
+from lab import ROOT
+from lab.runtimes import runtime_measurement as measure
 
-SOURCES = Path(__file__).parents[4] / "web" / "src" / "model"
+SOURCES = ROOT / "web" / "src" / "model"
 _SCRIPT = Path(__file__).with_name("forward.mjs")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import onnxruntime
 
-from lab.runtimes.protocol import Answers, Images
+from lab.runtimes.runtime_protocol import Answers, Images
 
 
 class ONNXRuntime:

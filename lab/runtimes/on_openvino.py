@@ -4,7 +4,7 @@ from pathlib import Path
 
 import openvino as ov
 
-from lab.runtimes.protocol import Answers, Images
+from lab.runtimes.runtime_protocol import Answers, Images
 
 
 def convert(folder: Path) -> dict[str, str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from lab.runtimes.protocol import Answers, Images
-from lab.runtimes.stored import read_deployed
+from lab.runtimes.network_file import read_deployed
+from lab.runtimes.runtime_protocol import Answers, Images
 from tenfold.errors import MissingToolError
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.frameworks.figure import Bar, bars
-from lab.runtimes.comparison import Comparison, Row
-from lab.runtimes.figure import Wait, waits
-from lab.runtimes.measure import ALONE, BATCHES
-from lab.runtimes.registry import RUNTIMES
-from lab.runtimes.terminal import kilobytes, of, share
+from lab.frameworks.framework_figures import Bar, bars
+from lab.runtimes.runtime_comparison import RuntimeComparison, RuntimeResult
+from lab.runtimes.runtime_figures import Wait, waits
+from lab.runtimes.runtime_measurement import ALONE, BATCHES
+from lab.runtimes.runtime_registry import RUNTIMES
+from lab.runtimes.runtime_tables import kilobytes, of, share
 from tenfold.errors import RunError
 from tenfold.export.onnx import TOLERANCE
 from tenfold.report.figures.figure_files import Show, figure_maker
@@ -40,7 +40,7 @@ METHOD = (
 )
 
 
-def write_runtime_report(comparison: Comparison, rows: Sequence[Row]) -> Path:
+def write_runtime_report(comparison: RuntimeComparison, rows: Sequence[RuntimeResult]) -> Path:
     """Writes `runtimes.html` and its figures into the comparison's folder; returns the report's path.
 
     Raises `RunError` when nothing was measured.
@@ -74,12 +74,12 @@ def write_runtime_report(comparison: Comparison, rows: Sequence[Row]) -> Path:
     )
 
 
-def _quickest(rows: Sequence[Row]) -> str:
+def _quickest(rows: Sequence[RuntimeResult]) -> str:
     first, *others = [RUNTIMES[row.runtime].title for row in rows if row.place == 1]
     return f"{first}, statistically tied with {', '.join(others)}" if others else f"{first}, the fastest runtime"
 
 
-def _lead(rows: Sequence[Row]) -> str:
+def _lead(rows: Sequence[RuntimeResult]) -> str:
     most = max(rows, key=lambda row: row.figures["images_per_s"].median)
     light = min(rows, key=lambda row: row.figures["peak_bytes"].median)
     quick = min(rows, key=lambda row: row.figures["load_s"].median)
@@ -91,7 +91,7 @@ def _lead(rows: Sequence[Row]) -> str:
     )
 
 
-def _speed(rows: Sequence[Row], show: Show) -> Section:
+def _speed(rows: Sequence[RuntimeResult], show: Show) -> Section:
     lines = [
         Wait(
             RUNTIMES[row.runtime].title,
@@ -143,7 +143,7 @@ def _speed(rows: Sequence[Row], show: Show) -> Section:
     )
 
 
-def _costs(measured: Sequence[Row], rows: Sequence[Row], show: Show) -> Section:
+def _costs(measured: Sequence[RuntimeResult], rows: Sequence[RuntimeResult], show: Show) -> Section:
     panels = [
         ("time to the first answer, ms: less is better", _bars(measured, "load_s", 1e3, True)),
         ("memory when reading single images, MB: less is better",
@@ -185,13 +185,13 @@ def _costs(measured: Sequence[Row], rows: Sequence[Row], show: Show) -> Section:
     return section
 
 
-def _bars(rows: Sequence[Row], figure: str, factor: float, down: bool) -> list[Bar]:
+def _bars(rows: Sequence[RuntimeResult], figure: str, factor: float, down: bool) -> list[Bar]:
     values = [(row, factor * row.figures[figure].median) for row in rows]
     ordered = sorted(values, key=lambda pair: pair[1] if down else -pair[1])
     return [Bar(RUNTIMES[row.runtime].title, value, significant(value), row.runtime in OURS) for row, value in ordered]
 
 
-def _gate(rows: Sequence[Row]) -> Section:
+def _gate(rows: Sequence[RuntimeResult]) -> Section:
     cells = [
         [
             _name(row),
@@ -228,7 +228,7 @@ def _gate(rows: Sequence[Row]) -> Section:
     )
 
 
-def _method(comparison: Comparison, rows: Sequence[Row]) -> Section:
+def _method(comparison: RuntimeComparison, rows: Sequence[RuntimeResult]) -> Section:
     versions = dict(pair for row in rows for pair in row.versions.items())
     return Section(
         "method",
@@ -241,6 +241,6 @@ def _method(comparison: Comparison, rows: Sequence[Row]) -> Section:
     )
 
 
-def _name(row: Row) -> str:
+def _name(row: RuntimeResult) -> str:
     """A title without line breaks, for narrow columns."""
     return RUNTIMES[row.runtime].title.replace(" ", "\u00a0")

@@ -1,8 +1,8 @@
 """If these fail, validation is not what it says: a class is missing from it, it changes from run to run, or the same
 hand is on both sides."""
 
-import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,6 @@ from hypothesis.extra import numpy as hnp
 from tenfold.data import stratified_split, writer_split
 from tenfold.errors import UsageError
 
-WRITERS = Path(__file__).parents[3] / "shared" / "ink" / "mnist_writers.npz"
 label_arrays = hnp.arrays(np.uint8, st.integers(1, 120), elements=st.integers(0, 9))
 
 
@@ -119,10 +118,9 @@ def test_another_seed_holds_out_other_writers() -> None:
     assert not np.array_equal(writer_split(writers, 0.2, 0)[1], writer_split(writers, 0.2, 1)[1])
 
 
-def test_mnists_539_writers_split_exactly() -> None:
-    if not WRITERS.exists() and os.environ.get("CI") != "true":
-        pytest.skip(f"{WRITERS} is not here: the writers of MNIST's images are not part of the repository")
-    writers = np.load(WRITERS)["train_writer"]
+def test_mnists_539_writers_split_exactly(ink_sets: Callable[..., Path]) -> None:
+    name = "mnist_writers.npz"
+    writers = np.load(ink_sets(name) / name)["train_writer"]
     train, validation = writer_split(writers, 0.2, 0)
     assert len(validation) == 12_000
     assert not set(writers[train]) & set(writers[validation])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Any
 
-from cyclopts import CycloptsError
+from cyclopts import App, CycloptsError
 
 from tenfold.cli import (  # noqa: F401
     bulk_commands,
@@ -24,10 +24,10 @@ from tenfold.cli.app import app
 from tenfold.errors import MissingDependencyError, TenfoldError, UsageError
 
 
-def main(tokens: Sequence[str] | None = None) -> None:
-    """Runs the command and exits: 0 when done, 2 on a usage error, 1 on any other, 130 when interrupted."""
+def main(tokens: Sequence[str] | None = None, command: App = app) -> None:
+    """Run `command` and exit: 0 when done, 2 on a usage error, 1 on any other error, 130 when interrupted."""
     tokens = sys.argv[1:] if tokens is None else tokens
-    sys.exit(_run(lambda: app(tokens, exit_on_error=False, print_error=False), debug="--debug" in tokens))
+    sys.exit(_run(lambda: command(tokens, exit_on_error=False, print_error=False), debug="--debug" in tokens))
 
 
 def _run(command: Callable[[], Any], debug: bool) -> int:

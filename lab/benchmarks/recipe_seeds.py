@@ -1,0 +1,91 @@
+"""The recipes over seeds: test accuracy and training time, each seed in a process of its own.
+
+    python -m lab.benchmarks.recipe_seeds sprint 20
+    python -m lab.benchmarks.recipe_seeds dash 10
+
+`tenfold train RECIPE --seeds N` does the same in one process; here each seed pays for a cold start. A seed's figures
+are kept in `results/recipe-NAME.jsonl` as they come, so a benchmark that was stopped goes on where it was; delete the
+file to begin anew. Run it on a quiet machine. Training time counts the probe of the engine, the copying of the data,
+and all epochs; not the imports, and not the export that follows.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from lab import RESULTS
+from tenfold.evaluation.statistics import spread
+from tenfold.runs.environment import describe_environment
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe")
+    parser.add_argument("seeds", type=int)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    kept = options.out / f"recipe-{options.recipe}.jsonl"
+    text = kept.read_text() if kept.exists() else ""
+    if not text.endswith("\n"):  # Cut short by a kill.
+        text = text[: text.rfind("\n") + 1]
+        kept.write_text(text)
+    lines = text.splitlines()
+    if not lines:
+        lines = [json.dumps({"recipe": options.recipe, **describe_environment()})]
+        kept.write_text(lines[0] + "\n")
+    done = {record["seed"]: record for record in map(json.loads, lines[1:])}
+    for seed in range(options.seeds):
+        if seed not in done:
+            done[seed] = one_seed(options.recipe, seed)
+            with kept.open("a") as file:
+                file.write(json.dumps(done[seed]) + "\n")
+            print(done[seed], file=sys.stderr)
+    show(options.recipe, [done[seed] for seed in range(options.seeds)])
+
+
+def one_seed(recipe: str, seed: int) -> dict[str, object]:
+    """Trains by the recipe's fixed schedule; the last step's weights read the test images, once."""
+    folder = Path(tempfile.mkdtemp(prefix="tenfold-"))
+    try:
+        trained = tenfold("train", recipe, "--seed", str(seed), "--out", str(folder))
+        tested = tenfold("evaluate", trained["run"])
+        engine = Path(trained["run"], "recipe.toml").read_text().split("[engine]")[1].split()
+    finally:
+        shutil.rmtree(folder)
+    training = trained["training"]
+    return {
+        "seed": seed,
+        "accuracy": tested["accuracy"],
+        "seconds": round(training["seconds"], 3),
+        "preparing_seconds": round(training["preparing_seconds"], 3),
+        "parameters": training["parameters"],
+        "train_images": training["train_images"],
+        "engine": dict(zip(engine[::3], [word.strip('"') for word in engine[2::3]], strict=True)),
+    }
+
+
+def tenfold(*words: str) -> dict[str, object]:
+    command = [sys.executable, "-m", "tenfold", *words, "--json"]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def show(recipe: str, records: list[dict[str, object]]) -> None:
+    accuracy, seconds = (spread([float(r[key]) for r in records]) for key in ("accuracy", "seconds"))
+    print(f"{recipe}: n {accuracy.n}, {records[0]['parameters']:,} parameters")
+    line = (
+        f"accuracy  mean {100 * accuracy.mean:.3f} %, worst {100 * accuracy.least:.2f}, best {100 * accuracy.most:.2f}"
+    )
+    if accuracy.sd is not None and accuracy.interval is not None:
+        low, high = accuracy.interval
+        line += f", sd {100 * accuracy.sd:.3f}, 95 % interval of the mean {100 * low:.3f} to {100 * high:.3f}"
+    print(line)
+    print(f"seconds   mean {seconds.mean:.2f}, least {seconds.least:.2f}, most {seconds.most:.2f}")
+
+
+if __name__ == "__main__":
+    main()

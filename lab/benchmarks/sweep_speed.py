@@ -1,0 +1,132 @@
+"""How much sooner a sweep ends with a second process, and what Ray costs a trial.
+
+    python -m lab.benchmarks.sweep_speed [--rounds 3] [--busy] [--out lab/results]
+
+A grid of 24 trials, each the tutorial's network for two epochs, one thread each: in one process, in two, and as tasks
+on a Ray cluster of this machine with two CPUs, in turn, each in a process of its own. Seconds are of the whole sweep,
+the start of its processes counted; the Ray cluster is up before. What is measured is written at once, so a benchmark
+that was stopped goes on with the next. Run it on a quiet machine.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from lab import RESULTS
+from tenfold.runs.environment import describe_environment
+
+WAYS = ("one process", "two processes", "ray, two CPUs")
+GRID = ("learning_rate=0.0005,0.001,0.002,0.004", "dropout=0,0.1,0.2", "l2=0,0.01")
+TRIALS = 24
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--busy", action="store_true", help="Say of the figures that the machine was not quiet.")
+    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.way:
+        print(json.dumps(measure(options.way)))
+        return
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / "sweep.json"
+    environment = describe_environment()
+    known = json.loads(path.read_text()) if path.exists() else {}
+    # Another command of the same machine and versions goes on with what is there.
+    same = {"command": None}
+    if {**known.get("environment", {}), **same} != {**environment, **same} or known["busy"] != options.busy:
+        known = {"environment": environment, "busy": options.busy, "trials": TRIALS}
+        known["measured"] = {way: [] for way in WAYS}
+    for turn in range(options.rounds):
+        for way in WAYS:
+            if len(known["measured"][way]) > turn:
+                continue
+            told = subprocess.run(
+                [sys.executable, "-m", "lab.benchmarks.sweep_speed", "--way", way],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+            known["measured"][way].append(json.loads(told.stdout.splitlines()[-1]))
+            known["summary"] = summary(known["measured"])
+            path.write_text(json.dumps(known, indent=2) + "\n")
+            print(f"round {turn + 1}, {way}: {known['measured'][way][-1]['seconds']:.1f} s")
+    known["summary"] = summary(known["measured"])
+    path.write_text(json.dumps(known, indent=2) + "\n")
+    print(json.dumps(known["summary"], indent=2))
+
+
+def measure(way: str) -> dict[str, object]:
+    """Seconds of one sweep, and when each trial ended."""
+    from tenfold.jobs.local import local_pool
+    from tenfold.studies.sweeps.plan import Plan
+    from tenfold.studies.sweeps.sweep import Sweep
+    from tenfold.training.recipe import Recipe
+
+    plan = Plan.make(Recipe.load("tutorial").replace(epochs=2, keep="last"), GRID, sampler="grid", pruner="none")
+    assert plan.trials == TRIALS
+    cluster = None
+    if way == "ray, two CPUs":
+        from tenfold.jobs.ray_connection import import_ray
+        from tenfold.jobs.ray_pool import ray_pool
+
+        import_ray()
+        from ray.cluster_utils import Cluster
+
+        head = {"num_cpus": 2, "object_store_memory": 200 * 2**20, "include_dashboard": False}
+        cluster = Cluster(initialize_head=True, head_node_args=head)
+        address = cluster.address
+
+    def open_pool():
+        return ray_pool(address) if cluster else local_pool(WAYS.index(way) + 1)
+
+    ends = []
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            sweep = Sweep.begin(plan, Path(folder))
+            started = time.perf_counter()
+            rows = sweep.run(open_pool, lambda line: ends.append(time.perf_counter() - started))
+            seconds = time.perf_counter() - started
+            training = [row.seconds for row in rows]
+    finally:
+        if cluster:
+            cluster.shutdown()
+    assert len(ends) == len(rows) == TRIALS
+    return {"seconds": seconds, "ends": ends, "training_seconds": sum(training)}
+
+
+def summary(measured: dict[str, list[dict[str, object]]]) -> dict[str, float]:
+    """Medians over the rounds."""
+    middle = {way: statistics.median([m["seconds"] for m in found]) for way, found in measured.items() if found}
+    told = {f"seconds, {way}": seconds for way, seconds in middle.items()}
+    if len(middle) < len(WAYS):
+        return told
+    one, two, ray = WAYS
+    told["rate of two processes, one is 1"] = middle[one] / middle[two]
+    told["rate on ray, one process is 1"] = middle[one] / middle[ray]
+
+    # From the first end to the last, both workers are at work: what a trial takes of one, its start not counted.
+    def of_a_trial(way: str) -> float:
+        return statistics.median([2 * (m["ends"][-1] - m["ends"][0]) / (TRIALS - 1) for m in measured[way]])
+
+    def outside(found: list[dict[str, object]]) -> float:
+        seconds = [2 * (m["ends"][-1] - m["ends"][0]) / (TRIALS - 1) - m["training_seconds"] / TRIALS for m in found]
+        return statistics.median(seconds)
+
+    told["seconds of a worker a trial, two processes"] = of_a_trial(two)
+    told["seconds of a worker a trial, ray"] = of_a_trial(ray)
+    told["ray's own seconds a trial"] = of_a_trial(ray) - of_a_trial(two)
+    told["ray's own seconds a trial, outside of training"] = outside(measured[ray]) - outside(measured[two])
+    told["ray's own seconds a trial, its start with it"] = 2 * (middle[ray] - middle[two]) / TRIALS
+    return told
+
+
+if __name__ == "__main__":
+    main()

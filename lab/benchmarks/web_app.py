@@ -1,0 +1,320 @@
+"""The page in Chromium: bytes, time to the first digit, milliseconds a digit, memory, real pens, Lighthouse.
+
+    make web-app && python -m lab.benchmarks.web_app [PART ...] [--ink ../shared/ink] [--out lab/results]
+
+Parts: wire, first, inference, memory, pens, lighthouse; all of them without one. Prints each and writes `page.json`,
+part by part. Run it on a quiet machine. `--ink` holds pendigits.jsonl.gz, whose strokes are replayed as pointer events.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+from playwright.sync_api import CDPSession, Page, sync_playwright
+
+from lab import RESULTS, ROOT
+from lab.benchmarks.slow_network import SLOW_4G, Network, through
+from tenfold import Reader
+from tenfold.runs.environment import describe_environment
+
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--ink", type=Path, default=ROOT.parent / "shared" / "ink")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    path = options.out / "page.json"
+    result = json.loads(path.read_text()) if path.is_file() else {}
+    with served() as url:
+        for part in options.parts or PARTS:
+            result[part] = {**PARTS[part](url, options), "environment": describe_environment()}
+            shown = {key: value for key, value in result[part].items() if key != "environment"}
+            print(part, json.dumps(shown, indent=1))
+            options.out.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def wire(url: str, _: argparse.Namespace) -> dict[str, object]:
+    """Bytes that come over the wire until the first digit is read, heads of answers included; the scripts by gzip."""
+    network = Network()
+    with through(urlsplit(url).port or 80, network) as near, browser() as page:
+        page.goto(near, wait_until="commit")
+        first_digit(page)
+        received = network.received
+        names = page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")
+    scripts = (ROOT / "src/tenfold/serve/web_app/assets").glob("*.js.gz")
+    return {
+        "bytes": received,
+        "files": sorted(name.removeprefix(near) for name in names),
+        "javascript_gzip_bytes": sum(script.stat().st_size for script in scripts),
+    }
+
+
+def first(url: str, _: argparse.Namespace, times: int = 11) -> dict[str, object]:
+    """Seconds from navigation to the first digit read: slow 4G, and a main thread four times slower."""
+    taken = []
+    for _ in range(times):
+        network = Network(**SLOW_4G)
+        with through(urlsplit(url).port or 80, network) as near, browser() as page:
+            page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
+            page.add_init_script(
+                "document.addEventListener('DOMContentLoaded', () => new MutationObserver(() => {"
+                "  if (document.body.dataset.read) window.firstRead ??= performance.now();"
+                "}).observe(document.body, { attributes: true }));"
+            )
+            page.goto(near, wait_until="commit")
+            first_digit(page)
+            taken.append(page.evaluate("window.firstRead") / 1000)
+    return {"seconds_median": statistics.median(taken), "seconds_worst": max(taken), "n": times, "seconds": taken}
+
+
+def inference(url: str, _: argparse.Namespace) -> dict[str, object]:
+    """Milliseconds for the model alone, and from strokes to the answer, in a worker of the page's own kind."""
+    with browser() as page:
+        page.goto(url)
+        first_digit(page)
+        taken = page.evaluate(
+            """async () => {
+              const names = performance.getEntriesByType("resource").map((entry) => entry.name);
+              const model = await (await fetch(names.find((name) => name.endsWith(".10fd")))).arrayBuffer();
+              const script = names.find((name) => /index-.*\\.js$/.test(name));
+              const worker = new Worker(script, { type: "module" });
+              const ask = (ask) => new Promise((resolve) => {
+                worker.onmessage = ({ data }) => resolve(data.answer);
+                worker.postMessage({ id: 1, ask });
+              });
+              const strokes = [[[0, 0], [60, 0], [62, 4], [30, 60], [22, 100]]];
+              const model_ms = [], strokes_ms = [], round_trip_ms = [];
+              const open = { kind: "open", model: "a", content: model };
+              await ask(open);
+              for (let i = 0; i < 30; i++) model_ms.push(await ask({ kind: "time", model: "a" }));
+              for (let i = 0; i < 300; i++) {
+                // Another drawing each time: nothing may be remembered.
+                const moved = strokes.map((stroke) => stroke.map(([x, y]) => [x + (i * x) / 900, y]));
+                const start = performance.now();
+                strokes_ms.push((await ask({ kind: "strokes", models: ["a"], strokes: moved })).elapsedMs);
+                round_trip_ms.push(performance.now() - start);
+              }
+              const warm = (values) => values.slice(50);
+              return { model_ms: model_ms.slice(5), strokes_ms: warm(strokes_ms), round_trip_ms: warm(round_trip_ms) };
+            }"""
+        )
+    return {
+        f"{name}_{share}": float(np.percentile(values, percentile))
+        for name, values in taken.items()
+        for share, percentile in (("median", 50), ("p95", 95))
+    }
+
+
+def memory(url: str, _: argparse.Namespace, drawings: int = 500) -> dict[str, object]:
+    """JavaScript's heap and the renderers' own memory over many drawings, each explained, with garbage collected."""
+    with browser("--js-flags=--expose-gc") as page:
+        page.goto(url)
+        told = []
+        for drawing in range(drawings + 1):
+            if drawing % 100 == 0:
+                page.wait_for_timeout(1500)
+                for realm in (page, *page.workers):
+                    realm.evaluate("gc()")
+                heap = page.evaluate("performance.memory.usedJSHeapSize")
+                told.append({"drawings": drawing, "heap_mb": heap / 1e6, "renderers_mb": renderers_mb()})
+            scribble(page, drawing)
+    return {"over": told}
+
+
+def pens(url: str, options: argparse.Namespace, count: int = 300) -> dict[str, object]:
+    """Strokes of all writers of pendigits, replayed as pointer events: read right, and read as Python reads them."""
+    with gzip.open(options.ink / "pendigits.jsonl.gz", "rt") as file:
+        rows = [json.loads(line) for line in file]
+    chosen = of_all_writers(rows, count)
+    reader = Reader()
+    right, same, unsure_same, missed = 0, 0, 0, []
+    with browser() as page:
+        page.goto(url)
+        devtools = page.context.new_cdp_session(page)
+        box = page.locator("#ink").bounding_box()
+        assert box
+        for row in chosen:
+            page.click("#clear", force=True)
+            page.wait_for_function("() => !document.body.dataset.read")
+            strokes = fitted(row["strokes"], box)
+            for stroke in strokes:
+                press(devtools, stroke)
+            page.wait_for_function("() => document.body.dataset.read")
+            read = page.evaluate("document.body.dataset.read")
+            unsure = page.locator("#verdict.unsure").count() == 1
+            python = reader.read_strokes([np.asarray(stroke) for stroke in row["strokes"]])
+            right += read == row["text"]
+            same += read == str(python.digit)
+            unsure_same += unsure == python.unsure
+            if read != row["text"] or read != str(python.digit):
+                missed.append({"text": row["text"], "page": read, "python": python.digit})
+    return {
+        "n": len(chosen),
+        "writers": len({row["writer"] for row in chosen}),
+        "right": right / len(chosen),
+        "same_as_python": same / len(chosen),
+        "unsure_as_python": unsure_same / len(chosen),
+        "missed": missed,
+    }
+
+
+def lighthouse(url: str, _: argparse.Namespace) -> dict[str, object]:
+    """Lighthouse's scores in its mobile mode, and what it finds wanting."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        command = [
+            "node", str(ROOT / "web/node_modules/lighthouse/cli/index.js"), url, "--quiet", "--output=json",
+            f"--output-path={report}", "--only-categories=performance,accessibility,best-practices",
+            f"--chrome-flags={' '.join(FLAGS)} --user-data-dir={folder}/profile",
+        ]  # fmt: skip
+        environment = {**os.environ, "CHROME_PATH": str(shutil.which("chromium"))}
+        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+        subprocess.run(command, env=environment, check=True)
+        found = json.loads(report.read_text())
+    wanting = [a["id"] for a in found["audits"].values() if a["score"] is not None and a["score"] < 0.9]
+    scores = {name: category["score"] for name, category in found["categories"].items()}
+    return {**scores, "wanting": wanting, "version": found["lighthouseVersion"]}
+
+
+PARTS: dict[str, Callable[[str, argparse.Namespace], dict[str, object]]] = {
+    "wire": wire,
+    "first": first,
+    "inference": inference,
+    "memory": memory,
+    "pens": pens,
+    "lighthouse": lighthouse,
+}
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """`tenfold serve` on loopback, with a database that is thrown away."""
+    with socket.socket() as found, tempfile.TemporaryDirectory() as folder:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+        found.close()
+        database = f"sqlite:///{folder}/feedback.db"
+        words = [sys.executable, "-m", "tenfold", "serve", "--port", str(port), "--database", database]
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+        url = f"http://127.0.0.1:{port}/"
+        try:
+            for _ in range(200):
+                try:
+                    urllib.request.urlopen(url + "readyz").close()
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            yield url
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@contextmanager
+def browser(*flags: str) -> Iterator[Page]:
+    """A fresh Chromium with a fresh profile, as large as a phone."""
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as profile:
+        context = playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=shutil.which("chromium"),
+            args=[*FLAGS, *flags],
+            viewport={"width": 412, "height": 915},
+        )
+        yield context.pages[0]
+        context.close()
+
+
+def first_digit(page: Page) -> None:
+    """Draws a 1 as soon as there is a pad, and waits until it is read."""
+    page.wait_for_function("() => document.getElementById('ink')?.width > 300")
+    box = page.locator("#ink").bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.25
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + 0.5 * box["height"], steps=5)
+    page.mouse.up()
+    page.wait_for_function("() => document.body.dataset.read")
+
+
+def scribble(page: Page, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    box = page.locator("#ink").bounding_box()
+    assert box
+    places = generator.uniform(0.2, 0.8, (6, 2)) * [box["width"], box["height"]] + [box["x"], box["y"]]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=3)
+    page.mouse.up()
+    page.wait_for_function("() => document.body.dataset.read !== undefined")
+    page.click("#clear")
+
+
+def renderers_mb() -> float:
+    """What every Chromium renderer on this machine has for itself alone."""
+    total = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"--type=renderer" in (process / "cmdline").read_bytes():
+                lines = (process / "smaps_rollup").read_text().splitlines()
+                total += next(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:"))
+        except OSError:
+            continue
+    return total / 1024
+
+
+def of_all_writers(rows: list[dict[str, object]], count: int) -> list[dict[str, object]]:
+    """As many of each writer, chosen by chance with a fixed seed."""
+    generator = np.random.default_rng(0)
+    by_writer: dict[object, list[dict[str, object]]] = {}
+    for index in generator.permutation(len(rows)):
+        by_writer.setdefault(rows[index]["writer"], []).append(rows[index])
+    chosen: list[dict[str, object]] = []
+    while len(chosen) < count:
+        chosen += [fellows.pop() for fellows in by_writer.values() if fellows]
+    return chosen[:count]
+
+
+def fitted(strokes: list[list[list[float]]], box: dict[str, float]) -> list[np.ndarray]:
+    """The strokes as large as a hand draws on this pad, in the page's pixels."""
+    points = np.concatenate([np.asarray(stroke, float) for stroke in strokes])
+    low, size = points.min(0), np.maximum(np.ptp(points, 0), 1e-6)
+    factor = 0.7 * min(box["width"] / size[0], box["height"] / size[1])
+    middle = np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2])
+    return [(np.asarray(stroke, float) - low - size / 2) * factor + middle for stroke in strokes]
+
+
+def press(devtools: CDPSession, stroke: np.ndarray) -> None:
+    for index, (x, y) in enumerate(stroke.tolist()):
+        kind = "mouseMoved" if index else "mousePressed"
+        devtools.send(
+            "Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1}
+        )
+    x, y = stroke[-1].tolist()
+    devtools.send("Input.dispatchMouseEvent", {"type": "mouseReleased", "x": x, "y": y, "button": "left"})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""The network to compare with, and the files that runtimes open it from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from lab.runtimes.network_file import store_layers, store_module
+from lab.runtimes.plain_torch import Deployed, PlainNetwork
+from tenfold.errors import ExportError, UsageError
+from tenfold.export.onnx import PARITY_IMAGES, export_onnx
+from tenfold.export.plain import PlainLayer, dequantized, plain_layers
+from tenfold.export.plain_onnx import write_int8_onnx
+from tenfold.export.web import read_web, write_web
+from tenfold.reading.reader import shipped_model
+from tenfold.runs.export import calibration_of
+from tenfold.runs.run import Run
+from tenfold.training.recipe import Recipe
+
+Answers = NDArray[np.float32]
+_BATCH = 250
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """A trained network. module: float32[N,28,28] -> logits, which are divided by `temperature`; layers: its plain
+    form, with the temperature in it, or None where it has none, for the reason in `unplain`; recipe: what builds the
+    module, where it is a run's."""
+
+    title: str
+    module: nn.Module
+    temperature: float
+    layers: list[PlainLayer] | None
+    unplain: str = ""
+    recipe: Recipe | None = None
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that training chose, or that were folded from such."""
+        if self.layers is None:
+            return sum(parameter.numel() for parameter in self.module.parameters())
+        arrays = [array for layer in self.layers for array in (layer.weight, layer.bias) if array is not None]
+        return sum(array.size for array in arrays)
+
+    def answers(self, images: NDArray[np.uint8], weights: str) -> Answers:
+        """What the network says by itself, in PyTorch: probabilities float32[N,10].
+
+        weights: `float32`, or `int8`: of the float32 numbers that int8 weights stand for.
+        """
+        module = Deployed(self.module, self.temperature)
+        if weights == "int8":
+            assert self.layers is not None
+            module = Deployed(PlainNetwork([dequantized(layer) for layer in self.layers]))
+        module.eval()
+        with torch.inference_mode():
+            parts = [module(part) for part in torch.split(torch.from_numpy(np.array(images)), _BATCH)]
+        return torch.cat(parts).numpy()
+
+
+def load_network(model: str | None) -> Network:
+    """The network of a run or of a web file (.10fd); of None, the one that is shipped.
+
+    Raises `UsageError` for an .onnx file, `RunError` or `FormatError` for what is neither.
+    """
+    if model is None:
+        return _of_web_file(shipped_model().with_suffix(".10fd"), "the shipped reader")
+    if Path(model).suffix == ".onnx":
+        raise UsageError(f"{model}: other files can't be made of an .onnx; name the run that it came from, or a .10fd")
+    if Path(model).is_file():
+        return _of_web_file(Path(model), model)
+    run = Run.load(model)
+    temperature, _ = calibration_of(run)
+    module = run.model()
+    layers, unplain = None, ""
+    try:
+        layers = plain_layers(module, temperature)
+    except ExportError as error:
+        unplain = str(error)
+    return Network(
+        title=run.path.name, module=module, temperature=temperature, layers=layers, unplain=unplain, recipe=run.recipe
+    )
+
+
+def _of_web_file(path: Path, title: str) -> Network:
+    layers, _ = read_web(path)
+    return Network(title=title, module=PlainNetwork(layers).eval(), temperature=1.0, layers=layers)
+
+
+def write(network: Network, folder: Path, images: NDArray[np.uint8]) -> None:
+    """Writes every file that needs no other package than [train]: model.onnx, model.safetensors, and of a network with
+    plain layers model-int8.onnx and model.10fd.
+
+    images: real digits that the ONNX file is proven on. Raises `ExportError` where it doesn't agree.
+    """
+    onnx, stored, proof = folder / "model.onnx", folder / "model.safetensors", images[:PARITY_IMAGES]
+    if network.layers is None:
+        assert network.recipe is not None  # A web file always has layers.
+        export_onnx(network.module, onnx, proof, network.temperature)
+        store_module(stored, network.module, network.recipe, network.temperature)
+    else:
+        # As it is deployed: batch norm folded, for every runtime alike.
+        export_onnx(PlainNetwork(network.layers).eval(), onnx, proof)
+        store_layers(stored, network.layers)
+        write_int8_onnx(network.layers, folder / "model-int8.onnx", {})
+        write_web(network.layers, folder / "model.10fd", {})
+
+
+def size_bytes(file: Path) -> int:
+    """Of a model's file; where it is a pair, as OpenVINO's, of both."""
+    pair = file.with_suffix(".bin")
+    return file.stat().st_size + (pair.stat().st_size if file.suffix == ".xml" and pair.exists() else 0)

@@ -1,0 +1,57 @@
+"""Rows -> the table that the terminal shows, and how figures are written."""
+
+from collections.abc import Sequence
+
+from lab.runtimes.runtime_comparison import RuntimeResult
+from lab.runtimes.runtime_registry import RUNTIMES
+from tenfold.studies.number_format import significant
+
+# As few letters as there are digits below them: 80 columns hold the table.
+COLUMNS = ("runtime", ">ms", ">p99", ">images/s", ">load, s", ">MB", ">kB", ">right", ">alike")
+LEGEND = (
+    "ms, p99: to read one image, the median and what 99 of 100 stay under; load: to the first answer of a fresh "
+    "process;\nMB: its memory; kB: the model's file; right, alike: % of the test images, read right, and as in float32"
+)
+
+
+def table(rows: Sequence[RuntimeResult]) -> list[list[str]]:
+    """The cells under `COLUMNS`."""
+    return [_cells(row) for row in rows]
+
+
+def remarks(rows: Sequence[RuntimeResult]) -> list[str]:
+    """A line for each row that was not measured as planned."""
+    return [f"{RUNTIMES[row.runtime].title} {row.status}: {row.told}" for row in rows if row.told]
+
+
+def of(row: RuntimeResult, figure: str, factor: float = 1) -> str:
+    """The median over rounds to three digits; empty without one."""
+    return significant(factor * row.figures[figure].median) if figure in row.figures else ""
+
+
+def share(row: RuntimeResult, figure: str) -> str:
+    """What the gate found, in percent."""
+    return f"{100 * row.gate[figure]:.2f}" if figure in row.gate else ""
+
+
+def kilobytes(row: RuntimeResult) -> str:
+    """Of the model's file."""
+    return "" if row.size_bytes is None else f"{row.size_bytes / 1e3:.0f}"
+
+
+def _cells(row: RuntimeResult) -> list[str]:
+    title = RUNTIMES[row.runtime].title
+    if not row.figures:
+        return [title, row.status, *[""] * (len(COLUMNS) - 5), kilobytes(row), share(row, "accuracy"),
+                share(row, "agreement")]  # fmt: skip
+    return [
+        title,
+        of(row, "latency_ms"),
+        of(row, "latency_p99_ms"),
+        of(row, "images_per_s"),
+        of(row, "load_s"),
+        of(row, "peak_bytes", 1e-6),
+        kilobytes(row),
+        share(row, "accuracy"),
+        share(row, "agreement"),
+    ]
