@@ -1,4 +1,4 @@
-"""Commands that read ink: read, and bench ink."""
+"""The command that reads images: read."""
 
 from pathlib import Path
 from typing import Annotated, Any
