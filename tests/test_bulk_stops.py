@@ -281,7 +281,7 @@ def test_mistakes_are_told_in_a_line(tmp_path, capsys, monkeypatch):
     pq.write_table(pa.table({"one": [b"x"], "two": [b"y"]}), "two.parquet")
     for words, code, told in (
         (["a.npy"], 2, "where to"),
-        ([], 2, "which images"),
+        ([], 2, "no images"),
         (["gone", "--out", "o.parquet"], 1, "there is no file or folder"),
         (["gone*.png", "--out", "o.parquet"], 1, "nothing to read"),
         (["empty", "--out", "o.parquet"], 1, "nothing to read"),

@@ -222,7 +222,7 @@ def test_what_nobody_thought_of_is_one_line_too(tenfold, monkeypatch):
     monkeypatch.setattr("tenfold.data.profile.profile", lambda data: 1 / 0)
     code, _, err = tenfold("profile")
     assert code == 1
-    assert err == "error: ZeroDivisionError: division by zero (unexpected; --debug shows where)\n"
+    assert err == "error: ZeroDivisionError: division by zero (unexpected error; --debug shows the traceback)\n"
 
 
 def test_a_terminal_without_the_letters_gets_codes(small_file, tmp_path):
@@ -336,3 +336,20 @@ def test_broken_pipes_are_quiet(run):
         command, shell=True, capture_output=True, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
     )
     assert done.stderr == ""
+
+
+def test_help_lists_every_command_in_its_group_and_in_order():
+    from tenfold.cli.app import GROUPS, app
+
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted(name for name in app if not name.startswith("-"))
+    keys = [app[name].sort_key for name in grouped]
+    assert keys == sorted(set(keys))
+
+
+def test_help_of_a_recipe_field_shows_its_range_and_default(tenfold, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    code, out, _ = tenfold("train", "--help")
+    assert code == 0
+    for text in ("[0 to 45; default: 0.0]", "[adam, adamw, sgd; default: adam]", "[>= 0 and < 1; default: 0.2]"):
+        assert text in out

@@ -48,7 +48,7 @@ def test_read_explains_in_a_picture_beside_the_input(tenfold_json, seven):
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (["read"], 2, "which picture"),
+        (["read"], 2, "no image given"),
         (["read", "gone.png"], 1, "no such file"),
         (["read", "--number", "--explain", "x.png"], 2, "--explain"),
         (["read", "x.png", "--model", "gone.onnx"], 1, "no such file"),

@@ -87,9 +87,13 @@ def _check_limits(value: float, limits: Mapping[str, float | None], name: str) -
         or (above is not None and value <= above)
         or (below is not None and value >= below)
     ):
-        words = {"at_least": ">=", "at_most": "<=", "above": ">", "below": "<"}
-        bounds = " and ".join(f"{words[key]} {_number(limit)}" for key, limit in limits.items() if limit is not None)
-        raise RecipeError(f"{name} is {_number(value)}; it must be {bounds or 'finite'}")
+        raise RecipeError(f"{name} is {_number(value)}; it must be {bounds(limits) or 'finite'}")
+
+
+def bounds(limits: Mapping[str, float | None]) -> str:
+    """The limits of an option in words: `">= 0 and < 1"`; empty if there are none."""
+    signs = {"at_least": ">=", "at_most": "<=", "above": ">", "below": "<"}
+    return " and ".join(f"{signs[key]} {_number(limit)}" for key, limit in limits.items() if limit is not None)
 
 
 def _number(value: float) -> str:

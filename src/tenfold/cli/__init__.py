@@ -1,4 +1,4 @@
-"""The command `tenfold`: parse, call, print. Heavy packages are imported by the command that needs them, not before."""
+"""The command `tenfold`: parse, call, print. A command imports heavy packages only when it runs."""
 
 import io
 import re
@@ -20,8 +20,10 @@ from tenfold.cli import (  # noqa: F401
     serve_commands,
     training_commands,
 )
-from tenfold.cli.app import app
+from tenfold.cli.app import app, group_commands
 from tenfold.errors import MissingDependencyError, TenfoldError, UsageError
+
+group_commands()
 
 
 def main(tokens: Sequence[str] | None = None, command: App = app) -> None:
@@ -33,7 +35,9 @@ def main(tokens: Sequence[str] | None = None, command: App = app) -> None:
 def _run(command: Callable[[], Any], debug: bool) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # A terminal that lacks a letter gets its code, not a crash.
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # A terminal without a character shows its code instead of failing.
     try:
         command()
         sys.stdout.flush()
@@ -50,15 +54,14 @@ def _run(command: Callable[[], Any], debug: bool) -> int:
     except KeyboardInterrupt as interrupted:
         return _fail("; ".join(filter(None, ["interrupted", str(interrupted)])), 130)
     except Exception as error:
-        # What nobody thought of is one line too; its traceback is a flag away.
         if debug:
             raise
-        return _fail(f"{type(error).__name__}: {error} (unexpected; --debug shows where)", 1)
+        return _fail(f"{type(error).__name__}: {error} (unexpected error; --debug shows the traceback)", 1)
     return 0
 
 
 def _extra_of(module: str) -> str:
-    """The extra of this package that brings a module: training, where several do or none is known to."""
+    """The extra of this package that installs `module`; `train` if several do or none is known."""
     name = re.escape(module.split(".")[0].replace("_", "-"))
     found = re.findall(rf"^{name}\b.*extra == ['\"](\w+)", "\n".join(metadata.requires("tenfold") or []), re.MULTILINE)
     return "train" if "train" in found or not found else found[0]

@@ -1,4 +1,4 @@
-"""The command that reads images by the million: read-all."""
+"""tenfold read-all: millions of images to Parquet."""
 
 import contextlib
 import dataclasses
@@ -12,7 +12,7 @@ from tenfold.cli.read_commands import ModelPath
 from tenfold.errors import BulkError, UsageError
 
 
-@app.command(sort_key=2)
+@app.command
 def read_all(
     sources: Annotated[
         tuple[str, ...],
@@ -20,23 +20,23 @@ def read_all(
     ] = (),
     /,
     *,
-    out: Annotated[str | None, given("The .parquet file to write, or a folder for several.")] = None,
+    out: Annotated[str | None, given(".parquet file to write, or a folder for several files.")] = None,
     workers: Annotated[
-        int | None, given("Processes that read; one for each core, unless said; with --ray, actors.")
+        int | None, given("Number of worker processes, or of actors with --ray. [default: one per core]")
     ] = None,
-    ray: Annotated[str | None, given("Read on a Ray cluster: auto for the one of this machine, or HOST:PORT.")] = None,
-    resume: Annotated[bool, Parameter(negative="", help="Go on with a stopped job.")] = False,
-    overwrite: Annotated[bool, Parameter(negative="", help="Begin again, and replace the output at the end.")] = False,
-    batch: Annotated[int, Parameter(help="Images that a worker holds at a time.")] = 256,
-    column: Annotated[str | None, given("The images' column in Parquet, where it isn't plain.")] = None,
-    probabilities: Annotated[bool, Parameter(negative="", help="Write all ten probabilities too.")] = False,
+    ray: Annotated[str | None, given("Read on a Ray cluster: auto for that of this machine, or HOST:PORT.")] = None,
+    resume: Annotated[bool, Parameter(negative="", help="Resume an interrupted job.")] = False,
+    overwrite: Annotated[bool, Parameter(negative="", help="Start again, and replace the output at the end.")] = False,
+    batch: Annotated[int, Parameter(help="Images per batch of a worker.")] = 256,
+    column: Annotated[str | None, given("Column of the images in Parquet. [default: found by type and name]")] = None,
+    probabilities: Annotated[bool, Parameter(negative="", help="Also write all ten probabilities.")] = False,
     model: ModelPath = None,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
-    """Read millions of images into one Parquet file, a row for each."""
+    """Read millions of images into one Parquet file, one row per image."""
     screen = everywhere.screen()
     if not sources or out is None:
-        raise UsageError("which images, and where to? tenfold read-all SOURCE --out digits.parquet")
+        raise UsageError("no images or no output given: tenfold read-all SOURCE --out digits.parquet")
     from tenfold.bulk import read_all as run
 
     engine = None
@@ -44,7 +44,7 @@ def read_all(
         if ray is not None:
             from tenfold.jobs.ray_connection import connected
 
-            # Before anything else: to find out after an hour of listing files that there is no cluster would be late.
+            # First, since listing the files can take an hour.
             stack.enter_context(connected(ray))
             from tenfold.bulk.on_ray import on_ray
 
@@ -52,14 +52,14 @@ def read_all(
         watch = stack.enter_context(screen.images())
         summary = run(sources, out, engine=engine, workers=workers, model=model, column=column, resume=resume,
                       overwrite=overwrite, batch=batch, probabilities=probabilities, watch=watch)  # fmt: skip
-    rate = f", {summary.images_per_second:,.0f} images a second" if summary.rows > summary.read_before else ""
+    rate = f", {summary.images_per_second:,.0f} images per second" if summary.rows > summary.read_before else ""
     screen.say(f"{summary.out}: {_counted(summary.rows, 'row')} in {summary.seconds:,.1f} s{rate}")
     bad = summary.errors - summary.broken
     for count, what in (
-        (summary.read_before, f"{summary.read_before:,} of them read before the job was stopped"),
+        (summary.read_before, f"{summary.read_before:,} of them read before the job was interrupted"),
         (summary.unsure, f"{summary.unsure:,} unsure"),
-        (bad, f"{_counted(bad, 'image')} could not be read: column error says why"),
-        (summary.left_out, f"{_counted(summary.left_out, 'file')} left out: no image and no shard by name"),
+        (bad, f"{_counted(bad, 'image')} could not be read; see column error"),
+        (summary.left_out, f"{_counted(summary.left_out, 'file')} skipped: neither an image nor a shard by name"),
     ):
         if count:
             screen.say(what, style="dim")
@@ -67,7 +67,7 @@ def read_all(
     if summary.broken:
         what = "1 shard or part of one" if summary.broken == 1 else f"{summary.broken:,} shards or parts of them"
         raise BulkError(
-            f"{what} could not be read: rows of {summary.out} with an error and no index say why; all else was read"
+            f"{what} could not be read: see the rows of {summary.out} with an error and no index; all else was read"
         )
 
 

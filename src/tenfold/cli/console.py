@@ -1,4 +1,4 @@
-"""What a person sees in the terminal: lines, tables and a progress bar. All printing of Tenfold happens here."""
+"""Terminal output: lines, tables and progress bars. Nothing else in Tenfold prints."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from tenfold.training.records import EpochRecord, Progress
 
 
 class Screen:
-    """Where a command's words go: to stdout; or, under `--json`, to stderr, with one JSON document on stdout."""
+    """Output of a command: on stdout, or with `--json` on stderr, with one JSON document on stdout."""
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
@@ -27,11 +27,11 @@ class Screen:
         self._console.print(escape(text), style=style)
 
     def heading(self, text: str) -> None:
-        """A line that begins a part."""
+        """A heading."""
         self._console.print(f"\n[bold]{escape(text)}[/bold]")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
-        """Rows under columns; a column whose name begins with `>` is set to the right."""
+        """Rows under columns; a column whose name starts with `>` is aligned right."""
         table = Table(
             title=Text(title) if title else None,
             box=None,
@@ -51,16 +51,16 @@ class Screen:
         self._console.print(table)
 
     def result(self, document: Any) -> None:
-        """The command's one JSON document, where it was asked for."""
+        """Writes the JSON document, with `--json`."""
         if self.as_json:
             sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
             sys.stdout.flush()
 
     @contextmanager
     def training(self, quiet: bool = False) -> Iterator[Callable[[Progress | EpochRecord], None]]:
-        """Shows a training live: a bar with rate and time left in a terminal, and a line an epoch everywhere.
+        """Shows a training live: one line per epoch, and in a terminal a progress bar.
 
-        quiet: no lines, where there are many trainings.
+        quiet: no lines, for several trainings.
         """
         if not self._console.is_terminal:
             yield lambda record: self._epoch(record) if isinstance(record, EpochRecord) and not quiet else None
@@ -87,17 +87,17 @@ class Screen:
 
     @contextmanager
     def images(self) -> Iterator[Callable[[Any], None]]:
-        """Shows a bulk read live: a bar in a terminal; a line each minute elsewhere."""
+        """Shows bulk reading live: a progress bar in a terminal, one line per minute elsewhere."""
         if not self._console.is_terminal:
-            said = [time.monotonic()]
+            last = [time.monotonic()]
 
-            def tell(progress: Any) -> None:
-                if time.monotonic() > said[0] + 60:
-                    said[0] = time.monotonic()
+            def show_line(progress: Any) -> None:
+                if time.monotonic() > last[0] + 60:
+                    last[0] = time.monotonic()
                     of = "" if progress.total is None else f" of {progress.total:,}"
-                    self.say(f"{progress.inputs:,}{of} images, {progress.rate:,.0f} a second")
+                    self.say(f"{progress.inputs:,}{of} images, {progress.rate:,.0f} per second")
 
-            yield tell
+            yield show_line
             return
         with _progress_bar(self._console) as bar:
             task = bar.add_task("", total=None, loss="", rate="")
@@ -115,16 +115,16 @@ class Screen:
 
     @contextmanager
     def downloads(self) -> Iterator[Callable[[str, int, int | None], None]]:
-        """Shows downloads: a bar a file in a terminal, a line a file elsewhere."""
+        """Shows downloads: a progress bar per file in a terminal, a line per file elsewhere."""
         if not self._console.is_terminal:
-            told: set[str] = set()
+            started: set[str] = set()
 
-            def tell(name: str, done: int, total: int | None) -> None:
-                if name not in told:
-                    told.add(name)
-                    self.say(f"fetching {name}{f', {size(total)}' if total else ''}")
+            def show_line(name: str, done: int, total: int | None) -> None:
+                if name not in started:
+                    started.add(name)
+                    self.say(f"downloading {name}{f', {size(total)}' if total else ''}")
 
-            yield tell
+            yield show_line
             return
         from rich import progress
 
@@ -173,7 +173,7 @@ def _progress_bar(console: Console) -> Any:
 
 
 def size(count: float) -> str:
-    """Bytes, as people say them: `437,544` -> `438 kB`."""
+    """Bytes with a unit: 437_544 -> `438 kB`."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= factor:
             return f"{count / factor:.3g} {unit}"

@@ -1,4 +1,4 @@
-"""Commands that look at data: profile, preprocess, augment, and data list, info and fetch."""
+"""Commands for data: profile, preprocess, augment, data list, data info, data fetch."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from tenfold.data import DatasetInfo
 
 
-@app.command(sort_key=3)
+@app.command
 def profile(
     dataset: DatasetName = "mnist",
     /,
     *,
-    out: Annotated[Path | None, Parameter(help="A folder to draw the figures in.")] = None,
+    out: Annotated[Path | None, Parameter(help="Folder to write figures to.")] = None,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
-    """Tell what is in a data set: counts, ink, duplicates, outliers."""
+    """Profile a data set: counts, ink, duplicates, outliers."""
     screen = everywhere.screen()
     from tenfold.data import load_dataset
     from tenfold.data.profile import profile as look
@@ -43,38 +43,38 @@ def profile(
     ]
     screen.table(["class", ">train", ">test", ">ink, %", ">spread, points"], rows, data.name)
     screen.say(
-        f"\nbalance {found.train.balance:.2f} (rarest class to commonest); pixels {found.pixel_mean:.4f} on "
-        f"average, spread {found.pixel_spread:.4f}"
+        f"\nbalance {found.train.balance:.2f} (smallest class to largest); pixels {found.pixel_mean:.4f} on "
+        f"average, standard deviation {found.pixel_spread:.4f}"
     )
     for name, part in (("train", found.train), ("test", found.test)):
         screen.say(
-            f"{name}: {len(part.duplicates)} groups of duplicates ({len(part.contradictions)} with labels that "
-            f"differ), {len(part.blank)} blank, {len(part.outlying)} outlying"
+            f"{name}: {len(part.duplicates)} groups of duplicates ({len(part.contradictions)} with different "
+            f"labels), {len(part.blank)} blank, {len(part.outlying)} outlying"
         )
-    screen.say(f"{len(found.overlap)} images are in both parts")
-    drawn = []
+    screen.say(f"{len(found.overlap)} images are in both training and test set")
+    figures = []
     if out is not None:
         from tenfold.report.figures.figure_files import draw_profile
 
-        drawn = draw_profile(data, found, out)
+        figures = draw_profile(data, found, out)
         screen.say(f"figures in {out}")
-    screen.result({**found.summary(), "figures": [str(path) for path in drawn]})
+    screen.result({**found.summary(), "figures": [str(path) for path in figures]})
 
 
-@app.command(sort_key=4)
+@app.command
 def preprocess(
     dataset: DatasetName = "mnist",
     /,
     *,
-    validation: Annotated[float, Parameter(help="Share of the training images kept for validation.")] = 0.2,
+    validation: Annotated[float, Parameter(help="Share of the training images held out for validation.")] = 0.2,
     seed: Annotated[int, Parameter(help="Seed of the split.")] = 0,
     writers: Annotated[
-        Path | None, Parameter(help="A .npy or .npz with the writer of each training image: split by writer.")
+        Path | None, Parameter(help="Split by writer: a .npy or .npz file with the writer of each training image.")
     ] = None,
-    out: Annotated[Path | None, Parameter(help="An .npz file to write the arrays to.")] = None,
+    out: Annotated[Path | None, Parameter(help=".npz file to write the arrays to.")] = None,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
-    """Normalise, flatten, encode and split a data set."""
+    """Scale, flatten, one-hot encode and split a data set."""
     screen = everywhere.screen()
     from tenfold.data import load_dataset
     from tenfold.data.preprocessing import preprocess as prepare
@@ -96,21 +96,21 @@ def preprocess(
     screen.result({"shapes": {name: list(a.shape) for name, a in arrays.items()}, "out": out and str(out)})
 
 
-@app.command(sort_key=4.5)
+@app.command
 def augment(
     recipe: Annotated[
-        str | None, Parameter(show_default=False, help="A recipe whose strengths to take; none: typical ones.")
+        str | None, Parameter(show_default=False, help="Recipe whose augmentation to use. [default: typical values]")
     ] = None,
     /,
     *,
     show: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Draw what each does, in augment.png.")
+        bool, Parameter(negative="", show_default=False, help="Draw the effect of each augmentation in augment.png.")
     ] = False,
-    out: Annotated[Path | None, Parameter(show_default=False, help="Draw it in this .png.")] = None,
+    out: Annotated[Path | None, Parameter(show_default=False, help=".png file to draw in.")] = None,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
-    """Show what augmentation does to images, and what it costs."""
+    """Show the effect and the cost of augmentation."""
     screen = everywhere.screen()
     resolved = resolve_recipe("cnn" if recipe is None else recipe, flags)
     from tenfold.data import load_dataset
@@ -122,7 +122,7 @@ def augment(
     data = load_dataset(resolved.data.dataset)
     cost = measure_cost(resolved, data)
     screen.table(
-        ["augmentation", ">strength", ">ms a batch", ">of a step, %"],
+        ["augmentation", ">strength", ">ms per batch", ">share of a step, %"],
         [[c.name, c.strength, f"{1000 * c.seconds:.2f}", f"{100 * c.share:.1f}"] for c in cost],
         f"batches of {resolved.training.batch_size}, steps of {resolved.name}",
     )
@@ -138,43 +138,43 @@ def augment(
 
 @data_app.command(name="list")
 def list_data(*, everywhere: EverywhereFlags = PLAIN) -> None:
-    """List the known data sets, and where each is."""
+    """List known data sets and where they are stored."""
     screen = everywhere.screen()
     from tenfold.data import list_datasets
 
     found = list_datasets()
     screen.table(
-        ["name", ">train", ">test", "where", "licence"],
+        ["name", ">train", ">test", "location", "license"],
         [[i.name, f"{i.train_count:,}", f"{i.test_count:,}", i.location, i.licence] for i in found],
     )
-    screen.result([_told(i) for i in found])
+    screen.result([_description(i) for i in found])
 
 
 @data_app.command
 def info(
-    dataset: Annotated[str, Parameter(help="A known data set.")] = "mnist",
+    dataset: Annotated[str, Parameter(help="Name of a known data set.")] = "mnist",
     /,
     *,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
-    """Tell all about a known data set: shape, licence, sources, digests."""
+    """Describe a known data set: shape, license, sources, digests."""
     screen = everywhere.screen()
     from tenfold.data import dataset_info
 
-    told = _told(dataset_info(dataset))
-    for key, value in told.items():
+    described = _description(dataset_info(dataset))
+    for key, value in described.items():
         if isinstance(value, list | tuple):
             screen.say(f"{key}:")
             for item in value:
                 screen.say(f"  {item}")
         else:
             screen.say(f"{key}: {value}")
-    screen.result(told)
+    screen.result(described)
 
 
 @data_app.command
 def fetch(dataset: DatasetName, /, *, everywhere: EverywhereFlags = PLAIN) -> None:
-    """Download a known data set, verify it, and keep it in the cache."""
+    """Download a known data set, verify it and store it in the cache."""
     screen = everywhere.screen()
     from tenfold.data import load_dataset
 
@@ -188,7 +188,7 @@ def fetch(dataset: DatasetName, /, *, everywhere: EverywhereFlags = PLAIN) -> No
     )
 
 
-def _told(info: "DatasetInfo") -> dict[str, Any]:
+def _description(info: "DatasetInfo") -> dict[str, Any]:
     files = [f"{file.name}  {file.digest}  {' '.join(file.urls)}" for file in info.files]
     digests = [f"{name}  sha256:{digest}" for name, digest in info.unpacked_sha256]
     return {**vars(info), "folder": str(info.folder), "files": files, "unpacked_sha256": digests}

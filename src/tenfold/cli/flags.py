@@ -1,4 +1,4 @@
-"""What the commands of `tenfold` have in common: the flags of every command, and a flag for each field of a recipe."""
+"""Flags that commands share: those of every command, and one for each field of a recipe."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from cyclopts import Group, Parameter
 
+from tenfold.config import bounds
 from tenfold.errors import UsageError
 from tenfold.models.config import ARCHITECTURES
 from tenfold.training.recipe import Recipe, recipe_fields, recipe_names
@@ -13,7 +14,9 @@ from tenfold.training.recipe import Recipe, recipe_fields, recipe_names
 if TYPE_CHECKING:
     from tenfold.cli.console import Screen
 
-_EVERYWHERE = Group("Everywhere", sort_key=99)
+# A limit that only the width of the integer sets.
+_UNLIMITED = 2**62
+_EVERYWHERE = Group("Common options", sort_key=99)
 
 
 @Parameter(name="*", group=_EVERYWHERE)
@@ -22,7 +25,8 @@ class Everywhere:
     """Flags that every command takes."""
 
     json: Annotated[
-        bool, Parameter(negative="", show_default=False, help="One JSON document on stdout; progress goes to stderr.")
+        bool,
+        Parameter(negative="", show_default=False, help="Print one JSON document on stdout, progress on stderr."),
     ] = False
     debug: Annotated[bool, Parameter(negative="", show_default=False, help="Show the traceback of an error.")] = False
 
@@ -36,52 +40,80 @@ def _recipe_flags() -> type:
     """A dataclass with an optional field for every field that a recipe can have, so that each is a flag."""
     fields: list[tuple[str, Any, Any]] = []
     for field in recipe_fields().values():
-        text = ": ".join(filter(None, [field.metadata["help"], ", ".join(field.metadata["choices"])]))
-        owners = [name for name, config in ARCHITECTURES.items() if field.name in config.__dataclass_fields__]
-        if 0 < len(owners) < len(ARCHITECTURES):
-            text += f" ({', '.join(owners)})"
         # A list is written with commas, as in --hidden 256,128.
         kind: Any = str if get_origin(field.type) is tuple else field.type
-        fields.append((field.name, Annotated[kind | None, Parameter(help=text, show_default=False)], None))
+        parameter = Parameter(help=_field_help(field), show_default=False)
+        fields.append((field.name, Annotated[kind | None, parameter], None))
     cls = dataclasses.make_dataclass(
         "RecipeFlags", fields, frozen=True, kw_only=True, namespace={"__module__": __name__}
     )
-    cls.__doc__ = "The recipe's fields; what is not given stays as the recipe has it."
+    cls.__doc__ = "Fields of the recipe; None keeps the recipe's value."
     return cls
 
 
+def _field_help(field: "dataclasses.Field[Any]") -> str:
+    """Help, architectures, allowed values and default of a recipe's field."""
+    owners = {name: config for name, config in ARCHITECTURES.items() if field.name in config.__dataclass_fields__}
+    text = field.metadata["help"]
+    text = f"{text[0].upper()}{text[1:]}."
+    if 0 < len(owners) < len(ARCHITECTURES):
+        text += f" For {', '.join(owners)}."
+    values = {_written(config.__dataclass_fields__[field.name].default) for config in owners.values()}
+    default = "set by the architecture" if len(values) > 1 else _written(field.default)
+    allowed = ", ".join(field.metadata["choices"]) or _range(field.metadata["limits"])
+    return f"{text} [{'; '.join(filter(None, [allowed, f'default: {default}']))}]"
+
+
+def _range(limits: dict[str, float | None]) -> str:
+    """The allowed range of a number: "0 to 45", ">= 0 and < 1"."""
+    low, high = limits["at_least"], limits["at_most"]
+    if high is not None and high >= _UNLIMITED:
+        return bounds({**limits, "at_most": None})
+    return bounds(limits) if low is None or high is None else f"{low:g} to {high:.9g}"
+
+
+def _written(value: Any) -> str:
+    """A value as the command line takes it."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) or "none"
+
+
 _RECIPE_FLAGS = _recipe_flags()
+_RECIPE_HELP = "Each flag overrides the recipe's value. A default holds where a recipe does not set the field."
 if TYPE_CHECKING:
     RecipeFlags = Any
 else:
-    RecipeFlags = Annotated[_RECIPE_FLAGS, Parameter(name="*", group=Group("Recipe", sort_key=50))]
+    RecipeFlags = Annotated[_RECIPE_FLAGS, Parameter(name="*", group=Group("Recipe", help=_RECIPE_HELP, sort_key=50))]
 
-_SHIPPED = f"A shipped recipe ({', '.join(recipe_names())}), or the path of a .toml file."
+_SHIPPED = f"Name of a recipe ({', '.join(recipe_names())}), or path of a .toml file."
 RecipeName = Annotated[str, Parameter(help=_SHIPPED)]
-RunPath = Annotated[str, Parameter(help="The folder of a run, or latest.")]
-DatasetName = Annotated[str, Parameter(help="A known data set, or the path of your own.")]
+RunPath = Annotated[str, Parameter(help="Folder of a run, or latest.")]
+DatasetName = Annotated[str, Parameter(help="Name of a known data set, or path of your own.")]
 EverywhereFlags = Annotated[Everywhere, Parameter()]
 PLAIN = Everywhere()
 NO_RECIPE_FLAGS = _RECIPE_FLAGS()
 
 
 def given(help: str) -> Parameter:
-    """A flag whose default is told in its help."""
+    """A flag whose help states its default."""
     return Parameter(show_default=False, help=help)
 
 
 def words(text: str | None) -> tuple[str, ...]:
-    """Of a list with commas between; of none, none."""
+    """The items of a comma-separated list."""
     return tuple(word for part in (text or "").split(",") if (word := part.strip()))
 
 
 def resolve_recipe(name: str, flags: Any) -> Recipe:
-    """The recipe of that name, with the flags that were given."""
+    """The recipe called `name`, changed by `flags`."""
     return Recipe.load(name).replace(**recipe_changes(flags))
 
 
 def recipe_changes(flags: Any) -> dict[str, Any]:
-    """The flags that were given, as `Recipe.replace` takes them."""
+    """The flags that the user set, as arguments of `Recipe.replace`."""
     changes = {key: value for key, value in vars(flags).items() if value is not None}
     for key, value in changes.items():
         kind = recipe_fields()[key].type
@@ -94,4 +126,4 @@ def _items(key: str, text: str, kind: type[Any]) -> tuple[Any, ...]:
     try:
         return tuple(kind(word) for word in words(text))
     except ValueError:
-        raise UsageError(f"--{key} is {text!r}; it takes whole numbers with commas, such as 128,64") from None
+        raise UsageError(f"--{key} is {text!r}; expected comma-separated integers, such as 128,64") from None

@@ -9,29 +9,28 @@ from tenfold.cli.app import app
 from tenfold.cli.flags import PLAIN, EverywhereFlags
 from tenfold.errors import UsageError
 
-ModelPath = Annotated[Path | None, Parameter(help="An .onnx file that tenfold export wrote; else the shipped model.")]
+ModelPath = Annotated[Path | None, Parameter(help=".onnx file that tenfold export wrote. [default: the shipped model]")]
 
 
-@app.command(sort_key=1)
+@app.command
 def read(
-    images: Annotated[tuple[Path, ...], Parameter(show_default=False, help="Pictures of one digit each.")] = (),
+    images: Annotated[tuple[Path, ...], Parameter(show_default=False, help="Images of one digit each.")] = (),
     /,
     *,
-    number: Annotated[
-        bool, Parameter(negative="", help="Each is a photo or scan of several digits, in lines.")
-    ] = False,
+    number: Annotated[bool, Parameter(negative="", help="Read all numbers in a photo or scan, line by line.")] = False,
     explain: Annotated[
-        bool, Parameter(negative="", help="Draw, beside each picture, which ink spoke for the digit.")
+        bool,
+        Parameter(negative="", help="Write NAME-explained.png next to each image: which ink counts for the digit."),
     ] = False,
     model: ModelPath = None,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
-    """Read pictures of handwritten digits with the shipped model."""
+    """Read images of handwritten digits with the shipped model."""
     screen = everywhere.screen()
     if not images:
-        raise UsageError("which picture? tenfold read seven.png, or tenfold read --number photo.jpg")
+        raise UsageError("no image given: tenfold read seven.png, or tenfold read --number photo.jpg")
     if number and explain:
-        raise UsageError("--explain is for pictures of one digit; leave out --number")
+        raise UsageError("--explain works for images of one digit; leave out --number")
     from tenfold.reading.reader import Reader
 
     reader = Reader(model)
@@ -57,9 +56,9 @@ def read(
         from tenfold.reading.explain import explain as look
 
         for path, reading in readings:
-            beside = path.with_name(f"{path.stem}-explained.png")
-            write_png(draw_explanation(look(reading.pixels, reading.digit, reader.probabilities)), beside)
-            screen.say(f"\nexplained in {beside}")
+            drawing = path.with_name(f"{path.stem}-explained.png")
+            write_png(draw_explanation(look(reading.pixels, reading.digit, reader.probabilities)), drawing)
+            screen.say(f"\nexplained in {drawing}")
     screen.result({"readings": [{"image": str(path), **_reading(reading)} for path, reading in readings]})
 
 

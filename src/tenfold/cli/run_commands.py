@@ -1,4 +1,4 @@
-"""Commands that look at a run: evaluate, predict, diagnose and report."""
+"""Commands for a finished run: evaluate, predict, diagnose, report, calibrate, export."""
 
 import dataclasses
 import os
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from tenfold.cli.console import Screen
     from tenfold.runs.run import Run
 
-# More predictions than this are drawn only when asked for: drawing takes a second a dozen.
+# More predictions than this are drawn only with --out: drawing a dozen takes a second.
 _DRAWN = 48
 
 
-@app.command(sort_key=7)
+@app.command
 def evaluate(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
-    """Measure a run on the test set."""
+    """Evaluate a run on the test set."""
     screen = everywhere.screen()
     from tenfold.runs.evaluate import evaluate as measure
     from tenfold.runs.run import Run
@@ -42,18 +42,18 @@ def evaluate(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN)
         f"{100 * evaluation.calibration_error:.2f} %"
     )
     pairs = ", ".join(f"{names[t]} as {names[p]} ({n})" for t, p, n in evaluation.confused_pairs(5))
-    screen.say(f"most confused: {pairs or 'nothing'}")
+    screen.say(f"most confused: {pairs or 'none'}")
     screen.result({"run": str(opened.path), **evaluation.summary(), **_before_and_after(screen, opened)})
 
 
 def _before_and_after(screen: "Screen", run: "Run") -> dict[str, Any]:
-    """Shows and gives what fine-tuning brought; nothing for a run that started from none."""
+    """Shows and returns metrics before and after fine-tuning; empty for a run that was not fine-tuned."""
     from tenfold.runs.finetune import before_and_after
 
     try:
         compared = before_and_after(run)
-    except (RunError, DataError) as error:  # Corrections were exported anew since, say.
-        screen.say(f"before and after are not told: {error}", style="yellow")
+    except (RunError, DataError) as error:  # For example, feedback was exported again since.
+        screen.say(f"no comparison with the run before fine-tuning: {error}", style="yellow")
         return {}
     if not compared:
         return {}
@@ -67,22 +67,24 @@ def _before_and_after(screen: "Screen", run: "Run") -> dict[str, Any]:
     return {"before_and_after": [found.summary() for found in compared]}
 
 
-@app.command(sort_key=8)
+@app.command
 def predict(
     run: RunPath = "latest",
     images: Annotated[
-        tuple[Path, ...], Parameter(show_default=False, help="Image files of one digit each; none: random test images.")
+        tuple[Path, ...],
+        Parameter(show_default=False, help="Image files of one digit each. [default: random test images]"),
     ] = (),
     /,
     *,
-    count: Annotated[int, Parameter(help="How many random test images.")] = 12,
-    seed: Annotated[int, Parameter(help="Seed of the random choice.")] = 0,
+    count: Annotated[int, Parameter(help="Number of random test images.")] = 12,
+    seed: Annotated[int, Parameter(help="Seed for choosing test images.")] = 0,
     out: Annotated[
-        Path | None, Parameter(help="A .png to draw the predictions in; random ones go to the run's figures.")
+        Path | None,
+        Parameter(help=".png file to draw in. [default for test images: in the run's figures]"),
     ] = None,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
-    """Read image files, or random test images, with a run's model."""
+    """Predict image files, or random test images, with a run's model."""
     screen = everywhere.screen()
     if not images and (count < 1 or seed < 0):
         raise UsageError(f"--count is {count} and --seed {seed}; they must be >= 1 and >= 0")
@@ -93,7 +95,7 @@ def predict(
     made = predict_files(opened, images) if images else predict_random(opened, count, seed)
     names = opened.class_names
     screen.table(
-        ["image", "read", ">confidence", "is"],
+        ["image", "predicted", ">confidence", "label"],
         [
             [p.source, names[p.digit], f"{100 * p.confidence:.1f} %", "" if p.label is None else names[p.label]]
             for p in made
@@ -109,9 +111,9 @@ def predict(
     screen.result({"run": str(opened.path), "predictions": [p.summary() for p in made]})
 
 
-@app.command(sort_key=9)
+@app.command
 def diagnose(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
-    """Name overfitting, poor convergence or low accuracy, and the flag to try."""
+    """Detect overfitting, poor convergence or low accuracy, and suggest flags."""
     screen = everywhere.screen()
     from tenfold.runs.diagnose import diagnose as look
     from tenfold.runs.run import Run
@@ -121,15 +123,15 @@ def diagnose(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN)
     for finding in findings:
         screen.heading(finding.fault)
         screen.say(finding.evidence)
-        screen.table(["try", "because", "measured"], [[r.flag, r.why, r.measured] for r in finding.remedies])
+        screen.table(["try", "reason", "measured effect"], [[r.flag, r.why, r.measured] for r in finding.remedies])
     if not findings:
-        screen.say(f"{opened.path}: a healthy run: no overfitting, no poor convergence, no low accuracy")
+        screen.say(f"{opened.path}: no problem found: no overfitting, no poor convergence, no low accuracy")
     screen.result({"run": str(opened.path), "findings": [dataclasses.asdict(finding) for finding in findings]})
 
 
-@app.command(sort_key=10)
+@app.command
 def report(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
-    """Write a run's report: one HTML page, and its figures as PNG."""
+    """Write a run's HTML report, and its figures as PNG."""
     screen = everywhere.screen()
     from tenfold.report.run_report import write_report
     from tenfold.runs.run import Run
@@ -139,9 +141,9 @@ def report(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -
     screen.result({"report": str(path)})
 
 
-@app.command(sort_key=11)
+@app.command
 def calibrate(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
-    """Make a run's confidence mean what it says, and choose when it is unsure."""
+    """Calibrate a run's confidence, and choose the threshold below which it is unsure."""
     screen = everywhere.screen()
     from tenfold.runs.calibrate import calibrate as choose
     from tenfold.runs.run import Run
@@ -152,24 +154,25 @@ def calibrate(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN
         f"{100 * made.error_after:.2f} % after, on {made.images:,} validation images"
     )
     screen.say(
-        f"unsure below {made.unsure_below:.3f}: {100 * made.answered:.2f} % of them answered, "
-        f"{100 * made.strangers_unsure:.1f} % of made-up strangers unsure"
+        f"unsure below {made.unsure_below:.3f}: {100 * made.answered:.2f} % of these images answered, "
+        f"{100 * made.strangers_unsure:.1f} % of synthetic non-digits unsure"
     )
     screen.result(dataclasses.asdict(made))
 
 
-@app.command(sort_key=12)
+@app.command
 def export(
     run: RunPath = "latest",
     /,
     *,
     to: Annotated[
-        str, Parameter(help="onnx, onnx-int8 (a quarter of the size) or web (for a page, no library).")
+        str,
+        Parameter(help="Format: onnx, onnx-int8 (a quarter of the size) or web (for the web app)."),
     ] = "onnx",
-    out: Annotated[Path | None, Parameter(help="The file to write; else one in the run's folder.")] = None,
+    out: Annotated[Path | None, Parameter(help="File to write. [default: in the run's folder]")] = None,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
-    """Write a run's model as a file for other programs, proven to agree with it."""
+    """Export a run's model to ONNX or the web format, and verify its outputs."""
     screen = everywhere.screen()
     from tenfold.cli.console import size
     from tenfold.runs.export import export as write
@@ -177,7 +180,7 @@ def export(
 
     made = write(Run.load(run), to, out)
     screen.say(
-        f"{made.path}: {size(made.size_bytes)}; of {made.images} digits {made.changed} read otherwise, probabilities "
+        f"{made.path}: {size(made.size_bytes)}; {made.changed} of {made.images} predictions differ, probabilities "
         f"within {made.difference:.2g}"
     )
     screen.result({**vars(made), "path": str(made.path)})
