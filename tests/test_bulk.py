@@ -14,7 +14,7 @@ from PIL import Image
 
 from tenfold import Reader, cli
 from tenfold.bulk import read_all
-from tenfold.bulk.pool import read_here
+from tenfold.bulk.local_workers import in_process
 from tenfold.data import idx
 from tenfold.errors import BulkError
 
@@ -104,7 +104,7 @@ def saved(path: Path, array) -> Path:
 @pytest.mark.parametrize("kind", MAKERS)
 def test_every_source_gives_the_rows_that_the_reader_gives_one_by_one(kind, digits, reader, tmp_path):
     source = MAKERS[kind](digits, tmp_path)
-    summary = read_all([source], tmp_path / "out.parquet", engine=read_here, probabilities=True, batch=16)
+    summary = read_all([source], tmp_path / "out.parquet", backend=in_process, probabilities=True, batch=16)
     found = rows(tmp_path / "out.parquet")
     assert len(found) == summary.rows == len(digits)
     assert [row["index"] for row in found] == list(range(len(digits)))
@@ -129,7 +129,7 @@ def test_sources_of_all_kinds_lie_in_one_folder(digits, tmp_path):
     np.save(source / "a.npy", digits[:5])
     folder_of(digits[:2], source / "d")
     (source / "t-labels-idx1-ubyte").write_bytes(idx.encode(np.zeros(5, np.uint8)))
-    summary = read_all([source], tmp_path / "out.parquet", engine=read_here)
+    summary = read_all([source], tmp_path / "out.parquet", backend=in_process)
     found = rows(tmp_path / "out.parquet")
     names = [(Path(row["source"]).name, row["key"], row["index"]) for row in found]
     assert names == [
@@ -140,7 +140,7 @@ def test_sources_of_all_kinds_lie_in_one_folder(digits, tmp_path):
         ("in", "d/0/000.png", 30),
         ("in", "d/0/001.png", 31),
     ]
-    assert (summary.rows, summary.left_out, summary.errors) == (38, 1, 0)
+    assert (summary.rows, summary.skipped, summary.errors) == (38, 1, 0)
 
 
 def test_a_bad_image_is_a_row_with_its_error_wherever_it_lies(digits, tmp_path):
@@ -155,7 +155,7 @@ def test_a_bad_image_is_a_row_with_its_error_wherever_it_lies(digits, tmp_path):
     encoded = parquet_of(pa.array([*odd, None], pa.binary()), tmp_path / "a.parquet")
     lists = [digits[0].tolist(), None, [[1, 2], [3]], digits[0].tolist(), [[300] * 28] * 28]
     pixels = parquet_of(pa.array(lists), tmp_path / "b.parquet")
-    summary = read_all([folder, tar, encoded, pixels], tmp_path / "out.parquet", engine=read_here)
+    summary = read_all([folder, tar, encoded, pixels], tmp_path / "out.parquet", backend=in_process)
     found = rows(tmp_path / "out.parquet")
     bad = [False, True, True, True, False]
     assert [row["error"] is not None for row in found] == [*bad, *bad, *bad, True, False, True, True, False, True]
@@ -169,24 +169,28 @@ def test_a_bad_image_is_a_row_with_its_error_wherever_it_lies(digits, tmp_path):
 def test_the_output_is_the_same_to_the_last_byte_whoever_reads(digits, tmp_path):
     folder = folder_of(digits, tmp_path / "folder")
     made = {}
-    for name, options in {"here": {"engine": read_here}, "1": {"workers": 1}, "2": {"workers": 2, "batch": 7}}.items():
+    for name, options in {
+        "here": {"backend": in_process},
+        "1": {"workers": 1},
+        "2": {"workers": 2, "batch": 7},
+    }.items():
         read_all([folder, *[folder] * 3], tmp_path / f"{name}.parquet", **options)
         made[name] = (tmp_path / f"{name}.parquet").read_bytes()
     assert made["here"] == made["1"] == made["2"]
 
 
 def test_a_folder_of_several_files_is_written_where_the_name_has_no_ending(digits, tmp_path, monkeypatch):
-    monkeypatch.setattr("tenfold.bulk.output.FILE_ROWS", 100)
-    monkeypatch.setattr("tenfold.bulk.output._GROUP", 50)
+    monkeypatch.setattr("tenfold.bulk.bulk_output.FILE_ROWS", 100)
+    monkeypatch.setattr("tenfold.bulk.bulk_output._GROUP", 50)
     folder = folder_of(digits, tmp_path / "folder")
     out = tmp_path / "set"
-    summary = read_all([folder] * 4, out, engine=read_here)
+    summary = read_all([folder] * 4, out, backend=in_process)
     assert summary.rows == 240
     assert sorted(path.name for path in out.iterdir()) == [f"part-{number:05d}.parquet" for number in range(2)]
     assert pq.read_table(out).num_rows == 240
     with pytest.raises(BulkError, match="--overwrite"):
-        read_all([folder], out, engine=read_here)
-    assert read_all([folder], out, engine=read_here, overwrite=True).rows == 60
+        read_all([folder], out, backend=in_process)
+    assert read_all([folder], out, backend=in_process, overwrite=True).rows == 60
     assert pq.read_table(out).num_rows == 60
 
 
@@ -202,7 +206,7 @@ def test_sources_behind_urls(protocol, digits, tmp_path):
     if protocol == "memory":
         fsspec.filesystem("memory").put(f"{tmp_path}/in", f"/bulk-{tmp_path.name}", recursive=True)
     read_all([root], tmp_path / "url.parquet", workers=1)
-    read_all([tmp_path / "in"], tmp_path / "local.parquet", engine=read_here)
+    read_all([tmp_path / "in"], tmp_path / "local.parquet", backend=in_process)
     there, here = rows(tmp_path / "url.parquet"), rows(tmp_path / "local.parquet")
     assert len(there) == 57
     for one, other in zip(there, here, strict=True):
@@ -214,17 +218,17 @@ def test_sources_behind_urls(protocol, digits, tmp_path):
 
 
 def test_names_are_put_in_order_however_many(monkeypatch):
-    from tenfold.bulk import listing
+    from tenfold.bulk import bulk_sources as listing
 
     monkeypatch.setattr(listing, "_RUN", 7)
     monkeypatch.setattr(listing, "_OPEN", 3)
     names = [f"{number * 37 % 100:02d}\n\udcff.png" for number in range(100)]
-    assert list(listing.in_order(iter(names))) == sorted(names)
-    assert list(listing.in_order(iter([]))) == []
+    assert list(listing.sort_names(iter(names))) == sorted(names)
+    assert list(listing.sort_names(iter([]))) == []
 
 
 def test_a_large_tar_is_read_in_stretches_and_nothing_is_lost_between_them(digits, tmp_path):
-    from tenfold.bulk.inputs import tar as tars
+    from tenfold.bulk import image_files
 
     content = png(digits[0])
     members = {}
@@ -239,16 +243,16 @@ def test_a_large_tar_is_read_in_stretches_and_nothing_is_lost_between_them(digit
                 member = tarfile.TarInfo(name)
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
-        units = list(tars.plan(str(path)))
+        units = list(image_files.plan_tar(str(path)))
         assert len(units) == 3
-        keys = [key for unit in units for chunk in tars.read(unit, 256) for key in chunk.keys]
+        keys = [key for unit in units for chunk in image_files.read_tar(unit, 256) for key in chunk.keys]
         assert keys == list(members)
 
 
 def test_row_groups_of_any_size_are_read_once_and_in_order(tmp_path, monkeypatch):
-    from tenfold.bulk.inputs import parquet as tables
+    from tenfold.bulk import parquet_files
 
-    monkeypatch.setattr(tables, "_LONGEST", 5000)
+    monkeypatch.setattr(parquet_files, "_LONGEST", 5000)
     sizes = [100, 4095, 30, 9000, 20, 4096, 45_000, 1, 1]
     numbers = np.arange(sum(sizes), dtype=np.uint32)
     images = np.zeros((len(numbers), 784), np.uint8)
@@ -257,9 +261,9 @@ def test_row_groups_of_any_size_are_read_once_and_in_order(tmp_path, monkeypatch
     with pq.ParquetWriter(path, pa.schema({"image": pa.list_(pa.uint8(), 784)}), compression="zstd") as writer:
         for part in np.split(images, np.cumsum(sizes)[:-1]):
             writer.write_table(pa.table({"image": pa.FixedSizeListArray.from_arrays(pa.array(part.reshape(-1)), 784)}))
-    units = list(tables.plan(str(path), None))
+    units = list(parquet_files.plan_parquet(str(path), None))
     assert len(units) == 1 + 1 + 2 + 1 + 9 + 1  # 4,195; 30; 9,000 in two; 4,116; 45,000 in nine; 2
-    read = [np.concatenate([chunk.images for chunk in tables.read(unit, 256)]) for unit in units]
+    read = [np.concatenate([chunk.images for chunk in parquet_files.read_parquet(unit, 256)]) for unit in units]
     assert [len(one) for one in read] == [unit.count for unit in units]
     assert np.array_equal(np.concatenate(read).reshape(-1, 784)[:, :4].copy().view(np.uint32).ravel(), numbers)
 

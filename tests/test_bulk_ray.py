@@ -111,7 +111,7 @@ def test_what_was_begun_on_ray_goes_on_without_it(cluster, many, undisturbed, tm
         process.kill()
         process.communicate()
     summary = read_all(many, out, workers=2, resume=True)
-    assert 0 < summary.read_before < summary.rows
+    assert 0 < summary.already_read < summary.rows
     assert out.read_bytes() == undisturbed
 
 
@@ -130,7 +130,7 @@ def test_what_kills_whoever_reads_it_is_a_row_at_last(cluster, mnist, tmp_path):
 
 
 def test_what_only_this_process_has_is_not_read_on_a_cluster(tmp_path):
-    from tenfold.bulk.on_ray import on_ray
+    from tenfold.bulk.ray_workers import ray_workers
 
     with pytest.raises(UsageError, match="memory://"):
-        read_all(["memory://x"], tmp_path / "out.parquet", engine=on_ray())
+        read_all(["memory://x"], tmp_path / "out.parquet", backend=ray_workers())

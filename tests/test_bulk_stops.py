@@ -19,7 +19,8 @@ from PIL import Image
 
 from tenfold import cli
 from tenfold.bulk import read_all
-from tenfold.bulk.pool import Finished, read_here
+from tenfold.bulk.bulk_units import UnitDone
+from tenfold.bulk.local_workers import in_process
 from tenfold.errors import BulkError, UsageError
 
 COMMAND = [sys.executable, "-m", "tenfold", "read-all"]
@@ -118,7 +119,7 @@ def test_a_killed_job_goes_on_and_its_workers_go_with_it(many, undisturbed, tmp_
     with pytest.raises(BulkError, match="--resume"):
         read_all(many, out, workers=1)
     summary = read_all(many, out, workers=1, resume=True)
-    assert 0 < summary.read_before < summary.rows == 10_001
+    assert 0 < summary.already_read < summary.rows == 10_001
     assert out.read_bytes() == undisturbed
     assert not Path(f"{out}.job").exists()
     with pytest.raises(BulkError, match="nothing to resume"):
@@ -194,7 +195,7 @@ def test_a_full_disk_gets_a_word_and_the_job_goes_on_when_there_is_room(many, un
             )
             assert done.returncode == 1
             assert "disk is full" in done.stderr
-            assert "--resume goes on" in done.stderr
+            assert "--resume continues" in done.stderr
             assert done.stderr.count("\n") == 1
             assert not out.exists()
         subprocess.run(["mount", "-o", "remount,size=8m", str(small)], check=True)
@@ -205,22 +206,22 @@ def test_a_full_disk_gets_a_word_and_the_job_goes_on_when_there_is_room(many, un
 
 
 def stopped_after(count):
-    """An engine that is cut off after so many units."""
+    """A backend that is cut off after so many units."""
 
-    def engine(units, task, part):
-        for event in read_here(units, task, part):
+    def backend(units, task, part):
+        for event in in_process(units, task, part):
             yield event
-            if isinstance(event, Finished) and event.number == count - 1:
+            if isinstance(event, UnitDone) and event.number == count - 1:
                 raise KeyboardInterrupt
 
-    return engine
+    return backend
 
 
 @pytest.fixture
 def stopped(many, tmp_path):
     out = tmp_path / "out.parquet"
     with pytest.raises(KeyboardInterrupt):
-        read_all(many, out, engine=stopped_after(2))
+        read_all(many, out, backend=stopped_after(2))
     return out
 
 
@@ -228,38 +229,38 @@ def test_a_stopped_job_goes_on_only_as_what_it_was(many, stopped, tmp_path):
     other = tmp_path / "other.npy"
     np.save(other, np.zeros((2, 28, 28), np.uint8))
     for changed, told in (({"sources": [other]}, "sources"), ({"probabilities": True}, "probabilities")):
-        options = {"sources": many, "resume": True, "engine": read_here, **changed}
+        options = {"sources": many, "resume": True, "backend": in_process, **changed}
         with pytest.raises(UsageError, match=told):
             read_all(options.pop("sources"), stopped, **options)
-    summary = read_all([other], stopped, engine=read_here, overwrite=True)
-    assert (summary.rows, summary.read_before) == (2, 0)
+    summary = read_all([other], stopped, backend=in_process, overwrite=True)
+    assert (summary.rows, summary.already_read) == (2, 0)
 
 
 def test_a_part_that_says_other_than_it_holds_is_found_before_anything_is_written(many, stopped):
     parts = sorted(Path(f"{stopped}.job/parts").glob("*.parquet"))
     shutil.copy(parts[0], parts[1].with_name("00000002.parquet"))
     with pytest.raises(BulkError, match=r"4,?096 rows for 1,?808 inputs"):
-        read_all(many, stopped, engine=read_here, resume=True)
+        read_all(many, stopped, backend=in_process, resume=True)
     parts[0].write_bytes(parts[0].read_bytes()[:-9])
     with pytest.raises(BulkError, match="is damaged"):
-        read_all(many, stopped, engine=read_here, resume=True)
+        read_all(many, stopped, backend=in_process, resume=True)
     assert not stopped.exists()
 
 
 def test_an_output_that_came_meanwhile_is_not_replaced(many, stopped):
     stopped.write_bytes(b"somebody's")
     with pytest.raises(BulkError, match="has appeared"):
-        read_all(many, stopped, engine=read_here, resume=True)
+        read_all(many, stopped, backend=in_process, resume=True)
     assert stopped.read_bytes() == b"somebody's"
 
 
 def test_a_job_killed_between_its_last_two_steps_is_finished(many, stopped, undisturbed, monkeypatch):
-    from tenfold.bulk.folder import JobFolder
+    from tenfold.bulk.bulk_folder import BulkFolder
 
     with monkeypatch.context() as patched:
-        patched.setattr(JobFolder, "remove", lambda self: None)  # The kill.
-        read_all(many, stopped, engine=read_here, resume=True)
-    assert read_all(many, stopped, engine=read_here, resume=True).rows == 10_001
+        patched.setattr(BulkFolder, "remove", lambda self: None)  # The kill.
+        read_all(many, stopped, backend=in_process, resume=True)
+    assert read_all(many, stopped, backend=in_process, resume=True).rows == 10_001
     assert stopped.read_bytes() == undisturbed
 
 
@@ -280,24 +281,24 @@ def test_mistakes_are_told_in_a_line(tmp_path, capsys, monkeypatch):
     pq.write_table(pa.table({"name": ["x"], "label": [7]}), "plain.parquet")
     pq.write_table(pa.table({"one": [b"x"], "two": [b"y"]}), "two.parquet")
     for words, code, told in (
-        (["a.npy"], 2, "where to"),
+        (["a.npy"], 2, "no output given"),
         ([], 2, "no images"),
         (["gone", "--out", "o.parquet"], 1, "there is no file or folder"),
         (["gone*.png", "--out", "o.parquet"], 1, "nothing to read"),
         (["empty", "--out", "o.parquet"], 1, "nothing to read"),
-        (["notes.txt", "--out", "o.parquet"], 1, "none of the known formats"),
+        (["notes.txt", "--out", "o.parquet"], 1, "unknown format"),
         (["a.npy", "--out", "there.parquet"], 1, "--overwrite replaces it"),
         (["a.npy", "--out", "o.csv"], 2, "ends in .parquet"),
-        (["a.npy", "--out", "s3://bucket/o.parquet"], 2, "write to this machine"),
-        (["a.npy", "--out", "."], 2, "holds other things"),
-        (["a.npy", "--out", "o.parquet", "--resume", "--overwrite"], 2, "leave one of them out"),
-        (["a.npy", "--out", "o.parquet", "--workers", "0"], 2, "1 at least"),
-        (["a.npy", "--out", "o.parquet", "--batch", "0"], 2, "1 at least"),
+        (["a.npy", "--out", "s3://bucket/o.parquet"], 2, "write to a local path"),
+        (["a.npy", "--out", "."], 2, "a folder with other files"),
+        (["a.npy", "--out", "o.parquet", "--resume", "--overwrite"], 2, "exclude each other"),
+        (["a.npy", "--out", "o.parquet", "--workers", "0"], 2, "at least 1"),
+        (["a.npy", "--out", "o.parquet", "--batch", "0"], 2, "at least 1"),
         (["a.npy", "--out", "o.parquet", "--model", "gone.onnx"], 1, "no such file"),
         (["plain.parquet", "--out", "o.parquet"], 2, "its columns: name (string), label (int64)"),
         (["plain.parquet", "--out", "o.parquet", "--column", "nam"], 2, "did you mean 'name'"),
-        (["plain.parquet", "--out", "o.parquet", "--column", "name"], 2, "which is no image"),
-        (["two.parquet", "--out", "o.parquet"], 2, "choose with --column: one, two"),
+        (["plain.parquet", "--out", "o.parquet", "--column", "name"], 2, "not images"),
+        (["two.parquet", "--out", "o.parquet"], 2, "choose one with --column: one, two"),
         (["odd://x/y", "--out", "o.parquet"], 2, "odd"),
         (["s3://bucket/x.tar", "--out", "o.parquet"], 2, "s3fs"),
         (["memory://x", "--out", "o.parquet"], 1, "there is no file or folder"),
@@ -339,8 +340,8 @@ def test_without_ray_the_command_that_installs_it_is_told(tmp_path):
 
 def test_nothing_of_it_needs_pytorch(many, tmp_path):
     code = (
-        "import sys; from tenfold.bulk import read_all; from tenfold.bulk.pool import read_here; "
-        f"import tenfold.bulk.worker; read_all([{str(many[0])!r}], {str(tmp_path / 'o.parquet')!r}, workers=1); "
+        "import sys; from tenfold.bulk import read_all; from tenfold.bulk.local_workers import in_process; "
+        f"import tenfold.bulk.bulk_worker; read_all([{str(many[0])!r}], {str(tmp_path / 'o.parquet')!r}, workers=1); "
         "print('torch' in sys.modules, 'ray' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

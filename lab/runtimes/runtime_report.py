@@ -16,7 +16,7 @@ from tenfold.report.html_report import CodeBlock, Paragraph, Section, Table, env
 from tenfold.runs.export import CHANGED
 from tenfold.studies.number_format import significant
 
-# What Tenfold's Reader and web app use: drawn in the accent colour.
+# What Tenfold's Reader and web app use: drawn in the accent color.
 OURS = ("onnxruntime-int8", "browser")
 
 METHOD = (

@@ -1,4 +1,4 @@
-"""Reading images by the million: any source -> one row for each image, in one Parquet file. No PyTorch.
+"""Bulk reading: millions of images from any source -> a Parquet file with a row for each. Needs no PyTorch.
 
 from tenfold.bulk import read_all
 
@@ -6,6 +6,6 @@ summary = read_all(["shards/*.tar"], "digits.parquet")
 print(summary.rows, summary.errors)
 """
 
-from tenfold.bulk.job import Progress, Summary, read_all
+from tenfold.bulk.bulk_read import BulkProgress, BulkSummary, read_all
 
-__all__ = ["Progress", "Summary", "read_all"]
+__all__ = ["BulkProgress", "BulkSummary", "read_all"]

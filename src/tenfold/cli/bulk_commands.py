@@ -39,27 +39,28 @@ def read_all(
         raise UsageError("no images or no output given: tenfold read-all SOURCE --out digits.parquet")
     from tenfold.bulk import read_all as run
 
-    engine = None
+    backend = None
     with contextlib.ExitStack() as stack:
         if ray is not None:
             from tenfold.jobs.ray_connection import connected
 
             # First, since listing the files can take an hour.
             stack.enter_context(connected(ray))
-            from tenfold.bulk.on_ray import on_ray
+            from tenfold.bulk.ray_workers import ray_workers
 
-            engine = on_ray(workers)
-        watch = stack.enter_context(screen.images())
-        summary = run(sources, out, engine=engine, workers=workers, model=model, column=column, resume=resume,
-                      overwrite=overwrite, batch=batch, probabilities=probabilities, watch=watch)  # fmt: skip
-    rate = f", {summary.images_per_second:,.0f} images per second" if summary.rows > summary.read_before else ""
+            backend = ray_workers(workers)
+        on_progress = stack.enter_context(screen.images())
+        summary = run(sources, out, backend=backend, workers=workers, model=model, column=column, resume=resume,
+                      overwrite=overwrite, batch=batch, probabilities=probabilities,
+                      on_progress=on_progress)  # fmt: skip
+    rate = f", {summary.images_per_second:,.0f} images per second" if summary.rows > summary.already_read else ""
     screen.say(f"{summary.out}: {_counted(summary.rows, 'row')} in {summary.seconds:,.1f} s{rate}")
     bad = summary.errors - summary.broken
     for count, what in (
-        (summary.read_before, f"{summary.read_before:,} of them read before the job was interrupted"),
+        (summary.already_read, f"{summary.already_read:,} of them read before the job was interrupted"),
         (summary.unsure, f"{summary.unsure:,} unsure"),
         (bad, f"{_counted(bad, 'image')} could not be read; see column error"),
-        (summary.left_out, f"{_counted(summary.left_out, 'file')} skipped: neither an image nor a shard by name"),
+        (summary.skipped, f"{_counted(summary.skipped, 'file')} skipped: neither an image nor a shard by name"),
     ):
         if count:
             screen.say(what, style="dim")

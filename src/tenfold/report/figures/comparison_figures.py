@@ -55,17 +55,17 @@ def _scatter(axes: Axes, points: Sequence[Point], theme: Theme) -> None:
         color=theme.accent, linewidth=1, alpha=0.5, zorder=1,
     )  # fmt: skip
     for point in ordered:
-        colour = theme.accent if point.pareto else theme.muted
+        color = theme.accent if point.pareto else theme.muted
         error = error_percent(point.accuracy)
         spread = [
             [error - error_percent(point.accuracy + point.sd)],
             [error_percent(point.accuracy - point.sd) - error],
         ]
-        axes.errorbar(point.cost, error, yerr=spread, color=colour, marker="o", markersize=5, elinewidth=1.2)
+        axes.errorbar(point.cost, error, yerr=spread, color=color, marker="o", markersize=5, elinewidth=1.2)
         left = _has_right_neighbour(point, ordered)
         axes.annotate(
             point.label, (point.cost, error), xytext=(-7, 5) if left else (7, -9), textcoords="offset points",
-            color=colour, fontsize=8.5, ha="right" if left else "left",
+            color=color, fontsize=8.5, ha="right" if left else "left",
         )  # fmt: skip
     axes.grid(axis="both")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
@@ -90,10 +90,10 @@ def differences(bars: Sequence[Bar], what: str, theme: Theme) -> Figure:
     axes = drawing.add_subplot()
     axes.axvline(0, color=theme.muted, linewidth=1)
     for row, bar in enumerate(bars):
-        colour = theme.muted if not bar.significant else theme.accent if bar.mean > 0 else theme.contrast
+        color = theme.muted if not bar.significant else theme.accent if bar.mean > 0 else theme.contrast
         if bar.interval:
-            axes.plot(bar.interval, [row, row], color=colour, linewidth=2.5, alpha=0.45, solid_capstyle="round")
-        axes.plot(bar.mean, row, "o", color=colour, markersize=5.5)
+            axes.plot(bar.interval, [row, row], color=color, linewidth=2.5, alpha=0.45, solid_capstyle="round")
+        axes.plot(bar.mean, row, "o", color=color, markersize=5.5)
     name_rows(axes, [bar.label for bar in bars], theme)
     axes.set_xlabel(f"change of {what}, percentage points")
     return drawing
@@ -109,11 +109,11 @@ def error_pairs(rows: Sequence[tuple[str, float, float]], names: tuple[str, str]
     axes.set_xscale("log")
     for row, (_, first, second) in enumerate(rows):
         axes.plot([first, second], [row, row], color=theme.muted, linewidth=1.5, alpha=0.5, zorder=1)
-    for errors, name, colour in (
+    for errors, name, color in (
         ([r[1] for r in rows], names[0], theme.accent),
         ([r[2] for r in rows], names[1], theme.contrast),
     ):
-        axes.plot(errors, range(len(rows)), "o", color=colour, markersize=6, label=name, linestyle="none")
+        axes.plot(errors, range(len(rows)), "o", color=color, markersize=6, label=name, linestyle="none")
     name_rows(axes, [row[0] for row in rows], theme)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlabel("error rate, %")

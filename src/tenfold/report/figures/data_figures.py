@@ -30,9 +30,9 @@ def distribution(data: Dataset, profile: Profile, theme: Theme) -> Figure:
     axes = drawing.add_subplot()
     positions = np.arange(CLASSES)
     parts = (("training", profile.train, theme.accent, -0.21), ("test", profile.test, theme.contrast, 0.21))
-    for name, part, colour, shift in parts:
+    for name, part, color, shift in parts:
         shares = 100 * part.counts / part.images
-        axes.bar(positions + shift, shares, 0.38, color=colour, label=f"{name}: {part.images:,} images")
+        axes.bar(positions + shift, shares, 0.38, color=color, label=f"{name}: {part.images:,} images")
     axes.axhline(10, color=theme.text, linewidth=0.8, linestyle=(0, (4, 3)), label="uniform distribution")
     axes.set_xticks(positions, data.class_names)
     axes.tick_params(axis="x", length=0)

@@ -13,7 +13,7 @@ from tenfold.report.figures.figure_style import Theme, bare, figure, show_ink
 
 
 def confusion(evaluation: Evaluation, names: tuple[str, ...], theme: Theme) -> Figure:
-    """The confusion matrix as a heat map: correct predictions in one colour, mistakes in another.
+    """The confusion matrix as a heat map: correct predictions in one color, mistakes in another.
 
     Mistakes are shaded by the square root of their count, so that rare ones remain visible next to frequent ones.
     """
@@ -24,10 +24,10 @@ def confusion(evaluation: Evaluation, names: tuple[str, ...], theme: Theme) -> F
     axes = drawing.add_subplot()
     for (row, column), count in np.ndenumerate(counts):
         if row == column:
-            colour, strength = theme.accent, 0.15 + 0.5 * count / max(1, counts[row].sum())
+            color, strength = theme.accent, 0.15 + 0.5 * count / max(1, counts[row].sum())
         else:
-            colour, strength = theme.contrast, 0.75 * (count / worst) ** 0.5
-        axes.add_patch(Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, color=colour, alpha=strength, linewidth=0))
+            color, strength = theme.contrast, 0.75 * (count / worst) ** 0.5
+        axes.add_patch(Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, color=color, alpha=strength, linewidth=0))
         if count:
             weight = "bold" if row == column else "normal"
             axes.text(column, row, f"{count}", ha="center", va="center", fontsize=8.5, fontweight=weight)
@@ -52,7 +52,7 @@ def class_scores(evaluation: Evaluation, names: tuple[str, ...], theme: Theme) -
     for digit, scores in enumerate(evaluation.classes):
         axes.plot([digit] * 2, [100 * scores.precision, 100 * scores.recall], color=theme.line, linewidth=3, zorder=1)
     positions = np.arange(CLASSES)
-    for name, colour, marker in (
+    for name, color, marker in (
         ("precision", theme.accent, "o"),
         ("recall", theme.contrast, "o"),
         ("f1", theme.text, "_"),
@@ -62,7 +62,7 @@ def class_scores(evaluation: Evaluation, names: tuple[str, ...], theme: Theme) -
             positions,
             values,
             s=34 if marker == "o" else 90,
-            color=colour,
+            color=color,
             marker=marker,
             zorder=2,
             label=name.upper() if name == "f1" else name,
@@ -144,14 +144,14 @@ def predictions(
         picture, bars = grid.flat[2 * index], grid.flat[2 * index + 1]
         read = int(row.argmax())
         right = labels is None or read == labels[index]
-        colour = theme.accent if right else theme.contrast
+        color = theme.accent if right else theme.contrast
         show_ink(picture, image)
         title = f"{names[read]} · {100 * row[read]:.1f} %"
-        picture.set_title(title, color=colour, fontsize=9.5, pad=3, loc="left")
+        picture.set_title(title, color=color, fontsize=9.5, pad=3, loc="left")
         if labels is not None:
             truth = "" if right else f"true: {names[int(labels[index])]}"
             bars.set_title(truth, color=theme.contrast, fontsize=8.5, pad=3, fontweight="normal", loc="left")
-        bars.barh(range(CLASSES), row, color=[colour if d == read else theme.muted for d in range(CLASSES)], height=0.7)
+        bars.barh(range(CLASSES), row, color=[color if d == read else theme.muted for d in range(CLASSES)], height=0.7)
         bars.set_yticks(range(CLASSES), names)
         bars.tick_params(axis="y", length=0, labelsize=6.5, pad=1)
         bars.set_xlim(0, 1)

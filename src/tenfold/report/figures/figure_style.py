@@ -1,6 +1,6 @@
-"""The style of all figures, and their two output formats: PNG on white, and SVG in the colours of the report.
+"""The style of all figures, and their two output formats: PNG on white, and SVG in the colors of the report.
 
-An SVG is drawn in placeholder colours, which are then replaced by CSS variables (`var(--accent)`), so that one drawing
+An SVG is drawn in placeholder colors, which are then replaced by CSS variables (`var(--accent)`), so that one drawing
 works in light mode, in dark mode and in print.
 """
 
@@ -23,7 +23,7 @@ WIDTH = 7.65  # inches: the report's column
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours by role."""
+    """Colors by role."""
 
     text: str
     muted: str
@@ -33,7 +33,7 @@ class Theme:
 
 
 WHITE = Theme(text="#1c1c1e", muted="#6b6b70", line="#dededf", accent="#2563c9", contrast="#d4550f")
-# Placeholders: colours that no figure uses otherwise.
+# Placeholders: colors that no figure uses otherwise.
 _PAGE = Theme(text="#010203", muted="#020304", line="#030405", accent="#040506", contrast="#050607")
 
 Draw = Callable[[Theme], Figure]
@@ -48,7 +48,7 @@ def to_png(draw: Draw) -> bytes:
 
 
 def to_svg(draw: Draw, name: str) -> str:
-    """The figure as inline SVG in the colours of the report: `--text`, `--muted`, `--line`, `--accent`, `--contrast`.
+    """The figure as inline SVG in the colors of the report: `--text`, `--muted`, `--line`, `--accent`, `--contrast`.
 
     name: makes the ids inside unique among the figures of a report.
     """
@@ -57,8 +57,8 @@ def to_svg(draw: Draw, name: str) -> str:
         draw(_PAGE).savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
-    for part, colour in vars(_PAGE).items():
-        svg = svg.replace(colour, f"var(--{part})")
+    for part, color in vars(_PAGE).items():
+        svg = svg.replace(color, f"var(--{part})")
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     # Matplotlib numbers its groups in each figure from 1, so ids would clash; keep only those that are referenced.
     referenced = set(re.findall(r"#([\w.-]+)", svg))

@@ -99,10 +99,10 @@ def _slice(axes: Axes, panel: ParameterPanel, marks: Sequence[TrialMark], theme:
 def _scatter(axes: Axes, across: Sequence[float], marks: Sequence[TrialMark], theme: Theme) -> None:
     accuracy_axis(axes, [90, 70, 50, 30, 20, 10, 5, 3, 2, 1, 0.5, 0.3, 0.2, 0.1])
     kinds = [("x" if not mark.finished else "best" if mark.best else "o") for mark in marks]
-    for kind, marker, colour, size in (("x", "x", theme.muted, 18), ("o", "o", theme.accent, 16),
+    for kind, marker, color, size in (("x", "x", theme.muted, 18), ("o", "o", theme.accent, 16),
                                        ("best", "o", theme.contrast, 34)):  # fmt: skip
         chosen = [place for place, found in enumerate(kinds) if found == kind]
         wrong = [error_percent(marks[place].accuracy) for place in chosen]
-        axes.scatter([across[place] for place in chosen], wrong, s=size, marker=marker, color=colour, linewidths=1,
+        axes.scatter([across[place] for place in chosen], wrong, s=size, marker=marker, color=color, linewidths=1,
                      zorder=3)  # fmt: skip
     axes.grid(axis="y")

@@ -30,12 +30,12 @@ def learning_curves(history: list[EpochRecord], theme: Theme) -> Figure:
 
 def _curve(axes: Axes, history: list[EpochRecord], what: str, scale: float, theme: Theme) -> None:
     epochs = [record.epoch for record in history]
-    for part, colour in (("train", theme.accent), ("validation", theme.contrast)):
+    for part, color in (("train", theme.accent), ("validation", theme.contrast)):
         values = [getattr(record, f"{part}_{what}") for record in history]
         if values[0] is None:
             continue
         marker = "o" if len(epochs) < 16 else None
-        axes.plot(epochs, [scale * value for value in values], color=colour, marker=marker, markersize=3.5)
+        axes.plot(epochs, [scale * value for value in values], color=color, marker=marker, markersize=3.5)
         other = getattr(history[-1], f"{'validation' if part == 'train' else 'train'}_{what}")
         # Labels at the ends of the curves: the upper one is raised and the lower one lowered, so they never overlap.
         raised = 4 if other is not None and values[-1] >= other else -4
@@ -45,7 +45,7 @@ def _curve(axes: Axes, history: list[EpochRecord], what: str, scale: float, them
             xytext=(6, raised),
             textcoords="offset points",
             va="center",
-            color=colour,
+            color=color,
             fontsize=8.5,
             annotation_clip=False,
         )
@@ -95,8 +95,8 @@ def _unit_heights(width: int) -> np.ndarray:
 
 
 def _layer(axes: Axes, x: int, width: int, heights: np.ndarray, theme: Theme) -> None:
-    colour = theme.accent if width > _DRAWN else theme.contrast
-    axes.scatter(np.full(len(heights), x), heights, s=62, color=colour, zorder=3, linewidths=0)
+    color = theme.accent if width > _DRAWN else theme.contrast
+    axes.scatter(np.full(len(heights), x), heights, s=62, color=color, zorder=3, linewidths=0)
     if width > _DRAWN:
         axes.scatter([x] * 3, _HEIGHT / 2 + np.array([-0.32, 0, 0.32]), s=4, color=theme.muted, zorder=3)
     elif width == 10:

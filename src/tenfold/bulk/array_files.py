@@ -1,4 +1,4 @@
-"""Arrays of images: IDX files, and NumPy's .npy. Plain ones are read in stretches, packed ones in one go."""
+"""Arrays of images: IDX files and NumPy's .npy. Uncompressed files are divided into units, compressed ones are one."""
 
 import gzip
 import itertools
@@ -11,8 +11,8 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from tenfold.bulk.places import opened
-from tenfold.bulk.unit import HELD_BYTES, UNIT, BrokenError, Chunk, Unit
+from tenfold.bulk.bulk_sources import open_binary
+from tenfold.bulk.bulk_units import HELD_BYTES, UNIT, BrokenError, ImageChunk, WorkUnit
 from tenfold.data.idx import read_header
 from tenfold.errors import FormatError
 from tenfold.ink.fit import SIDE
@@ -22,54 +22,54 @@ _FAULTS = (OSError, EOFError, lzma.LZMAError, zlib.error)
 _HEADER = 1024
 
 
-def plan(path: str) -> Iterator[Unit]:
-    """Nothing for an IDX file of labels: it has one dimension. Raises `FormatError` for what is no array of images."""
-    with opened(path) as plain:
-        file, packed = _unpacked(plain)
+def plan_array(path: str) -> Iterator[WorkUnit]:
+    """Divides a file into units; none for IDX labels. Raises `FormatError` when it is no array of images."""
+    with open_binary(path) as plain:
+        file, compressed = _decompressed(plain)
         dtype, shape, start = _npy_header(file, path) if path.lower().endswith(".npy") else _idx_header(file, path)
-        size = 0 if packed else file.seek(0, os.SEEK_END)
+        size = 0 if compressed else file.seek(0, os.SEEK_END)
     if len(shape) == 1 and not path.lower().endswith(".npy"):
         return
     one = _image_shape(shape, path)
     length = math.prod(one) * dtype.itemsize
-    # A header may claim anything: what is not there is one unit, whose reading says so.
-    there = shape[0] if packed else min(shape[0], (size - start) // length)
-    firsts = [0] if packed else [*range(0, there, UNIT), *([there] if there < shape[0] else [])]
+    # A header may claim anything: what is missing becomes one unit, whose reader reports it.
+    available = shape[0] if compressed else min(shape[0], (size - start) // length)
+    firsts = [0] if compressed else [*range(0, available, UNIT), *([available] if available < shape[0] else [])]
     for first, after in itertools.pairwise([*firsts, shape[0]]):
-        yield Unit(kind="array", source=path, path=path, count=after - first, offset=start + first * length,
+        yield WorkUnit(kind="array", source=path, path=path, count=after - first, offset=start + first * length,
                    shape=one, dtype=dtype.str)  # fmt: skip
 
 
-def read(unit: Unit, batch: int) -> Iterator[Chunk]:
-    """Raises `BrokenError` where fewer bytes are there than the header says."""
+def read_array(unit: WorkUnit, batch: int) -> Iterator[ImageChunk]:
+    """Raises `BrokenError` when there are fewer bytes than the header says."""
     dtype = np.dtype(unit.dtype)
     length = math.prod(unit.shape) * dtype.itemsize
     batch = max(1, min(batch, HELD_BYTES // max(1, length)))
     left = unit.count or 0
-    with opened(unit.path) as plain:
+    with open_binary(unit.path) as plain:
         try:
-            file, _ = _unpacked(plain)
+            file, _ = _decompressed(plain)
             file.seek(unit.offset)
             while left:
                 content, error = _at_most(file, min(batch, left), length)
                 whole = len(content) // length
                 if whole:
                     values = np.frombuffer(content, dtype, whole * math.prod(unit.shape))
-                    yield Chunk(_images(values.reshape(whole, *unit.shape)))
+                    yield ImageChunk(_images(values.reshape(whole, *unit.shape)))
                 left -= whole
                 if error is not None:
                     raise error
                 if whole < batch and left:
-                    raise BrokenError(f"{unit.path} is cut short: {left} images are missing here; fetch it again")
+                    raise BrokenError(f"{unit.path} is truncated: {left} images are missing; fetch it again")
         except _FAULTS as error:
-            raise BrokenError(f"{unit.path} is cut short or damaged: {error}; fetch it again") from error
+            raise BrokenError(f"{unit.path} is truncated or damaged: {error}; fetch it again") from error
 
 
 def _at_most(file: BinaryIO, count: int, length: int) -> tuple[bytes, Exception | None]:
-    """Images up to where they can't be read, and why they can't."""
+    """The images that can be read, and the error that ended reading, if any."""
     whole: list[bytes] = []
     try:
-        # One by one: a packed file that is cut short gives nothing for a read that goes beyond.
+        # One by one: a read beyond the end of a truncated compressed file returns nothing.
         while len(whole) < count and len(content := file.read(length)) == length:
             whole.append(content)
     except _FAULTS as error:
@@ -83,7 +83,7 @@ def _images(values: np.ndarray[Any, Any]) -> Any:
     return list(values.astype(values.dtype.newbyteorder("=")))
 
 
-def _unpacked(file: BinaryIO) -> tuple[BinaryIO, bool]:
+def _decompressed(file: BinaryIO) -> tuple[BinaryIO, bool]:
     begins = file.read(6)
     file.seek(0)
     if begins.startswith(b"\x1f\x8b"):
@@ -97,7 +97,7 @@ def _idx_header(file: BinaryIO, path: str) -> tuple[np.dtype[Any], tuple[int, ..
     try:
         return read_header(file.read(_HEADER), path)
     except (OSError, EOFError, lzma.LZMAError) as error:
-        raise FormatError(f"{path} is cut short or damaged: {error}; fetch it again") from error
+        raise FormatError(f"{path} is truncated or damaged: {error}; fetch it again") from error
 
 
 def _npy_header(file: BinaryIO, path: str) -> tuple[np.dtype[Any], tuple[int, ...], int]:
@@ -105,16 +105,16 @@ def _npy_header(file: BinaryIO, path: str) -> tuple[np.dtype[Any], tuple[int, ..
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, is_fortran, dtype = read(file)
-    except Exception as error:  # NumPy's parser raises whatever it stumbles on.
-        raise FormatError(f"{path} is no .npy that can be read: {error}") from error
+    except Exception as error:  # NumPy's parser raises many kinds of exceptions on damaged files.
+        raise FormatError(f"{path} is not a readable .npy: {error}") from error
     if dtype.hasobject or (is_fortran and len(shape) > 1):
-        kind = "Python objects" if dtype.hasobject else "columns first"
-        raise FormatError(f"{path} holds {kind}: save it with np.ascontiguousarray, as numbers")
+        kind = "Python objects" if dtype.hasobject else "an array in Fortran order"
+        raise FormatError(f"{path} holds {kind}: save numbers, with np.ascontiguousarray")
     return dtype, shape, file.tell()
 
 
 def _image_shape(shape: tuple[int, ...], path: str) -> tuple[int, ...]:
-    """That of one image, of an array of them."""
+    """The shape of one image."""
     if shape[1:] in ((SIDE * SIDE,), (SIDE, SIDE, 1), (1, SIDE, SIDE)):
         return (SIDE, SIDE)
     if 0 in shape[1:]:

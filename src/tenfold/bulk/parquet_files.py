@@ -1,4 +1,4 @@
-"""Parquet with a column of images: encoded as files are, or pixels as lists of numbers."""
+"""Parquet files with a column of images: encoded image files, or pixels as lists of numbers."""
 
 import itertools
 from collections.abc import Iterator
@@ -9,50 +9,52 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tenfold.bulk.places import opened
-from tenfold.bulk.unit import HELD_BYTES, UNIT, BrokenError, Chunk, Unit
+from tenfold.bulk.bulk_sources import open_binary
+from tenfold.bulk.bulk_units import HELD_BYTES, UNIT, BrokenError, ImageChunk, WorkUnit
 from tenfold.errors import FormatError, UsageError, nearest
 from tenfold.ink.fit import SIDE
 
 _PIXELS = SIDE * SIDE
-# Of several columns that could hold images, one of these names is taken, the first that is there.
+# Of several possible image columns, the first of these names is used.
 _USUAL = ("image", "images", "pixels", "img", "png", "jpg", "jpeg", "picture", "bytes", "content")
-# A row group is read in so many units where it has the rows for it, and in more where each would have more rows than
-# that. Each unpacks the rows before its own as well: 5 microseconds a row of 784 bytes, beside 120 for reading one.
+# A large row group is divided into this many units, and into more if each would have more rows than the second number.
+# Each unit also decompresses the rows before its own: 5 microseconds per row of 784 bytes, against 120 for reading it.
 _PIECES, _LONGEST = 4, 131_072
-# What image files begin with: 784 bytes that don't are 28x28 pixels.
+# The first bytes of image files: 784 bytes that start otherwise are 28x28 pixels.
 _MAGICS = (b"\x89PNG", b"\xff\xd8", b"GIF8", b"BM", b"II", b"MM", b"RIFF")
 _BUFFER = 1 << 20
 
 
-def plan(path: str, column: str | None) -> Iterator[Unit]:
-    """Row groups, several small ones or a part of a large one a unit.
+def plan_parquet(path: str, column: str | None) -> Iterator[WorkUnit]:
+    """Divides a file into units: several small row groups each, or a part of a large one.
 
-    column: which holds the images; None for the only one that can, or that has a usual name. Raises `UsageError` that
-    names the columns where there is none such; `FormatError` where the file can't be read.
+    column: of the images; None for the only possible one, or one with a usual name. Raises `UsageError`, which lists
+    the columns, when there is none; `FormatError` when the file cannot be read.
     """
-    with opened(path) as file:
+    with open_binary(path) as file:
         try:
             parquet = pq.ParquetFile(file)
             schema, sizes = parquet.schema_arrow, _group_sizes(parquet.metadata)
         except (pa.ArrowException, OSError) as error:
-            raise FormatError(f"{path} is no Parquet file that can be read: {error}") from error
+            raise FormatError(f"{path} is not a readable Parquet file: {error}") from error
     column = choose_column(schema, column, path)
-    for first, after, skip, count in _stretches(sizes):
-        yield Unit(kind="parquet", source=path, path=path, count=count, column=column, groups=(first, after), skip=skip)
+    for first, after, skip, count in _divide_groups(sizes):
+        yield WorkUnit(
+            kind="parquet", source=path, path=path, count=count, column=column, groups=(first, after), skip=skip
+        )
 
 
-def read(unit: Unit, batch: int) -> Iterator[Chunk]:
-    """Raises `BrokenError` where a page can't be read."""
-    with opened(unit.path) as file:
+def read_parquet(unit: WorkUnit, batch: int) -> Iterator[ImageChunk]:
+    """Raises `BrokenError` when a page cannot be read."""
+    with open_binary(unit.path) as file:
         try:
-            # A buffer: else a whole row group is held.
+            # Without a buffer size, a whole row group is held in memory.
             parquet = pq.ParquetFile(file, buffer_size=_BUFFER)
             batch = max(1, min(batch, HELD_BYTES // max(1, _row_bytes(parquet.metadata, unit))))
             kind = parquet.schema_arrow.field(unit.column).type
             column = f"{unit.column}.bytes" if pa.types.is_struct(kind) else unit.column
             skip, left = unit.skip, unit.count or 0
-            # Group by group: what comes before a damaged one is read.
+            # Group by group, so that those before a damaged one are read.
             batches = (parquet.iter_batches(batch, row_groups=[group], columns=[column], use_threads=False)
                        for group in range(*unit.groups))  # fmt: skip
             for found in itertools.chain.from_iterable(batches):
@@ -62,37 +64,38 @@ def read(unit: Unit, batch: int) -> Iterator[Chunk]:
                     continue
                 rows = rows.slice(0, left)
                 left -= len(rows)
-                yield Chunk(images(rows))
+                yield ImageChunk(images(rows))
                 if not left:
                     return
         except (pa.ArrowException, OSError, KeyError) as error:
-            raise BrokenError(f"{unit.path} is cut short or damaged: {error}") from error
-    raise BrokenError(f"{unit.path} has {left} rows fewer than it had when the job began")
+            raise BrokenError(f"{unit.path} is truncated or damaged: {error}") from error
+    raise BrokenError(f"{unit.path} has {left} rows fewer than when the job was started")
 
 
 def choose_column(schema: pa.Schema, wanted: str | None, path: str) -> str:
-    """The column that holds images. Raises `UsageError`, which names the columns."""
+    """The column of images. Raises `UsageError`, which lists the columns, when it cannot be determined."""
     kinds = dict(zip(schema.names, schema.types, strict=True))
-    told = ", ".join(f"{name} ({kind})" for name, kind in kinds.items()) or "none"
+    listed = ", ".join(f"{name} ({kind})" for name, kind in kinds.items()) or "none"
     if wanted is not None:
         if wanted not in kinds:
             raise UsageError(f"{path} has no column {wanted!r}{nearest(wanted, kinds)}")
         if not _holds_images(kinds[wanted]):
-            raise UsageError(f"{path}: column {wanted} is {kinds[wanted]}, which is no image; its columns: {told}")
+            raise UsageError(f"{path}: column {wanted} is {kinds[wanted]}, not images; its columns: {listed}")
         return wanted
     able = [name for name, kind in kinds.items() if _holds_images(kind)]
     if not able:
         raise UsageError(
-            f"{path} has no column of images: encoded ones are binary, pixels are lists of numbers; its columns: {told}"
+            f"{path} has no column of images, which are binary (image files) or lists of numbers (pixels); "
+            f"its columns: {listed}"
         )
     usual = [name for name in _USUAL if name in able]
     if len(able) > 1 and not usual:
-        raise UsageError(f"{path} has several columns that could hold images: choose with --column: {', '.join(able)}")
+        raise UsageError(f"{path} has several possible image columns: choose one with --column: {', '.join(able)}")
     return usual[0] if usual else able[0]
 
 
 def images(rows: pa.Array) -> Any:
-    """A column's rows -> uint8[N,28,28] where all are such; else a list of bytes, arrays, and the errors of others."""
+    """A column's rows -> uint8[N,28,28] if possible; otherwise a list of bytes, arrays and `FormatError`s."""
     if isinstance(rows, pa.ExtensionArray):
         shape = getattr(rows.type, "shape", None)
         rows = rows.storage
@@ -119,12 +122,12 @@ def _pixel_images(flat: NDArray[Any], shape: tuple[int, ...]) -> Any:
     if values.dtype == np.uint8 and shape == (SIDE, SIDE):
         return values
     if len(shape) < 2:
-        return [FormatError(f"{shape[0]} numbers are no image: 28x28 are {_PIXELS}") for _ in values]
+        return [FormatError(f"{shape[0]} numbers are not an image: 28x28 has {_PIXELS}") for _ in values]
     return list(values)
 
 
 def _regular(rows: pa.Array) -> NDArray[Any] | None:
-    """Lists, perhaps of lists, as one array where all are of the same length."""
+    """Lists, possibly nested, as one array; None when their lengths differ or values are missing."""
     shape: list[int] = []
     inner = rows
     while pa.types.is_nested(inner.type):
@@ -149,7 +152,7 @@ def _flat(rows: pa.Array) -> NDArray[Any]:
 
 def _decoded(value: bytes | None) -> Any:
     if value is None:
-        return FormatError("there is no image: the row is null")
+        return FormatError("no image: the row is null")
     if len(value) == _PIXELS and not value.startswith(_MAGICS):
         return np.frombuffer(value, np.uint8).reshape(SIDE, SIDE)
     return value
@@ -157,19 +160,19 @@ def _decoded(value: bytes | None) -> Any:
 
 def _listed(value: Any) -> Any:
     if value is None:
-        return FormatError("there is no image: the row is null")
+        return FormatError("no image: the row is null")
     try:
         return _levels(np.array(value))
     except (ValueError, TypeError):
-        return FormatError("the lists of numbers are of different lengths, or hold null")
+        return FormatError("the lists of numbers have different lengths or contain null")
 
 
 def _levels(values: NDArray[Any]) -> Any:
     if not np.issubdtype(values.dtype, np.number):
-        return FormatError("the lists of numbers are of different lengths, or hold null")
+        return FormatError("the lists of numbers have different lengths or contain null")
     if np.issubdtype(values.dtype, np.integer):
         if values.size and (values.min() < 0 or values.max() > 255):
-            return FormatError(f"pixels are 0 to 255, not {values.min()} to {values.max()}")
+            return FormatError(f"pixels must be 0 to 255, not {values.min()} to {values.max()}")
         values = values.astype(np.uint8)
     found = _pixel_images(values[None], values.shape)
     return found[0]
@@ -179,7 +182,7 @@ def _holds_images(kind: pa.DataType) -> bool:
     if isinstance(kind, pa.BaseExtensionType):
         kind = kind.storage_type
     if pa.types.is_struct(kind):
-        # As the Hugging Face Hub writes images.
+        # The format of images on the Hugging Face Hub.
         return bool(kind.get_field_index("bytes") >= 0) and _is_binary(kind.field("bytes").type)
     if _is_binary(kind):
         return True
@@ -202,8 +205,8 @@ def _group_sizes(metadata: pq.FileMetaData) -> list[int]:
     return [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
 
 
-def _stretches(sizes: list[int]) -> Iterator[tuple[int, int, int, int]]:
-    """Row groups from and up to, rows to leave out, rows to read."""
+def _divide_groups(sizes: list[int]) -> Iterator[tuple[int, int, int, int]]:
+    """First row group, the one to stop before, rows to skip, rows to read."""
     first, count = 0, 0
     for index, size in enumerate(sizes):
         parts = _parts(size)
@@ -222,12 +225,12 @@ def _stretches(sizes: list[int]) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _parts(size: int) -> int:
-    """Units that a row group of so many rows is read in."""
+    """Number of units for a row group of `size` rows."""
     return max(-(-size // _LONGEST), min(_PIECES, size // UNIT))
 
 
-def _row_bytes(metadata: pq.FileMetaData, unit: Unit) -> int:
-    """Bytes of the column's row, on the mean of the unit's row groups, unpacked."""
+def _row_bytes(metadata: pq.FileMetaData, unit: WorkUnit) -> int:
+    """Uncompressed bytes per row of the column, averaged over the unit's row groups."""
     rows = size = 0
     for index in range(*unit.groups):
         group = metadata.row_group(index)

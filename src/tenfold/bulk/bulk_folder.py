@@ -1,0 +1,235 @@
+"""The folder next to the output in which a job stores its units and the part files of those that are done."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from itertools import chain, groupby
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tenfold import files
+from tenfold.bulk.array_files import plan_array
+from tenfold.bulk.bulk_sources import KNOWN, SourceFile, list_source
+from tenfold.bulk.bulk_units import UnitCounts, WorkUnit
+from tenfold.bulk.image_files import plan_images, plan_tar
+from tenfold.bulk.parquet_files import plan_parquet
+from tenfold.bulk.unit_reader import read_metadata
+from tenfold.errors import BulkError, FormatError, ModelError, UsageError
+from tenfold.reading.reader import shipped_model
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkSettings:
+    """What the rows of a job depend on. A stopped job can be resumed with the same settings only."""
+
+    sources: tuple[str, ...]
+    column: str | None
+    probabilities: bool
+    model_sha256: str
+    version: str
+
+    @classmethod
+    def of(
+        cls, sources: Sequence[str], model: str | Path | None, column: str | None, probabilities: bool
+    ) -> "BulkSettings":
+        path = shipped_model() if model is None else Path(model)
+        if not path.is_file():
+            raise ModelError(f"{path}: no such file; a model is an .onnx file written by tenfold export")
+        return cls(
+            sources=tuple(sources),
+            column=column,
+            probabilities=probabilities,
+            model_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            version=metadata.version("tenfold"),
+        )
+
+
+class WorkPlan:
+    """The units of sources. skipped: files that by name are neither image nor shard, known after iteration.
+
+    A shard that cannot be opened is a unit too, whose row will say so. Raises `FormatError` when there is nothing to
+    read, and `UsageError` for a Parquet file without a column of images.
+    """
+
+    def __init__(self, sources: Sequence[str], column: str | None) -> None:
+        self._sources, self._column = sources, column
+        self.skipped = 0
+
+    def __iter__(self) -> Iterator[WorkUnit]:
+        self.skipped = 0
+        any_unit = False
+        found = chain.from_iterable(map(list_source, self._sources))
+        for kind, group in groupby(found, lambda entry: entry.kind):
+            if kind is None:
+                self.skipped += sum(1 for _ in group)
+                continue
+            for unit in plan_images(group) if kind == "image" else self._shards(group):
+                any_unit = True
+                yield unit
+        if not any_unit:
+            raise FormatError(f"{', '.join(self._sources)}: nothing to read there; supported are {KNOWN}")
+
+    def _shards(self, group: Iterator[SourceFile]) -> Iterator[WorkUnit]:
+        for entry in group:
+            try:
+                yield from self._shard(entry)
+            except FormatError as error:
+                yield WorkUnit(kind="broken", source=entry.path, path=entry.path, message=str(error))
+
+    def _shard(self, entry: SourceFile) -> Iterator[WorkUnit]:
+        if entry.kind == "tar":
+            return plan_tar(entry.path)
+        if entry.kind == "parquet":
+            return plan_parquet(entry.path, self._column)
+        return plan_array(entry.path)
+
+
+class BulkFolder:
+    """The folder `digits.parquet.job`. Iterating gives the numbered units, read from disk."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.path = out.with_name(f"{out.name}.job")
+        self._job: dict[str, Any] = {}
+        self._lock: BinaryIO | None = None
+
+    def __enter__(self) -> "BulkFolder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock is not None:
+            self._lock.close()
+
+    @property
+    def units(self) -> int:
+        return int(self._job["units"])
+
+    @property
+    def inputs(self) -> int | None:
+        """How many inputs there are; None when only reading tells."""
+        known: int | None = self._job["inputs"]
+        return known
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the job was started with overwrite=True."""
+        return bool(self._job["overwrite"])
+
+    @property
+    def skipped(self) -> int:
+        return int(self._job["skipped"])
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the metadata of the output say about this job."""
+        return {key: self._job[key] for key in ("units_sha256", "model_sha256", "version")}
+
+    def part(self, number: int) -> Path:
+        return self.path / "parts" / f"{number:08d}.parquet"
+
+    def counts(self, number: int) -> UnitCounts:
+        """The counts of a finished unit. Raises `BulkError` when its part file is damaged or contradicts them."""
+        try:
+            facts = read_metadata(self.part(number))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BulkError(f"{self.part(number)} is damaged: {error}; delete it, then use --resume") from error
+        held = facts.pop("rows")
+        counts = UnitCounts(**facts)
+        if held != counts.inputs:
+            raise BulkError(
+                f"{self.part(number)} holds {held} rows for {counts.inputs} inputs; delete it, then use --resume"
+            )
+        return counts
+
+    def done(self) -> frozenset[int]:
+        return frozenset(int(path.stem) for path in (self.path / "parts").glob("[0-9]*.parquet"))
+
+    def __iter__(self) -> Generator[tuple[int, WorkUnit]]:
+        with (self.path / "units.jsonl").open(encoding="utf-8") as file:
+            for number, line in enumerate(file):
+                yield number, WorkUnit.from_json(line)
+
+    def open(self, settings: BulkSettings, *, resume: bool, overwrite: bool) -> bool:
+        """Locks the folder. Returns whether this is a new job, as opposed to a stopped one that is resumed.
+
+        Raises `BulkError` when the output exists, when there is a stopped job but neither `resume` nor `overwrite` is
+        given, and when another process is working on it; `UsageError` when the stopped job had other settings.
+        """
+        exists = (self.path / "job.json").exists()
+        if self.out.exists() and not overwrite and not (resume and exists):
+            raise BulkError(
+                f"{self.out} is complete, so there is nothing to resume; --overwrite reads everything again"
+                if resume
+                else f"{self.out} already exists: --overwrite replaces it, or choose another --out"
+            )
+        if exists and not resume and not overwrite:
+            raise BulkError(f"{self.path} holds a stopped job: --resume continues it, --overwrite starts again")
+        files.make_folder(self.path / "parts")
+        self._lock_folder()
+        if not (exists and resume):
+            self._clear()
+            return True
+        self._job = json.loads((self.path / "job.json").read_text())
+        for key, value in json.loads(json.dumps(asdict(settings))).items():
+            if self._job[key] != value:
+                raise UsageError(
+                    f"{self.path}: the stopped job had {key} {self._job[key]}, not {value}: "
+                    "use the same settings, or --overwrite to start again"
+                )
+        return False
+
+    def plan(self, settings: BulkSettings, overwrite: bool) -> None:
+        """Stores the units of a new job. Raises what `WorkPlan` raises, and then removes the folder."""
+        plan = WorkPlan(settings.sources, settings.column)
+        digest = hashlib.sha256()
+        inputs: int | None = 0
+        count = 0
+
+        def write(temporary: Path) -> None:
+            nonlocal inputs, count
+            with temporary.open("w", encoding="utf-8") as file:
+                for unit in plan:
+                    line = unit.to_json()
+                    digest.update(line.encode())
+                    file.write(line + "\n")
+                    count += 1
+                    known = 1 if unit.kind == "broken" else unit.count
+                    inputs = None if inputs is None or known is None else inputs + known
+
+        try:
+            files.write_with(self.path / "units.jsonl", write)
+        except Exception:
+            self.remove()
+            raise
+        self._job = {
+            **asdict(settings),
+            "overwrite": overwrite,
+            "units": count,
+            "inputs": inputs,
+            "skipped": plan.skipped,
+            "units_sha256": digest.hexdigest(),
+        }
+        files.write_json(self.path / "job.json", self._job)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _clear(self) -> None:
+        (self.path / "job.json").unlink(missing_ok=True)
+        for path in (self.path / "parts").iterdir():
+            path.unlink()
+
+    def _lock_folder(self) -> None:
+        """Locks the folder until this process ends, however it ends."""
+        try:
+            import fcntl
+        except ModuleNotFoundError:  # Windows
+            return
+        self._lock = (self.path / "lock").open("wb")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BulkError(f"{self.path}: another process is working on it") from error

@@ -1,0 +1,154 @@
+"""`read_all`: plan the units, read them, merge the part files.
+
+A job stores its progress in a folder next to its output, `digits.parquet.job`: `job.json` and `units.jsonl` describe
+the work, `parts/` has a file for each finished unit. All files are written atomically, so a killed job can be resumed.
+"""
+
+import os
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenfold.bulk.bulk_folder import BulkFolder, BulkSettings
+from tenfold.bulk.bulk_output import check_output_path, is_output_of, write_output
+from tenfold.bulk.bulk_sources import is_in_memory, is_url
+from tenfold.bulk.bulk_units import ReadTask, UnitCounts, UnitProgress, WorkUnit
+from tenfold.bulk.local_workers import Backend, in_process, local_workers
+from tenfold.errors import BulkError, StorageError, UsageError
+from tenfold.machine import usable_cores
+from tenfold.reading.reader import Reader
+
+OnProgress = Callable[["BulkProgress"], object]
+
+
+@dataclass(frozen=True)
+class BulkProgress:
+    """inputs: read so far. total: None when only reading tells. rate: images per second."""
+
+    inputs: int
+    total: int | None
+    rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkSummary:
+    """The result of a job.
+
+    rows: of the output, one for each image and one for each unreadable rest of a shard. errors: rows with an error.
+    broken: errors that stand for the rest of a shard. unsure: readings that the reader abstains from. skipped: files
+    that by name are neither image nor shard. already_read: rows read before the job was resumed. seconds: wall time of
+    this call.
+    """
+
+    out: str
+    rows: int
+    errors: int
+    broken: int
+    unsure: int
+    skipped: int
+    already_read: int
+    seconds: float
+
+    @property
+    def images_per_second(self) -> float:
+        return (self.rows - self.already_read) / self.seconds
+
+
+def read_all(
+    sources: Sequence[str | Path],
+    out: str | Path,
+    *,
+    backend: Backend | None = None,
+    workers: int | None = None,
+    model: str | Path | None = None,
+    column: str | None = None,
+    probabilities: bool = False,
+    batch: int = 256,
+    resume: bool = False,
+    overwrite: bool = False,
+    on_progress: OnProgress = lambda progress: None,
+) -> BulkSummary:
+    """Reads every image of the sources and writes a row for each to Parquet, in the order of the sources.
+
+    sources: folders, glob patterns, files or URLs, of images, tars, Parquet, IDX and .npy. out: a .parquet file, or a
+    folder for several. backend: what reads the units; by default `workers` local processes, one for each core. model:
+    an .onnx file; by default the shipped one. column: of the images in Parquet; by default found by type and name.
+    batch: images that a worker decodes and reads at a time. resume: continue a stopped job. overwrite: start again, and
+    replace the output at the end. The rows do not depend on the backend or the number of workers.
+
+    Raises `UsageError` for invalid arguments; `FormatError` when there is nothing to read; `BulkError` when the output
+    or a stopped job exists already, or the counts disagree; `StorageError` when the disk is full, after which `resume`
+    continues. An image that cannot be read becomes a row with its error.
+    """
+    started = time.monotonic()
+    places = [str(source) if is_url(str(source)) else os.path.abspath(Path(source).expanduser()) for source in sources]
+    if not places:
+        raise UsageError("no sources given: tenfold read-all SOURCE --out digits.parquet")
+    if batch < 1 or (workers is not None and workers < 1):
+        raise UsageError(f"--batch and --workers must be at least 1, not {batch if batch < 1 else workers}")
+    if resume and overwrite:
+        raise UsageError("--resume and --overwrite exclude each other: one continues a job, the other starts again")
+    in_memory = any(map(is_in_memory, places))
+    if in_memory and backend is not None:
+        raise UsageError("only this process can read memory://: leave out --ray")
+    target = check_output_path(str(out))
+    Reader(model)  # Fails now if the model is unusable.
+    settings = BulkSettings.of(places, model, column, probabilities)
+    task = ReadTask(
+        model=None if model is None else str(Path(model).resolve()), probabilities=probabilities, batch=batch
+    )
+    with BulkFolder(target) as folder:
+        if folder.open(settings, resume=resume, overwrite=overwrite):
+            folder.plan(settings, overwrite)
+        elif target.exists() and not folder.replaces and not is_output_of(folder, target):
+            raise BulkError(f"{target} has appeared since the job was started: move it away, or use --overwrite")
+        before = folder.done()
+        if backend is None:
+            backend = (
+                in_process
+                if in_memory
+                else local_workers(min(workers or len(usable_cores()), max(1, folder.units - len(before))))
+            )
+        try:
+            counted = _read(folder, backend, task, before, on_progress)
+            total = write_output(folder, target, task.probabilities)
+        except StorageError as error:
+            raise StorageError(f"{error}; then --resume continues") from error
+        skipped = folder.skipped
+        folder.remove()
+    return BulkSummary(
+        out=str(target),
+        rows=total.inputs,
+        errors=total.errors,
+        broken=total.broken,
+        unsure=total.unsure,
+        skipped=skipped,
+        already_read=total.inputs - counted.inputs,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _read(
+    folder: BulkFolder, backend: Backend, task: ReadTask, before: frozenset[int], on_progress: OnProgress
+) -> UnitCounts:
+    """Reads the units that are not done yet; returns their counts."""
+
+    def remaining() -> Generator[tuple[int, WorkUnit]]:
+        for number, unit in folder:
+            if number not in before:
+                yield number, unit
+
+    started, counts, in_progress = time.monotonic(), UnitCounts(), dict[int, int]()
+    done_before = sum(folder.counts(number).inputs for number in before)
+    with closing(remaining()) as units, closing(backend(units, task, folder.part)) as events:
+        for event in events:
+            if isinstance(event, UnitProgress):
+                in_progress[event.number] = event.inputs
+            else:
+                in_progress.pop(event.number, None)
+                counts += event.counts
+            now = counts.inputs + sum(in_progress.values())
+            on_progress(BulkProgress(done_before + now, folder.inputs, now / max(1e-3, time.monotonic() - started)))
+    return counts

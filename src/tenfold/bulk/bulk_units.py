@@ -1,0 +1,119 @@
+"""The data that the parts of a bulk read exchange: units of work, what all units have in common, counts and events."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from tenfold.errors import FormatError
+
+# Images per unit: half a second of work, so that little is lost when a job is stopped.
+UNIT = 4096
+# Bytes per unit, where they are known: photos take longer than digits.
+UNIT_BYTES = 64_000_000
+# Bytes of encoded images that a worker holds at a time.
+HELD_BYTES = 32_000_000
+
+# uint8[N,28,28] is the fastest; else a list of paths, bytes, arrays, or the errors of images that could not be loaded.
+Images = NDArray[Any] | list[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkUnit:
+    """A part of one source that one worker reads into one part file; plain values, which JSON can hold.
+
+    kind: `files`, `tar`, `array`, `parquet`, or `broken` for what cannot be read. source: what its rows name as their
+    source. path: the file, or for `files` the folder of `names`. count: how many inputs it has; None when only reading
+    tells. offset, stop: the first byte, and the byte to stop before; a stop of 0 is the end. shape, dtype: of one image
+    of an array. column, groups, skip: of Parquet: the column, the first row group and the one to stop before, and the
+    rows of them to skip. message: why a `broken` unit cannot be read.
+    """
+
+    kind: str
+    source: str
+    path: str
+    count: int | None = None
+    names: tuple[str, ...] = ()
+    offset: int = 0
+    stop: int = 0
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    column: str = ""
+    groups: tuple[int, int] = (0, 0)
+    skip: int = 0
+    message: str = ""
+
+    def to_json(self) -> str:
+        plain = {
+            field.name: value
+            for field in dataclasses.fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        }
+        return json.dumps(plain, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "WorkUnit":
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in json.loads(text).items()
+        }
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class ImageChunk:
+    """Consecutive inputs of a unit, at most a batch.
+
+    images: as `Images`. keys: their names within the source; None when they have none.
+    """
+
+    images: Images
+    keys: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadTask:
+    """What all units of a job have in common.
+
+    model: an .onnx file, or None for the shipped one. probabilities: whether to write them. batch: images that are
+    decoded and read at a time.
+    """
+
+    model: str | None = None
+    probabilities: bool = False
+    batch: int = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitCounts:
+    """Numbers of a unit's inputs, of its rows with an error, of unsure readings, and of shards whose rest could not be
+    read (0 or 1, also one of the errors)."""
+
+    inputs: int = 0
+    errors: int = 0
+    unsure: int = 0
+    broken: int = 0
+
+    def __add__(self, other: "UnitCounts") -> "UnitCounts":
+        return UnitCounts(**{name: value + getattr(other, name) for name, value in vars(self).items()})
+
+
+@dataclass(frozen=True)
+class UnitProgress:
+    """So many inputs of a unit have been read."""
+
+    number: int
+    inputs: int
+
+
+@dataclass(frozen=True)
+class UnitDone:
+    """A unit's part file is complete."""
+
+    number: int
+    counts: UnitCounts
+
+
+class BrokenError(FormatError):
+    """The rest of a shard cannot be read. It gets one row, which says so, and the job continues."""
