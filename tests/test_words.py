@@ -46,6 +46,7 @@ TERMS = {
 # Where such words mean what everyone means by them.
 ALLOWED = (
     r"headroom",
+    r"\.tell\b",
     r"(Holm|Bonferroni)\S* correction",
     r"--normali[s]e",
 )
@@ -65,7 +66,6 @@ SUFFIXES = {".py", ".md", ".ts", ".html", ".css", ".toml", ".ipynb", ""}
 IGNORED = ("docs/help.md", "src/tenfold/serve/static", "src/tenfold/data/mnist", "lab/results")
 # Not clean yet: their owners take them off this list. Nothing is ever added.
 NOT_YET = (
-    "src/tenfold/bulk",
     "src/tenfold/cli",
     "src/tenfold/data",
     "src/tenfold/evaluation",

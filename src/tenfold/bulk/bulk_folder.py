@@ -109,7 +109,7 @@ class BulkFolder:
 
     @property
     def inputs(self) -> int | None:
-        """How many inputs there are; None when only reading tells."""
+        """How many inputs there are; None when unknown before reading."""
         known: int | None = self._job["inputs"]
         return known
 

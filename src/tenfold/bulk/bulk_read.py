@@ -25,7 +25,7 @@ OnProgress = Callable[["BulkProgress"], object]
 
 @dataclass(frozen=True)
 class BulkProgress:
-    """inputs: read so far. total: None when only reading tells. rate: images per second."""
+    """inputs: read so far. total: None when unknown before reading. rate: images per second."""
 
     inputs: int
     total: int | None

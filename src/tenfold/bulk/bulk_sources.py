@@ -22,7 +22,7 @@ KNOWN = (
 )
 # Objects fetched concurrently.
 _TOGETHER = 64
-# Bytes up to which a file is read at once, which is faster than Pillow's many small reads.
+# Bytes up to which a file is read in one call, which is faster than Pillow's many small reads.
 _SMALL = 65_536
 # Names that are sorted in memory; more are merge-sorted on disk.
 _RUN = 100_000

@@ -25,10 +25,10 @@ class WorkUnit:
     """A part of one source that one worker reads into one part file; plain values, which JSON can hold.
 
     kind: `files`, `tar`, `array`, `parquet`, or `broken` for what cannot be read. source: what its rows name as their
-    source. path: the file, or for `files` the folder of `names`. count: how many inputs it has; None when only reading
-    tells. offset, stop: the first byte, and the byte to stop before; a stop of 0 is the end. shape, dtype: of one image
-    of an array. column, groups, skip: of Parquet: the column, the first row group and the one to stop before, and the
-    rows of them to skip. message: why a `broken` unit cannot be read.
+    source. path: the file, or for `files` the folder of `names`. count: how many inputs it has; None when unknown
+    before reading. offset, stop: the first byte, and the byte to stop before; a stop of 0 is the end. shape, dtype: of
+    one image of an array. column, groups, skip: of Parquet: the column, the first row group and the one to stop before,
+    and the rows of them to skip. message: why a `broken` unit cannot be read.
     """
 
     kind: str

@@ -61,7 +61,7 @@ def _size(entry: SourceFile) -> int:
 
 
 def plan_tar(path: str) -> Iterator[WorkUnit]:
-    """Divides a tar into units. Only reading tells how many images each has."""
+    """Divides a tar into units. How many images each has is known only after reading it."""
     offset = 0
     if not is_url(path) and path.lower().endswith(".tar"):
         with open_binary(path) as file:

@@ -115,14 +115,14 @@ def name_rows(axes: Axes, labels: Sequence[str], theme: Theme) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def log_ticks(axes: Axes, room: float) -> None:
-    """Makes the x axis logarithmic with plain numbers. room: share of its length kept free on the right for labels."""
+def log_ticks(axes: Axes, margin: float) -> None:
+    """Makes the x axis logarithmic with plain numbers. margin: share of its length left free on the right."""
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     low, high = axes.get_xlim()
-    axes.set_xlim(low, high * (high / low) ** room)
+    axes.set_xlim(low, high * (high / low) ** margin)
 
 
 def accuracy_axis(axes: Axes, error_ticks: Sequence[float]) -> None:
