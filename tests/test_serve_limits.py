@@ -84,7 +84,7 @@ def upload(connection: socket.socket, total: int, wrap: bool) -> int:
 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 1000000000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"])
-def test_a_gigabyte_is_refused_early(server: Server, length: bytes) -> None:
+def test_a_gigabyte_is_rejected_early(server: Server, length: bytes) -> None:
     before = server.rss_mb()
     with server.connect() as connection:
         connection.sendall(HEAD + length)
@@ -98,7 +98,7 @@ def test_a_gigabyte_is_refused_early(server: Server, length: bytes) -> None:
     assert server.rss_mb() < before + 100
 
 
-def test_large_json_is_refused_at_a_megabyte(server: Server) -> None:
+def test_json_is_limited_to_a_megabyte(server: Server) -> None:
     with server.connect() as connection:
         connection.sendall(b"POST /v1/read-strokes HTTP/1.1\r\nHost: l\r\nContent-Type: application/json\r\n"
                            b"Content-Length: 2000000\r\n\r\n")  # fmt: skip
@@ -120,7 +120,7 @@ def test_a_slow_body(server: Server, sent: bytes) -> None:
         assert connection.recv(1) == b""
 
 
-def test_a_body_that_drips(server: Server) -> None:
+def test_a_body_that_trickles(server: Server) -> None:
     """Each byte comes in time, but all of them would take for ever."""
     with server.connect() as connection:
         connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
@@ -152,7 +152,7 @@ def test_a_slow_head(server: Server, before: bytes, sent: bytes) -> None:
         assert time.monotonic() - begun < 4
 
 
-def test_a_head_without_end(server: Server) -> None:
+def test_an_endless_head(server: Server) -> None:
     with server.connect() as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n")
         with contextlib.suppress(ConnectionError):
@@ -168,7 +168,7 @@ def test_what_is_not_http(server: Server) -> None:
     assert (status, headers["content-type"], told["status"]) == (400, "application/problem+json", 400)
 
 
-def test_one_connection_too_many(server: Server) -> None:
+def test_the_number_of_connections_is_limited(server: Server) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(20):
             stack.enter_context(server.connect())

@@ -1,4 +1,4 @@
-"""Drawing on the page, by mouse, finger and keyboard: what is written must be read, and nothing be lost."""
+"""Drawing in the web app with mouse, finger and keyboard: ink is read, and never lost."""
 
 import pytest
 from playwright.sync_api import expect
@@ -26,7 +26,7 @@ def test_digits_side_by_side_are_a_number(page, draw):
     expect(page.locator("#bars .top")).to_contain_text("4")
 
 
-def test_undo_takes_a_stroke_and_a_clearing_back(page, draw):
+def test_undo_reverts_a_stroke_and_a_clear(page, draw):
     draw.write(page, "11")
     draw.wait_for_text(page, "11")
     page.click("#undo")
@@ -39,7 +39,7 @@ def test_undo_takes_a_stroke_and_a_clearing_back(page, draw):
     expect(page.locator("#digits")).to_have_text("1")
 
 
-def test_a_finger_draws_and_a_second_one_does_not(browse, server, draw):
+def test_a_second_finger_is_ignored(browse, server, draw):
     context = browse(**draw.PIXEL)
     page = context.pages[0]
     page.goto(server.url)
@@ -74,7 +74,7 @@ def test_a_cancelled_stroke_leaves_no_ink(browse, server, draw):
     expect(page.locator("#clear")).to_be_disabled()
 
 
-def test_the_keyboard_draws_too(page, draw):
+def test_drawing_with_the_keyboard(page, draw):
     page.locator("#ink").focus()
     for _ in range(6):
         page.keyboard.press("ArrowUp")
@@ -87,7 +87,7 @@ def test_the_keyboard_draws_too(page, draw):
     expect(page.locator("#hint")).to_be_visible()
 
 
-def test_ink_stays_when_the_phone_is_turned(page, draw):
+def test_ink_survives_a_rotation_of_the_phone(page, draw):
     draw.write(page, "52")
     draw.wait_for_text(page, "52")
     page.set_viewport_size({"width": 400, "height": 800})
@@ -99,7 +99,7 @@ def test_ink_stays_when_the_phone_is_turned(page, draw):
     assert inked
 
 
-def test_what_is_no_digit_is_unsure(page, draw):
+def test_non_digits_are_unsure(page, draw):
     box = page.locator("#ink").bounding_box()
     # A zigzag over the whole pad.
     page.mouse.move(box["x"] + 30, box["y"] + 40)
@@ -131,7 +131,7 @@ def test_two_models_read_the_same_ink(page, draw, tmp_path):
         (b"10FD" + (26).to_bytes(4, "little") + b'{"format": 99,"layers":[]}', "format 99"),
     ],
 )
-def test_a_bad_model_file_is_told_and_the_old_model_reads_on(page, draw, tmp_path, content, words):
+def test_an_invalid_model_file_is_reported_and_the_old_model_stays(page, draw, tmp_path, content, words):
     (tmp_path / "bad.10fd").write_bytes(content)
     page.set_input_files("#model-file", tmp_path / "bad.10fd")
     expect(page.locator("#toast")).to_contain_text(words)

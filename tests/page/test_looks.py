@@ -1,4 +1,4 @@
-"""What a person sees: accessible in each state, nothing cut off, no motion for who wants none."""
+"""Appearance: accessible in each state, nothing cut off, no motion with prefers-reduced-motion."""
 
 import os
 from pathlib import Path
@@ -25,7 +25,7 @@ def violations(page) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_fault_in_any_state(browse, server, draw, scheme):
+def test_axe_finds_no_violation_in_any_state(browse, server, draw, scheme):
     if not AXE.is_file():
         reason = "axe-core is not installed (make web)"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
@@ -75,7 +75,7 @@ def test_nothing_is_cut_off_or_scrolls_sideways(browse, server, draw, size):
         assert min(pad["width"], pad["height"]) >= 200
 
 
-def test_left_handed_use_puts_the_pad_on_the_left(browse, server):
+def test_left_handed_layout(browse, server):
     page = browse(viewport={"width": 844, "height": 390}).pages[0]
     page.goto(server.url)
     right = page.locator("#pad").bounding_box()["x"]
@@ -85,7 +85,7 @@ def test_left_handed_use_puts_the_pad_on_the_left(browse, server):
     assert page.locator("#pad").bounding_box()["x"] < right
 
 
-def test_nothing_moves_for_who_wants_no_motion(browse, server):
+def test_reduced_motion(browse, server):
     page = browse(reduced_motion="reduce").pages[0]
     page.goto(server.url)
     moving = page.evaluate(

@@ -1,4 +1,4 @@
-"""The page as an app: installed, offline, with corrections that wait and are sent once."""
+"""The installed web app: offline use, and feedback that is queued and stored once."""
 
 import sqlite3
 from pathlib import Path
@@ -19,11 +19,11 @@ def wait_for_worker(page) -> None:
     page.wait_for_function("() => navigator.serviceWorker.controller !== null")
 
 
-def correct(page, draw, text: str, truth: int) -> None:
+def correct(page, draw, text: str, label: int) -> None:
     draw.write(page, text)
     draw.wait_for_text(page, text)
     page.click("#wrong")
-    page.locator("#labels button").nth(truth).click()
+    page.locator("#labels button").nth(label).click()
 
 
 def test_it_can_be_installed(page):
@@ -47,7 +47,7 @@ def test_it_reads_after_a_reload_without_a_server(browse, own_server, draw):
     draw.wait_for_text(page, "96")
 
 
-def test_a_correction_reaches_the_server(browse, own_server, draw):
+def test_feedback_reaches_the_server(browse, own_server, draw):
     page = browse().pages[0]
     page.goto(own_server.url)
     correct(page, draw, "1", 7)
@@ -55,7 +55,7 @@ def test_a_correction_reaches_the_server(browse, own_server, draw):
     assert stored(own_server) == [(7, 1)]
 
 
-def test_a_correction_waits_for_the_server_and_is_sent_once_by_two_tabs(browse, own_server, draw):
+def test_feedback_waits_for_the_server_and_is_stored_once_from_two_tabs(browse, own_server, draw):
     context = browse()
     page = context.pages[0]
     page.goto(own_server.url)
@@ -93,7 +93,7 @@ def test_a_number_is_corrected_digit_by_digit(browse, own_server, draw):
     assert 0 < len(strokes) < 6000
 
 
-def test_a_token_is_asked_for_and_kept(browse, built_page, tmp_path, draw, serve):
+def test_the_token_is_requested_and_saved(browse, built_page, tmp_path, draw, serve):
     running = serve("--token", "opensesame")
     page = browse().pages[0]
     page.goto(running.url)
@@ -109,7 +109,7 @@ def test_a_token_is_asked_for_and_kept(browse, built_page, tmp_path, draw, serve
     assert "token" not in page.url
 
 
-def test_blocked_storage_stops_nothing(browse, own_server, draw):
+def test_blocked_storage(browse, own_server, draw):
     context = browse()
     context.add_init_script(
         "for (const name of ['indexedDB', 'localStorage']) Object.defineProperty(window, name, { get() { throw new DOMException('blocked', 'SecurityError'); } });"
@@ -121,7 +121,7 @@ def test_blocked_storage_stops_nothing(browse, own_server, draw):
     assert stored(own_server) == [(0, 6)]
 
 
-def test_full_storage_is_told_when_the_server_is_gone_too(browse, own_server, draw):
+def test_full_storage_is_reported_when_the_server_is_unreachable(browse, own_server, draw):
     page = browse().pages[0]
     page.goto(own_server.url)
     page.wait_for_function("() => document.getElementById('models').children.length > 0")
@@ -137,7 +137,7 @@ def test_full_storage_is_told_when_the_server_is_gone_too(browse, own_server, dr
     expect(page.locator("#toast")).to_contain_text("Sending failed")
 
 
-def test_a_static_host_offers_no_corrections(browse, built_page, draw, static_host):
+def test_a_static_host_offers_no_feedback(browse, built_page, draw, static_host):
     page = browse().pages[0]
     page.goto(static_host)
     draw.write(page, "7")
@@ -145,7 +145,7 @@ def test_a_static_host_offers_no_corrections(browse, built_page, draw, static_ho
     expect(page.locator("#wrong")).to_be_hidden()
 
 
-def test_a_slow_network_shows_a_page_that_takes_ink_before_it_can_read(browse, server, draw):
+def test_on_a_slow_network_the_pad_works_before_the_model_is_loaded(browse, server, draw):
     page = browse().pages[0]
     devtools = page.context.new_cdp_session(page)
     devtools.send("Network.enable")

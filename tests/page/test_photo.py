@@ -1,4 +1,4 @@
-"""Photos on the page: files, pastes, drops and the camera."""
+"""Photos in the web app: files, clipboard, drag and drop, and the camera."""
 
 import io
 
@@ -92,7 +92,7 @@ def test_an_image_of_mnist_is_read(page, draw, mnist, tmp_path):
         ("blank.png", png(Image.new("L", (600, 400), 255)), "No digits found"),
     ],
 )
-def test_what_is_no_photo_of_digits_is_told(page, tmp_path, name, content, words):
+def test_invalid_photos_are_reported(page, tmp_path, name, content, words):
     (tmp_path / name).write_bytes(content)
     page.click("nav [data-view=photo]")
     page.set_input_files("#file", tmp_path / name)
@@ -125,7 +125,7 @@ def test_the_camera_reads_live_and_takes_a_photo(browse, server, draw, paper, tm
     expect(page.locator("#choose")).to_be_visible()
 
 
-def test_a_refused_camera_is_told(browse, server):
+def test_a_denied_camera_is_reported(browse, server):
     page = browse("--use-fake-device-for-media-stream", "--deny-permission-prompts").pages[0]
     page.goto(server.url)
     page.click("nav [data-view=photo]")
@@ -134,7 +134,7 @@ def test_a_refused_camera_is_told(browse, server):
     expect(page.locator("#choose")).to_be_visible()
 
 
-def test_a_camera_that_comes_too_late_is_switched_off(browse, server):
+def test_a_camera_that_starts_too_late_is_switched_off(browse, server):
     context = browse("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
     context.add_init_script(
         """window.streams = [];

@@ -1,4 +1,4 @@
-// FeedbackSamples must not be lost, and not be sent twice.
+// Feedback samples must not be lost, nor stored twice.
 
 import "fake-indexeddb/auto";
 import { beforeEach, expect, test } from "vitest";

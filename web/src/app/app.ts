@@ -4,7 +4,7 @@ import type { Read } from "../protocol.js";
 import type { Box, Stroke } from "../reader.js";
 import { drawBoxes } from "./boxes.js";
 import { $ } from "./elements.js";
-import type { Wrong } from "./feedback.js";
+import type { Misreading } from "./feedback.js";
 import { createModels } from "./models.js";
 import { createPad } from "./pad.js";
 import { createPanel } from "./panel.js";
@@ -120,7 +120,7 @@ export const createApp = () => {
       void photo.open(file);
     },
     // The selected digit, for feedback.
-    chosen: (): Wrong | null => {
+    chosen: (): Misreading | null => {
       const reading = panel.chosen();
       const strokes = view === "draw" && reading?.box ? strokesOf(reading.box) : null;
       return reading && { reading, strokes, source: view, model: inUse()[0] };

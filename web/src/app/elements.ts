@@ -1,8 +1,8 @@
-// The page's elements by id, and making new ones.
+// Finds elements by id, and creates new ones.
 
 export const $ = <T extends Element = HTMLElement>(id: string): T => {
   const found = document.getElementById(id);
-  if (!found) throw new Error(`the page has no element ${id}`);
+  if (!found) throw new Error(`no element with the id ${id}`);
   return found as unknown as T;
 };
 

@@ -6,16 +6,16 @@ import { flush, keep, waiting } from "./queue.js";
 import { keepToken, send, type FeedbackSample } from "./server.js";
 import { toast } from "./toast.js";
 
-export interface Wrong {
+export interface Misreading {
   readonly reading: Reading;
   readonly strokes: readonly Stroke[] | null;
   readonly source: "draw" | "photo";
   readonly model: string;
 }
 
-export const createFeedback = (wrong: () => Wrong | null) => {
+export const createFeedback = (wrong: () => Misreading | null) => {
   const sheet = $<HTMLDialogElement>("correct");
-  let about: Wrong | null = null;
+  let about: Misreading | null = null;
   $("where").textContent = location.host;
   $("wrong").onclick = () => {
     about = wrong();
@@ -63,7 +63,7 @@ export const createFeedback = (wrong: () => Wrong | null) => {
   return sync;
 };
 
-const createSample = ({ reading, strokes, source, model }: Wrong, label: number): FeedbackSample => ({
+const createSample = ({ reading, strokes, source, model }: Misreading, label: number): FeedbackSample => ({
   id: uuid(),
   label,
   predicted: reading.digit,

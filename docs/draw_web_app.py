@@ -1,4 +1,4 @@
-"""Draws docs/pictures/page.png, the page on a phone: make web-app && python docs/draw_page.py."""
+"""Draws docs/pictures/web-app.png, the web app on a phone: make web-app && python docs/draw_web_app.py."""
 
 import io
 import tempfile
@@ -47,7 +47,7 @@ def main() -> None:
     for number, shot in enumerate(shots):
         picture.paste(shot, (2 * (GAP + number * (WIDTH + GAP)), 2 * GAP), mask)
     smaller = picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.LANCZOS)
-    smaller.quantize(128).save(PICTURES / "page.png", optimize=True)
+    smaller.quantize(128).save(PICTURES / "web-app.png", optimize=True)
 
 
 def write(page: Page, text: str, seed: int) -> None:
