@@ -67,8 +67,8 @@ def _costs(network: str, threads: int) -> str:
 def _mean(row: Row, figure: str, factor: float = 1, spread: int = 0) -> str:
     if figure not in row["figures"]:
         return ""
-    told = row["figures"][figure]
-    return significant(factor * told["mean"]) + (f" ± {significant(factor * told['sd'], spread)}" if spread else "")
+    value = row["figures"][figure]
+    return significant(factor * value["mean"]) + (f" ± {significant(factor * value['sd'], spread)}" if spread else "")
 
 
 def _runtimes() -> str:
@@ -108,14 +108,14 @@ def _result(name: str) -> Row:
 
 
 def _sweeps() -> str:
-    told = _result("sweep")["summary"]
-    own = told["ray's own seconds a trial, outside of training"]
+    summary = _result("sweep")["summary"]
+    own = summary["ray's own seconds a trial, outside of training"]
     columns = ["24 trials", "the whole sweep, s", "times one process", "Ray's own time a trial, s"]
     return _table(columns, [
-        ["one process", f"{told['seconds, one process']:.1f}", "", ""],
-        ["two processes", f"{told['seconds, two processes']:.1f}",
-         f"{told['rate of two processes, one is 1']:.2f}", ""],
-        ["Ray, two CPUs", f"{told['seconds, ray, two CPUs']:.1f}", f"{told['rate on ray, one process is 1']:.2f}",
+        ["one process", f"{summary['seconds, one process']:.1f}", "", ""],
+        ["two processes", f"{summary['seconds, two processes']:.1f}",
+         f"{summary['rate of two processes, one is 1']:.2f}", ""],
+        ["Ray, two CPUs", f"{summary['seconds, ray, two CPUs']:.1f}", f"{summary['rate on ray, one process is 1']:.2f}",
          f"{own:.2f}"],
     ])  # fmt: skip
 
