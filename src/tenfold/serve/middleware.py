@@ -138,7 +138,7 @@ class _Answer:
 
 
 class RateLimiter:
-    """A token bucket per client: `burst` requests at once, refilled at `per_second`. Memory is bounded: the `clients`
+    """A token bucket per client: up to `burst` tokens, refilled at `per_second`. Memory is bounded: the `clients`
     seen last are remembered."""
 
     def __init__(

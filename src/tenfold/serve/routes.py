@@ -155,7 +155,7 @@ class FeedbackRoutes:
             raise ProblemError(503, str(error), retry_after=1) from error
         except StoreError as error:
             self._metrics.count_feedback("failed")
-            # The client is not told where the database is.
+            # The database's address is for the log, not for the client.
             _log.error("feedback could not be stored: %s", error)
             raise ProblemError(503, "the feedback could not be stored: send it again", retry_after=10) from error
         self._metrics.count_feedback("stored" if is_new else "known")

@@ -45,17 +45,17 @@ export const createApp = () => {
     },
   );
 
-  const show = (found: Read | null, settled: boolean) => {
+  const show = (found: Read | null, final: boolean) => {
     read = found;
     delete document.body.dataset["read"];
-    panel.show(read, models.inUse(), settled);
-    showTime(settled);
-    $("wrong").hidden = !canSendFeedback || !panel.chosen() || !settled;
+    panel.show(read, models.inUse(), final);
+    showTime(final);
+    $("wrong").hidden = !canSendFeedback || !panel.chosen() || !final;
     showBoxes((read?.numbers[0].digits.length ?? 0) - 1);
   };
   // When the pen is lifted the same ink is read again, from a cache: that time would be misleading.
-  const showTime = (settled: boolean) => {
-    const again = settled && view === "draw" && $("time").textContent;
+  const showTime = (final: boolean) => {
+    const again = final && view === "draw" && $("time").textContent;
     if (!read) $("time").textContent = "";
     else if (!again) $("time").textContent = `${read.elapsedMs < 10 ? read.elapsedMs.toFixed(1) : Math.round(read.elapsedMs)} ms`;
   };
@@ -65,13 +65,13 @@ export const createApp = () => {
     $("copy").hidden = !picture || picture.live || !read?.numbers[0].digits.length;
   };
 
-  const ask = newest<{ view: View; settled: boolean; strokes: readonly Stroke[] }>(
+  const ask = newest<{ view: View; final: boolean; strokes: readonly Stroke[] }>(
     (found, about) => {
       // The pad was cleared, or the other view chosen, in the meantime.
       if (about.view !== view || (view === "draw" ? !pad.strokes().length : !picture)) return;
       drawn = about.strokes;
-      show(found, about.settled);
-      if (!about.settled) return;
+      show(found, about.final);
+      if (!about.final) return;
       haveRead();
       const { text, digits } = found.numbers[0];
       // Set while the answer is that to all of the ink.
@@ -80,15 +80,15 @@ export const createApp = () => {
     },
     (error) => toast(error.message),
   );
-  const readInk = (settled: boolean) => {
+  const readInk = (final: boolean) => {
     const strokes = pad.strokes();
     if (!strokes.length) show(null, true);
-    else if (inUse().length) ask({ kind: "strokes", models: inUse(), strokes }, { view: "draw", settled, strokes });
+    else if (inUse().length) ask({ kind: "strokes", models: inUse(), strokes }, { view: "draw", final, strokes });
   };
   const readPicture = () => {
     if (!picture || !inUse().length) return;
     const { width, height, rgba, live } = picture;
-    ask({ kind: "picture", models: inUse(), width, height, rgba }, { view: "photo", settled: !live, strokes: [] });
+    ask({ kind: "picture", models: inUse(), width, height, rgba }, { view: "photo", final: !live, strokes: [] });
   };
   const again = () => (view === "draw" ? readInk(true) : readPicture());
 

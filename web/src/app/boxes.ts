@@ -17,7 +17,7 @@ export const drawBoxes = (number: NumberReading | null, width: number, height: n
         "g",
         { role: "button", tabindex: 0, "aria-pressed": String(index === chosen), "aria-label": `${reading.digit}${reading.unsure ? ", not sure" : ""}`, class: reading.unsure ? "unsure" : "" },
         makeSvg("rect", { ...place, rx: margin }),
-        // Above its box, or inside where there is no room above.
+        // Above its box, or inside at the image's edge.
         makeSvg("text", { x: (left + right) / 2, y: place.y > size ? place.y - 0.15 * size : place.y + size, "font-size": size }, String(reading.digit)),
       );
       box.addEventListener("click", () => choose(index));

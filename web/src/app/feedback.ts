@@ -47,7 +47,7 @@ export const createFeedback = (wrong: () => Misreading | null) => {
     try {
       const last = await flush();
       $("token-row").hidden = last !== "token";
-      if (last === "token" && words) toast("Saved on this device: the server requires a token. Enter it with your next correction.");
+      if (last === "token" && words) toast("Saved on this device: the server requires a token. Enter it with your next feedback.");
       else if (last === "refused") toast("The server rejected this feedback.");
       else if (words) toast(last === "later" ? `${words} It will be sent when the server is reachable.` : words);
       const count = (await waiting()).length;

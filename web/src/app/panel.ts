@@ -9,8 +9,8 @@ const BLUE = [37, 99, 201] as const;
 const ORANGE = [212, 85, 15] as const;
 
 export interface Panel {
-  // `settled`: the pen is up, so the answer can be explained.
-  readonly show: (read: Read | null, models: readonly { id: string; title: string }[], settled: boolean) => void;
+  // `final`: the pen is up, so the answer can be explained.
+  readonly show: (read: Read | null, models: readonly { id: string; title: string }[], final: boolean) => void;
   readonly chosen: () => Reading | null;
   readonly choose: (index: number) => void;
 }
@@ -78,12 +78,12 @@ export const createPanel = (chose: (index: number) => void): Panel => {
     });
   };
 
-  const showLooks = (settled: boolean) => {
+  const showLooks = (final: boolean) => {
     const reading = chosen();
     paint($("seen"), reading?.pixels ?? null, null);
     if (!reading || reading.pixels !== explained) paint($("why"), null, null);
     $("why-words").textContent = reading ? `Why: blue for ${reading.digit}, orange against` : "Why";
-    if (reading && settled) void showWhy(reading);
+    if (reading && final) void showWhy(reading);
   };
 
   const showWhy = async (reading: Reading) => {
@@ -94,17 +94,17 @@ export const createPanel = (chose: (index: number) => void): Panel => {
   };
 
   // For screen readers: once per stroke, not per frame.
-  const tell = () => {
+  const announce = () => {
     const number = read?.numbers[0];
     $("spoken").textContent = number?.digits.length ? `${number.text.replaceAll("\n", ", ")}. ${$("verdict").textContent}` : "";
   };
 
-  const render = (settled: boolean) => {
+  const render = (final: boolean) => {
     showDigits();
     showVerdict();
     showBars();
-    showLooks(settled);
-    if (settled) tell();
+    showLooks(final);
+    if (final) announce();
   };
   const choose = (place: number) => {
     index = place;
@@ -116,11 +116,11 @@ export const createPanel = (chose: (index: number) => void): Panel => {
   return {
     chosen,
     choose,
-    show: (found, opened, settled) => {
+    show: (found, opened, final) => {
       read = found;
       models = opened;
       index = Math.max(0, (found?.numbers[0]?.digits.length ?? 0) - 1);
-      render(settled);
+      render(final);
     },
   };
 };
