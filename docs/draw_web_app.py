@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw, ImageFilter
 from playwright.sync_api import Page, sync_playwright
 
 from lab import PICTURES
-from lab.benchmarks.web_app import FLAGS, served
+from lab.benchmarks.local_server import served
+from lab.benchmarks.web_app import FLAGS
 from tenfold.synthesis.drawing import Hand, pen_path
 from tenfold.synthesis.skeletons import DIGITS
 

@@ -14,19 +14,18 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 import uvloop
 
 from lab import RESULTS
+from lab.benchmarks.local_server import Connection, latency_figures, start_server, stop_server
 from tenfold.data import load_dataset
 from tenfold.runs.environment import describe_environment
 from tenfold.serve.feedback import FeedbackSample, FeedbackStore
@@ -103,23 +102,19 @@ def measure_server(path: Path, connections: int, seconds: float) -> dict[str, fl
     try:
         clients, took = uvloop.run(send(port, connections, seconds))
     finally:
-        server.terminate()
-        server.wait(30)
-    latencies = 1000 * np.array([one for client in clients for one in client.latencies])
+        stop_server(server)
     acknowledged = {one for client in clients for one in client.acknowledged}
     return {
         "writes": len(acknowledged),
         "writes_per_second": len(acknowledged) / took,
-        "p50_ms": float(np.percentile(latencies, 50)),
-        "p99_ms": float(np.percentile(latencies, 99)),
-        "worst_ms": float(latencies.max()),
+        **latency_figures([one for client in clients for one in client.latencies]),
         "errors": sum(client.errors for client in clients),
         "lost": len(acknowledged - stored(path)),
     }
 
 
 def kill_often(path: Path, connections: int, kills: int) -> dict[str, int]:
-    """Ends the server with kill -9 while corrections stream in, starts it again on the same database, and so on."""
+    """Kills the server (kill -9) while samples arrive and restarts it on the same database, `kills` times."""
     acknowledged: set[str] = set()
     lost = 0
     generator = np.random.default_rng(0)
@@ -130,9 +125,8 @@ def kill_often(path: Path, connections: int, kills: int) -> dict[str, int]:
         server.wait(30)
         acknowledged |= {one for client in clients for one in client.acknowledged}
         lost = max(lost, len(acknowledged - stored(path)))
-    server, _ = start(path)  # It is up again on what was left.
-    server.terminate()
-    server.wait(30)
+    server, _ = start(path)  # It starts on what was left.
+    stop_server(server)
     found = stored(path)
     return {
         "kills": kills,
@@ -144,15 +138,7 @@ def kill_often(path: Path, connections: int, kills: int) -> dict[str, int]:
 
 
 def start(path: Path) -> tuple[subprocess.Popen[str], int]:
-    """A server and its port, once it answers."""
-    command = [sys.executable, "-m", "tenfold", "serve", "--port", "0", "--database", f"sqlite:///{path}", "--json"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    text = ""
-    for line in server.stdout:
-        text += line
-        if line == "}\n":
-            return server, urlsplit(json.loads(text)["urls"][0]).port
-    raise SystemExit("the server did not start")
+    return start_server("--database", f"sqlite:///{path}")
 
 
 def stored(path: Path) -> set[str]:
@@ -161,30 +147,27 @@ def stored(path: Path) -> set[str]:
 
 
 async def send(port: int, connections: int, seconds: float) -> tuple[list["Client"], float]:
-    """Until the time is over, or the server is gone."""
+    """Sends until the time is over or the server has died."""
     images = load_dataset("mnist").test_images
     loop = asyncio.get_running_loop()
-    clients = [Client(images[i].tobytes(), loop.create_future()) for i in range(connections)]
+    clients = [Client(images[i].tobytes()) for i in range(connections)]
     begun = time.perf_counter()
     for client in clients:
         await loop.create_connection(lambda client=client: client, "127.0.0.1", port)
-    await asyncio.wait([client.gone for client in clients], timeout=seconds)
+    await asyncio.wait([client.closed for client in clients], timeout=seconds)
     for client in clients:
         client.stopped = True
-    if any(not client.gone.done() for client in clients):
-        await asyncio.wait([client.gone for client in clients], timeout=10)
+    if any(not client.closed.done() for client in clients):
+        await asyncio.wait([client.closed for client in clients], timeout=10)
     return clients, time.perf_counter() - begun
 
 
-class Client(asyncio.Protocol):
-    """One connection that tells a correction, waits for the answer, and tells the next."""
+class Client(Connection):
+    """Posts one feedback sample after another. acknowledged: the ids that were answered with 201."""
 
-    def __init__(self, pixels: bytes, gone: "asyncio.Future[None]") -> None:
-        self.gone, self.stopped = gone, False
-        self.latencies: list[float] = []
+    def __init__(self, pixels: bytes) -> None:
+        super().__init__()
         self.acknowledged: list[str] = []
-        self.errors = 0
-        self.buffer = b""
         self.id = str(uuid.uuid4())
         document = {
             "id": self.id, "label": 7, "predicted": 1, "confidence": 0.4, "probabilities": PROBABILITIES,
@@ -196,34 +179,15 @@ class Client(asyncio.Protocol):
         head += "\r\nContent-Type: application/json"
         self.before, self.after = f"{head}\r\n\r\n{body}".split(self.id)
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        self.transport = transport
-        self.tell()
-
-    def tell(self) -> None:
+    def next_request(self) -> bytes:
         self.id = str(uuid.uuid4())
-        self.begun = time.perf_counter()
-        self.transport.write(f"{self.before}{self.id}{self.after}".encode())
+        return f"{self.before}{self.id}{self.after}".encode()
 
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        head, found, body = self.buffer.partition(b"\r\n\r\n")
-        if not found or len(body) < int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]):
-            return
-        self.latencies.append(time.perf_counter() - self.begun)
+    def answered(self, head: bytes) -> None:
         if head.startswith(b"HTTP/1.1 201"):
             self.acknowledged.append(self.id)
         else:
             self.errors += 1
-        self.buffer = b""
-        if self.stopped:
-            self.transport.close()
-        else:
-            self.tell()
-
-    def connection_lost(self, _: Exception | None) -> None:
-        if not self.gone.done():
-            self.gone.set_result(None)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,10 @@ import gzip
 import json
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +24,7 @@ import numpy as np
 from playwright.sync_api import CDPSession, Page, sync_playwright
 
 from lab import RESULTS, ROOT
+from lab.benchmarks.local_server import served
 from lab.benchmarks.slow_network import SLOW_4G, Network, through
 from tenfold import Reader
 from tenfold.runs.environment import describe_environment
@@ -205,30 +203,6 @@ PARTS: dict[str, Callable[[str, argparse.Namespace], dict[str, object]]] = {
     "pens": pens,
     "lighthouse": lighthouse,
 }
-
-
-@contextmanager
-def served() -> Iterator[str]:
-    """`tenfold serve` on loopback, with a database that is thrown away."""
-    with socket.socket() as found, tempfile.TemporaryDirectory() as folder:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-        found.close()
-        database = f"sqlite:///{folder}/feedback.db"
-        words = [sys.executable, "-m", "tenfold", "serve", "--port", str(port), "--database", database]
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-        url = f"http://127.0.0.1:{port}/"
-        try:
-            for _ in range(200):
-                try:
-                    urllib.request.urlopen(url + "readyz").close()
-                    break
-                except OSError:
-                    time.sleep(0.1)
-            yield url
-        finally:
-            process.terminate()
-            process.wait()
 
 
 @contextmanager
