@@ -1,4 +1,4 @@
-"""Fifteen ways to spoil an image, of the kinds of MNIST-C.
+"""Fifteen image corruptions, of the kinds of MNIST-C.
 
 Mu and Gilmer (2019), "MNIST-C: a robustness benchmark for computer vision", table 1, names them; strengths here are our
 own, chosen so that a person still reads nearly every digit. Each takes and gives uint8[N,28,28], 0 paper to 255 ink,
@@ -30,7 +30,7 @@ def impulse_noise(images: Shares, generator: Generator) -> Shares:
 
 
 def glass_blur(images: Shares, generator: Generator) -> Shares:
-    """Each pixel trades places with one near it, as through frosted glass."""
+    """Each pixel is swapped with one near it, as through frosted glass."""
     blurred = ndimage.gaussian_filter(images, (0, 0.7, 0.7))
     rows, columns = np.meshgrid(np.arange(SIDE), np.arange(SIDE), indexing="ij")
     down, across = generator.integers(-1, 2, (2, *images.shape))
@@ -70,9 +70,9 @@ def translate(images: Shares, generator: Generator) -> Shares:
 
 
 def stripe(images: Shares, generator: Generator) -> Shares:
-    spoilt = images.copy()
-    spoilt[:, :, 11:17] = 1 - spoilt[:, :, 11:17]
-    return spoilt
+    corrupted = images.copy()
+    corrupted[:, :, 11:17] = 1 - corrupted[:, :, 11:17]
+    return corrupted
 
 
 def fog(images: Shares, generator: Generator) -> Shares:
@@ -134,9 +134,9 @@ CORRUPTIONS: dict[str, Callable[[Shares, Generator], Shares]] = {
 
 
 def corrupt(name: str, images: Images, seed: int) -> Images:
-    """uint8[N,28,28] spoilt in the way that is named; the same for the same seed."""
-    spoilt = CORRUPTIONS[name](images.astype(np.float32) / 255, np.random.Generator(np.random.PCG64(seed)))
-    return np.rint(np.clip(spoilt, 0, 1) * 255).astype(np.uint8)
+    """Applies the named corruption: uint8[N,28,28] -> uint8[N,28,28]; deterministic for a seed."""
+    corrupted = CORRUPTIONS[name](images.astype(np.float32) / 255, np.random.Generator(np.random.PCG64(seed)))
+    return np.rint(np.clip(corrupted, 0, 1) * 255).astype(np.uint8)
 
 
 def _ones(like: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -176,10 +176,10 @@ def _sampled(images: Shares, rows: NDArray[np.float64], columns: NDArray[np.floa
 
 
 def _with_lines(images: Shares, generator: Generator, bends: int, dash: int) -> Shares:
-    """A line from edge to edge across each image, through as many bends; dash: cells drawn and left out in turn."""
-    spoilt = images.copy()
+    """A line from edge to edge across each image, with as many bends; dash: cells drawn and left out alternately."""
+    corrupted = images.copy()
     along = np.linspace(0, SIDE - 1, 120)
-    for image in spoilt:
+    for image in corrupted:
         places = np.linspace(0, SIDE - 1, bends + 2)
         heights = generator.uniform(4, SIDE - 4, bends + 2)
         across = np.interp(along, places, heights)
@@ -188,4 +188,4 @@ def _with_lines(images: Shares, generator: Generator, bends: int, dash: int) -> 
         if generator.random() < 0.5:
             rows, columns = columns, rows
         image[rows, columns] = 1
-    return spoilt
+    return corrupted

@@ -1,4 +1,4 @@
-"""Sets of real handwriting, read through the public Reader."""
+"""Accuracy of the public Reader on sets of real handwriting: `python -m lab.ink FOLDER`."""
 
 import csv
 import gzip
@@ -21,7 +21,7 @@ from tenfold.evaluation.calibration import calibration_error
 from tenfold.ink.image_file import write_png
 from tenfold.reading.reader import Reader, Reading
 
-# What a file holds: pictures of one digit, pen strokes of one, pictures of numbers, or what is no digit.
+# The kind of each file: images of one digit, pen strokes of one digit, images of numbers, or non-digits.
 SETS = {
     "kensanata.zip": "digit",
     "hwd1000.zip": "digit",
@@ -31,15 +31,15 @@ SETS = {
     "pendigits.jsonl.gz": "strokes",
     "photo_numbers.zip": "lines",
     "orand_car_a.zip": "number",
-    "omniglot.zip": "stranger",
-    "notmnist.zip": "stranger",
+    "omniglot.zip": "non-digits",
+    "notmnist.zip": "non-digits",
 }
 
 
 @dataclass(frozen=True)
 class InkResult:
-    """One set. count: digits, lines or numbers. right: share read right, unsure or not; None for what is no digit.
-    unsure: share marked so. calibration_error: expected calibration error; None for numbers and strangers."""
+    """One set. count: digits, lines or numbers. right: share read right, unsure or not; None for non-digits.
+    unsure: share marked so. calibration_error: expected calibration error; None for numbers and non-digits."""
 
     name: str
     count: int
@@ -51,7 +51,7 @@ class InkResult:
 
 @dataclass(frozen=True)
 class Failure:
-    """What was read wrong: what the model saw (or the picture of a number), what it is, and what it was read as."""
+    """A misread image: what the model saw (or the image of a number), its label, and what was read."""
 
     picture: Image.Image
     truth: str
@@ -59,24 +59,24 @@ class Failure:
 
 
 def measure_ink(
-    folder: Path, model: Path | None = None, out: Path | None = None, tell: Callable[[str], None] = lambda line: None
+    folder: Path, model: Path | None = None, out: Path | None = None, log: Callable[[str], None] = lambda line: None
 ) -> list[InkResult]:
-    """Reads every set of `folder`, and MNIST's test images. out: a folder for a sheet of each set's failures.
+    """Reads MNIST's test images and every set in `folder`. out: a folder for a picture of each set's failures.
 
-    Raises `DataError` when the folder has none of the sets.
+    Raises `DataError` if the folder has none of the sets.
     """
-    there = [name for name in SETS if (folder / name).exists()]
-    if not there:
-        raise DataError(f"{folder} holds none of {', '.join(SETS)}: give the folder that does")
+    available = [name for name in SETS if (folder / name).exists()]
+    if not available:
+        raise DataError(f"{folder} holds none of {', '.join(SETS)}: name the folder with the sets")
     reader = Reader(model)
     results = []
-    for name, measure in [("MNIST test", _mnist), *((name, _of_kind(folder / name)) for name in there)]:
+    for name, measure in [("MNIST test", _mnist), *((name, _of_kind(folder / name)) for name in available)]:
         result, failures = measure(reader)
         results.append(result)
         if out is not None and failures:
             path = out / f"{name.split('.')[0]}.png"
             write_png(draw_failures(failures), path)
-            tell(f"{len(failures)} failures of {name} in {path}")
+            log(f"{len(failures)} failures of {name} in {path}")
     return results
 
 
@@ -150,7 +150,7 @@ def _pictures(path: Path) -> Iterator[tuple[Image.Image, str]]:
 
 
 def draw_failures(failures: Sequence[Failure], across: int = 12) -> Image.Image:
-    """A sheet of pictures, each with its truth and what it was read as."""
+    """A contact sheet of the failures, each with its label and what was read."""
     side = 84 if failures[0].picture.width <= 28 else 300
     across = across if side == 84 else 4
     rows = -(-len(failures) // across)

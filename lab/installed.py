@@ -1,4 +1,4 @@
-"""Which distributions are installed, and how much of the disk they take."""
+"""Installed distributions and their size on disk."""
 
 import functools
 import importlib.metadata
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def is_installed(name: str) -> bool:
-    """Whether a distribution is, by its name in the package index."""
+    """Whether the distribution of this name (in the package index) is installed."""
     try:
         importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -17,15 +17,15 @@ def is_installed(name: str) -> bool:
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:
-    """Of those that are installed."""
+    """Versions of those that are installed."""
     return {name: importlib.metadata.version(name) for name in names if is_installed(name)}
 
 
 @functools.cache
 def installed_bytes(distributions: tuple[str, ...]) -> int:
-    """The bytes on disk of the distributions and of all that they require, as if nothing else were installed.
+    """Bytes on disk of the distributions and all their requirements.
 
-    Requirements of extras, or for other systems, are left out.
+    Requirements of extras and of other systems are left out.
     """
     found: set[str] = set()
     waiting = list(distributions)
@@ -43,7 +43,7 @@ def installed_bytes(distributions: tuple[str, ...]) -> int:
 
 
 def _required(line: str) -> re.Match[str] | None:
-    """The name at the start of a requirement that holds here."""
+    """The name at the start of a requirement line, if its marker applies here."""
     from packaging.requirements import Requirement
 
     marker = Requirement(line).marker

@@ -1,4 +1,4 @@
-"""How well spoilt images are read: MNIST's test images through fifteen corruptions."""
+"""Accuracy on corrupted images, MNIST's test images with fifteen corruptions: `python -m lab.robustness`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +25,8 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Robustness:
-    """One corruption, or `none`. error: share that the Reader reads wrong; plain_error: share that a model reads wrong
-    which gets the spoilt pixels as they are, or None. unsure: share that the Reader marks so."""
+    """One corruption, or `none`. error: the Reader's error rate; plain_error: that of a model that gets the corrupted
+    pixels as they are, or None. unsure: share of images on which the Reader abstains."""
 
     name: str
     error: float
@@ -35,16 +35,16 @@ class Robustness:
 
 
 def measure_robustness(reader: Reader, plain: ModelFile | None = None, images: int | None = None) -> list[Robustness]:
-    """Reads the test images (the first `images`) as they are, and spoilt in each way."""
+    """Reads the test images (the first `images`), uncorrupted and with each corruption."""
     data = load_dataset("mnist")
     digits, labels = np.array(data.test_images[:images]), data.test_labels[:images]
     cases: dict[str, NDArray[np.uint8]] = {"none": digits}
     cases |= {name: corrupt(name, digits, SEED) for name in CORRUPTIONS}
     results = []
-    for name, spoilt in cases.items():
-        readings = reader.read_many(spoilt)
+    for name, corrupted in cases.items():
+        readings = reader.read_many(corrupted)
         wrong = np.array([reading.digit for reading in readings]) != labels
-        plain_wrong = None if plain is None else float((plain.probabilities(spoilt).argmax(1) != labels).mean())
+        plain_wrong = None if plain is None else float((plain.probabilities(corrupted).argmax(1) != labels).mean())
         unsure = float(np.mean([reading.unsure for reading in readings]))
         results.append(Robustness(name, float(wrong.mean()), unsure, plain_wrong))
     return results

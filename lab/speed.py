@@ -1,4 +1,4 @@
-"""How fast the Reader reads, and in how little memory."""
+"""Speed and memory of the public Reader: `python -m lab.speed`."""
 
 import io
 import statistics
@@ -20,12 +20,12 @@ from tenfold.cli.flags import PLAIN, EverywhereFlags, given
 from tenfold.data import load_dataset
 from tenfold.reading.reader import Reader
 
-# A process that only reads: how long until it can, and how much memory it takes.
+# Start-up time and memory of a process that only reads.
 _ALONE = """
-import time; began = time.perf_counter()
+import time; started = time.perf_counter()
 from tenfold import Reader
 reader = Reader()
-ready = time.perf_counter() - began
+ready = time.perf_counter() - started
 import numpy as np
 from tenfold.machine import peak_bytes
 for _ in range(20): reader.read(np.random.default_rng(0).integers(0, 256, (100, 100), dtype=np.uint8))
@@ -35,7 +35,7 @@ print(ready, peak_bytes())
 
 @dataclass(frozen=True)
 class Speed:
-    """What was timed, what came, and in which unit: the median of `repeats`."""
+    """A measurement: the median of `repeats`, in `unit`."""
 
     name: str
     value: float
@@ -48,8 +48,8 @@ def measure_speed(model: str | None = None) -> list[Speed]:
     reader = Reader(model)
     data = load_dataset("mnist")
     digits = np.array(data.test_images)
-    large = _page(digits[:1], 1000, 1000, 700)
-    photo = _jpeg(_page(digits[:10], 4000, 3000, 300))
+    large = _sheet(digits[:1], 1000, 1000, 700)
+    photo = _jpeg(_sheet(digits[:10], 4000, 3000, 300))
     alone = [_alone() for _ in range(5)]
     return [
         Speed("Reader(), imports included", statistics.median(ready for ready, _ in alone), "s", 5),
@@ -70,8 +70,8 @@ def measure_speed(model: str | None = None) -> list[Speed]:
 
 
 def _alone() -> tuple[float, float]:
-    told = subprocess.run([sys.executable, "-c", _ALONE], check=True, capture_output=True, text=True).stdout
-    ready, peak = map(float, told.split())
+    output = subprocess.run([sys.executable, "-c", _ALONE], check=True, capture_output=True, text=True).stdout
+    ready, peak = map(float, output.split())
     return ready, peak
 
 
@@ -79,9 +79,9 @@ def _milliseconds(call: Callable[[int], object], repeats: int) -> float:
     call(0)
     times = []
     for index in range(repeats):
-        began = time.perf_counter()
+        started = time.perf_counter()
         call(index)
-        times.append(time.perf_counter() - began)
+        times.append(time.perf_counter() - started)
     return 1000 * statistics.median(times)
 
 
@@ -89,27 +89,27 @@ def _seconds(call: Callable[[], object], repeats: int) -> float:
     call()
     times = []
     for _ in range(repeats):
-        began = time.perf_counter()
+        started = time.perf_counter()
         call()
-        times.append(time.perf_counter() - began)
+        times.append(time.perf_counter() - started)
     return statistics.median(times)
 
 
-def _page(digits: NDArray[np.uint8], width: int, height: int, size: int) -> NDArray[np.uint8]:
-    """Dark digits of `size` pixels side by side in the middle of a page."""
-    page = np.full((height, width), 235, np.uint8)
+def _sheet(digits: NDArray[np.uint8], width: int, height: int, size: int) -> NDArray[np.uint8]:
+    """Dark digits of `size` pixels in a row in the middle of a sheet of paper."""
+    sheet = np.full((height, width), 235, np.uint8)
     step = width // (len(digits) + 1)
     for number, digit in enumerate(digits):
         ink = np.asarray(Image.fromarray(digit).resize((size, size), Image.Resampling.BICUBIC))
         left, top = (number + 1) * step - size // 2, (height - size) // 2
-        place = page[top : top + size, max(0, left) : max(0, left) + size]
+        place = sheet[top : top + size, max(0, left) : max(0, left) + size]
         np.minimum(place, 235 - (ink[:, : place.shape[1]] * 0.8).astype(np.uint8), out=place)
-    return page
+    return sheet
 
 
-def _jpeg(page: NDArray[np.uint8]) -> bytes:
+def _jpeg(sheet: NDArray[np.uint8]) -> bytes:
     content = io.BytesIO()
-    Image.fromarray(page).convert("RGB").save(content, "JPEG", quality=90)
+    Image.fromarray(sheet).convert("RGB").save(content, "JPEG", quality=90)
     return content.getvalue()
 
 

@@ -1,6 +1,6 @@
-"""One measurement in a process of its own: pinned to its cores before anything is imported, limited, and never trusted.
+"""Runs one measurement in a separate process, pinned to its cores before anything is imported, with limits.
 
-What it imports, leaks or breaks ends with it. `python -m lab.worker` is the other side of `run_worker`.
+`python -m lab.worker` is the child process of `run_worker`.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ from typing import Any
 from lab import ROOT
 from tenfold.errors import TenfoldError, WorkerError
 
-# Every library's own name for the number of threads that it may make; read once, when it is loaded.
+# Thread-count variables of the numerical libraries, which read them once, at import.
 THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -28,7 +28,7 @@ THREADS = (
     "NUMEXPR_NUM_THREADS",
     "TF_NUM_INTRAOP_THREADS",
 )
-# How often the process is looked at: often enough to stop one that fills the memory, rarely enough to cost nothing.
+# Polling interval: short enough to stop a process that fills the memory, long enough to cost nothing.
 LOOK_SECONDS = 0.25
 
 
@@ -41,11 +41,11 @@ def run_worker(
     memory_gb: float,
     environment: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Calls `target`, as `module:function`, with `spec` in a new process, and returns the dictionary that it returns.
+    """Calls `target` (`module:function`) with `spec` in a new process; returns the dictionary that it returns.
 
-    cores: that it may use; as many threads are allowed it. seconds, memory_gb: what it and its children may take in
-    all. environment: variables beside this process's own. Raises `WorkerError` for one that crashes, hangs or takes
-    too much, with the last line that it wrote.
+    cores: CPU cores to use, with one thread each. seconds, memory_gb: limits for it and its children together.
+    environment: additional variables. Raises `WorkerError`, with its last line of output, if it crashes, hangs or
+    exceeds the memory limit.
     """
     threads = dict.fromkeys(THREADS, str(len(cores)))
     with tempfile.TemporaryDirectory(prefix="tenfold-worker-") as folder, Path(folder, "log").open("w+b") as log:
@@ -56,12 +56,12 @@ def run_worker(
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            # A folder of its own, so that no cache of an earlier worker makes this one look fast.
+            # A fresh folder, so that no cache of an earlier worker makes this one look fast.
             env=_environment(threads | {"TMPDIR": folder} | dict(environment or {})),
             start_new_session=True,
         )
         assert process.stdin is not None
-        with suppress(BrokenPipeError):  # It is gone already; its exit tells.
+        with suppress(BrokenPipeError):  # It has died already; its exit status says why.
             process.stdin.write(json.dumps(request).encode())
             process.stdin.close()
         try:
@@ -101,7 +101,7 @@ def _wait(process: "subprocess.Popen[bytes]", seconds: float, memory_gb: float) 
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Ends the worker and whatever it started."""
+    """Kills the worker and all its children."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -117,20 +117,20 @@ def _group_memory(group: int) -> int:
             if int(fields[2]) == group:
                 total += int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
         except (OSError, IndexError, ValueError):
-            continue  # It ended in between.
+            continue  # The process has ended meanwhile.
     return total
 
 
 def resolve(target: str) -> Callable[..., Any]:
-    """What `module:name` stands for."""
+    """The object named `module:name`."""
     module, _, name = target.partition(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return found
 
 
 def broken(error: Exception) -> dict[str, str]:
-    """What a worker answers where an installation can't be imported; whatever it raises is the finding."""
-    return {"status": "broken", "told": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
+    """The result of a worker whose library can't be imported."""
+    return {"status": "broken", "reason": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
 
 
 def _main() -> None:
@@ -141,14 +141,14 @@ def _main() -> None:
     try:
         answer = resolve(request["target"])(request["spec"])
     except TenfoldError as error:
-        sys.exit(str(error))  # Its message is the whole finding.
+        sys.exit(str(error))  # Its message is the result.
     partial = Path(request["result"] + ".partial")
     partial.write_text(json.dumps(answer), encoding="utf-8")
     partial.replace(request["result"])
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed can't end its worker; Linux does it then (prctl(2), PR_SET_PDEATHSIG)."""
+    """Has Linux kill this worker when its parent is killed (prctl(2), PR_SET_PDEATHSIG)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 

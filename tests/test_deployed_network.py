@@ -138,5 +138,5 @@ def test_what_is_no_model_is_told(tmp_path):
     (tmp_path / "file.10fd").write_bytes(b"nothing")
     with pytest.raises(FormatError, match="no web model"):
         load_network(str(tmp_path / "file.10fd"))
-    with pytest.raises(UsageError, match="name the run"):
+    with pytest.raises(UsageError, match="name its run"):
         load_network("model.onnx")

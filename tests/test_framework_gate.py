@@ -126,7 +126,7 @@ class _Uncorrected(reference.Adam):
 def test_numpy_learns(brief):
     digits = Digits()
     framework = NumPy(brief, brief.first_weights(0), 1)
-    framework.hold(*digits.train)
+    framework.load_data(*digits.train)
     losses = [framework.train(brief.order(0, epoch, 48_000)) for epoch in range(2)]
     assert losses[1] < 0.5 * losses[0]
     assert measure._accuracy(framework, *digits.validation) > 0.94

@@ -1,13 +1,12 @@
-"""How fast `tenfold read-all` reads, from which source, with how many workers; and in how much memory.
+"""Speed and memory of `tenfold read-all`, by source and number of workers.
 
     python -m lab.benchmarks.bulk_speed [--images 120000] [--rounds 3] [--data DIR] [--only WORD] [--again]
                               [--out lab/results]
 
-The images are MNIST's 60,000 training images, over and over; `dark on bright` is the same turned round, which the
-Reader must bring into MNIST's form first. Every cell is the whole command, Python's start with it, in a process of its
-own; memory is the largest sum of PSS (what a process has for itself, and its share of what it shares) over all its
-processes, asked ten times a second. Rates are medians of --rounds, memory is of one run. Writes `bulk.json` after each
-cell, and leaves out those that are in it already.
+The images are MNIST's 60,000 training images, repeated; `dark on bright` is the same inverted, which the Reader must
+normalize first. Every cell is the whole command, including Python's start, in a separate process. Memory is the largest
+sum of PSS (private memory and its share of shared memory) over all its processes, polled ten times a second. Rates are
+medians of --rounds, memory is of one run. Writes `bulk.json` after each cell, and skips cells that it contains already.
 Run it on a quiet machine, with 5 GB of disk under --data.
 """
 
@@ -38,7 +37,7 @@ from tenfold.runs.environment import describe_environment
 MEMORY_SIZES = (10_000, 100_000, 1_000_000)
 # Images a file: of a tar, and of a row group.
 SHARD, GROUP = 10_000, 50_000
-# Names to one content: a million files take as long to read by name, and less room.
+# Names to one content: a million files take as long to read by name, and less space.
 LINKS = 50
 
 
@@ -93,16 +92,16 @@ def read(source: Path, count: int, workers: int, *words: str) -> dict[str, float
     """The whole command, once."""
     out = source.with_name(f"{source.name}-read.parquet")
     command = [sys.executable, "-m", "tenfold", "read-all", source, "--out", out, "--overwrite", "--json"]
-    begun, peak, cpu = time.perf_counter(), 0.0, cpu_seconds()
+    started, peak, cpu = time.perf_counter(), 0.0, cpu_seconds()
     process = subprocess.Popen([*map(str, command), "--workers", str(workers), *words], stdout=subprocess.PIPE)
     while process.poll() is None:
         peak = max(peak, tree_pss(process.pid))
         time.sleep(0.1)
-    seconds = time.perf_counter() - begun
-    told = json.loads(process.stdout.read())
+    seconds = time.perf_counter() - started
+    summary = json.loads(process.stdout.read())
     process.stdout.close()
-    if (told["rows"], told["errors"]) != (count, 0):
-        raise SystemExit(f"{source}: {told}")
+    if (summary["rows"], summary["errors"]) != (count, 0):
+        raise SystemExit(f"{source}: {summary}")
     out.unlink()
     return {"images": count, "seconds": seconds, "images_per_second": count / seconds,
             "cpu_seconds": cpu_seconds() - cpu, "peak_pss_mb": peak / 1e6}  # fmt: skip

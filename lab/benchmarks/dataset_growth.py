@@ -1,10 +1,10 @@
-"""How epoch time and memory grow with the data: 6,000 to 600,000 images, memory-mapped.
+"""Epoch time and memory as the data grows: 6,000 to 600,000 images, memory-mapped.
 
     python -m lab.benchmarks.dataset_growth                   recipe dash
     python -m lab.benchmarks.dataset_growth --recipe tutorial
 
-Makes sets of MNIST's digits, each copy moved a little, in files of their own; trains one epoch of the recipe on each,
-in a process of its own; and writes results/growth.json and docs/pictures/growth.png. Peak memory is the process's
+Generates data sets of MNIST's digits, each copy shifted a little; trains one epoch of the recipe on each,
+in a separate process; and writes results/growth.json and docs/pictures/growth.png. Peak memory is the process's
 largest resident set, which counts the pages of the mapped file that are in memory.
 """
 
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def make(path: Path, size: int) -> Path:
-    """A folder with arrays of `size` images: MNIST's, then copies of them, each moved anew."""
+    """A folder with arrays of `size` images: MNIST's, then copies, each shifted at random."""
     import numpy as np
     import torch
 
@@ -108,7 +108,7 @@ def one(path: Path, recipe_name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = train(Recipe.load(recipe_name).replace(epochs=1, threads=1), data, folder=Path(folder))
         seconds, engine = run.history[0].seconds, vars(run.recipe.engine)
-    # Not ru_maxrss, which begins at what the parent held when it forked.
+    # Not ru_maxrss, which starts at the parent's memory when it forked.
     status = Path("/proc/self/status").read_text()
     peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
     print(json.dumps({"seconds": seconds, "peak_mb": round(peak), "engine": engine}))

@@ -1,10 +1,10 @@
-"""Corrections a second on SQLite, and whether one that was acknowledged is ever lost when the server is killed.
+"""Feedback samples per second on SQLite, and whether an acknowledged one is ever lost when the server is killed.
 
     python -m lab.benchmarks.feedback_writes [--seconds 20] [--connections 32] [--kills 10] [--out lab/results]
 
-First the store alone; then POST /v1/feedback to a server of its own on loopback, the client on the same machine; then
-the same with kill -9 in the middle, and what was answered with 201 counted in the database after a restart. Writes
-`feedback_writes.json`. Run it on a quiet machine, with TMPDIR on the disk that is meant.
+First the store alone; then POST /v1/feedback to its own server on loopback, the client on the same machine; then the
+same with kill -9 in the middle: samples answered with 201 must be in the database after a restart. Writes
+`feedback_writes.json`. Run it on a quiet machine, with TMPDIR on the disk to measure.
 """
 
 import argparse
@@ -64,16 +64,16 @@ def fsync_ms(folder: Path) -> float:
     took = []
     with (folder / "probe").open("wb") as file:
         for _ in range(200):
-            begun = time.perf_counter()
+            started = time.perf_counter()
             file.write(bytes(4096))
             file.flush()
             os.fsync(file.fileno())
-            took.append(1000 * (time.perf_counter() - begun))
+            took.append(1000 * (time.perf_counter() - started))
     return float(np.median(took))
 
 
 def measure_store(path: Path, together: int, seconds: float) -> dict[str, float]:
-    """The store without a server: so many corrections under way at a time."""
+    """The store without a server: this many concurrent writes."""
     pixels = load_dataset("mnist").test_images[0].tobytes()
     free, failed = threading.Semaphore(together), []
     with FeedbackStore(f"sqlite:///{path}") as store:
@@ -83,8 +83,8 @@ def measure_store(path: Path, together: int, seconds: float) -> dict[str, float]
                 failed.append(future)
             free.release()
 
-        begun, count = time.perf_counter(), 0
-        while time.perf_counter() < begun + seconds:
+        started, count = time.perf_counter(), 0
+        while time.perf_counter() < started + seconds:
             free.acquire()
             one = FeedbackSample(id=uuid.uuid4(), label=7, pixels=pixels, created_at=datetime.now(UTC),
                              strokes=tuple(tuple(map(tuple, stroke)) for stroke in STROKES))  # fmt: skip
@@ -92,7 +92,7 @@ def measure_store(path: Path, together: int, seconds: float) -> dict[str, float]
             count += 1
         for _ in range(together):
             free.acquire()
-        took = time.perf_counter() - begun
+        took = time.perf_counter() - started
         assert store.count() == count - len(failed)
     return {"writes": count, "writes_per_second": count / took, "errors": len(failed)}
 
@@ -151,7 +151,7 @@ async def send(port: int, connections: int, seconds: float) -> tuple[list["Clien
     images = load_dataset("mnist").test_images
     loop = asyncio.get_running_loop()
     clients = [Client(images[i].tobytes()) for i in range(connections)]
-    begun = time.perf_counter()
+    started = time.perf_counter()
     for client in clients:
         await loop.create_connection(lambda client=client: client, "127.0.0.1", port)
     await asyncio.wait([client.closed for client in clients], timeout=seconds)
@@ -159,7 +159,7 @@ async def send(port: int, connections: int, seconds: float) -> tuple[list["Clien
         client.stopped = True
     if any(not client.closed.done() for client in clients):
         await asyncio.wait([client.closed for client in clients], timeout=10)
-    return clients, time.perf_counter() - begun
+    return clients, time.perf_counter() - started
 
 
 class Client(Connection):

@@ -1,10 +1,10 @@
-"""What the choices cost that `python -m lab.frameworks` makes for each framework: each against its alternative.
+"""The cost of the choices that `python -m lab.frameworks` makes for each framework, compared with the alternatives.
 
     python -m lab.benchmarks.framework_choices            all, three rounds
-    python -m lab.benchmarks.framework_choices denormals  those whose name has this in it
+    python -m lab.benchmarks.framework_choices denormals  those whose name contains this
 
-Each is trained in a process of its own on one core, the two ways in turn, some steps again and again: the time of a
-step is the median over the repeats after the first, and over rounds. Writes results/framework_choices.json.
+Each is trained in a separate process on one core, the two alternatives interleaved, the same steps repeatedly: the time
+of a step is the median over the repeats after the first, and over rounds. Writes results/framework_choices.json.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def main() -> None:
                         "target": entry.target, "network": network, "weights": str(weights), "steps": steps,
                         "repeats": repeats, "other": other if way == "other" else "",
                     }  # fmt: skip
-                    told = run_worker(
+                    result = run_worker(
                         "lab.benchmarks.framework_choices:timed",
                         spec,
                         cores=usable_cores()[:1],
@@ -66,7 +66,7 @@ def main() -> None:
                         memory_gb=8,
                         environment=entry.environment,
                     )
-                    found[name][way].append(told["step_ms"])
+                    found[name][way].append(result["step_ms"])
                 print(name, {way: [round(value, 3) for value in values] for way, values in found[name].items()})
                 write(found)
     for name, row in write(found).items():
@@ -119,7 +119,7 @@ def timed(spec: dict[str, Any]) -> dict[str, float]:
         import torch
 
         framework.model.to(memory_format=torch.contiguous_format)
-    framework.hold(images, labels)
+    framework.load_data(images, labels)
     times = []
     for order in orders:
         started = time.perf_counter()

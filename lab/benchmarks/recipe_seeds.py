@@ -1,12 +1,12 @@
-"""The recipes over seeds: test accuracy and training time, each seed in a process of its own.
+"""The recipes over seeds: test accuracy and training time, each seed in a separate process.
 
     python -m lab.benchmarks.recipe_seeds sprint 20
     python -m lab.benchmarks.recipe_seeds dash 10
 
-`tenfold train RECIPE --seeds N` does the same in one process; here each seed pays for a cold start. A seed's figures
-are kept in `results/recipe-NAME.jsonl` as they come, so a benchmark that was stopped goes on where it was; delete the
-file to begin anew. Run it on a quiet machine. Training time counts the probe of the engine, the copying of the data,
-and all epochs; not the imports, and not the export that follows.
+`tenfold train RECIPE --seeds N` does the same in one process; here each seed includes a cold start. Results
+are appended to `results/recipe-NAME.jsonl`, so that an interrupted benchmark resumes; delete the file to start over.
+Run it on a quiet machine. Training time includes autotuning, copying the data, and all epochs; it excludes imports and
+the export that follows.
 """
 
 import argparse

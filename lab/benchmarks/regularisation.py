@@ -1,10 +1,10 @@
-"""Ships what `tenfold compare remedies` measured, for `tenfold diagnose` to cite.
+"""Stores the results of `tenfold compare remedies` in the package, for `tenfold diagnose` to cite.
 
     tenfold compare remedies --seeds 5
     python -m lab.benchmarks.regularisation runs/...-compare-remedies
 
-Keeps the whole comparison as results/remedies.json, and makes of it src/tenfold/evaluation/remedies.json and
-docs/pictures/remedies.png. Without a folder it makes them of what was kept.
+Copies the comparison to results/remedies.json, and derives src/tenfold/evaluation/remedies.json and
+docs/pictures/remedies.png from it. Without a folder it derives them from the existing copy.
 """
 
 import argparse

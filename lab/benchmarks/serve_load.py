@@ -47,19 +47,19 @@ async def measure(port: int, pid: int, connections: int, seconds: float) -> dict
     for client in clients:
         await loop.create_connection(lambda client=client: client, "127.0.0.1", port)
     await asyncio.sleep(2)  # The first answers open what the later ones use.
-    begun, minutes, last = time.perf_counter(), [], collect(clients)
+    started, minutes, last = time.perf_counter(), [], collect(clients)
     rss_begin = rss_mb(pid)
     print(f"{'':>8}{'requests/s':>12}{'p50, ms':>10}{'p99, ms':>10}{'worst, ms':>11}{'errors':>8}{'RSS, MB':>9}")
     every = []
-    while (left := begun + seconds - time.perf_counter()) > 0:
-        part_begun = time.perf_counter()
+    while (left := started + seconds - time.perf_counter()) > 0:
+        part_started = time.perf_counter()
         await asyncio.sleep(min(60, left))
         last = collect(clients)
         every += last["latencies"]
-        minutes.append({**figures(last, time.perf_counter() - part_begun), "rss_mb": rss_mb(pid)})
-        show(f"{(time.perf_counter() - begun) / 60:.1f} min", minutes[-1])
+        minutes.append({**figures(last, time.perf_counter() - part_started), "rss_mb": rss_mb(pid)})
+        show(f"{(time.perf_counter() - started) / 60:.1f} min", minutes[-1])
     whole = {"latencies": every, "errors": sum(part["errors"] for part in minutes)}
-    total = {**figures(whole, time.perf_counter() - begun), "rss_mb": rss_mb(pid)}
+    total = {**figures(whole, time.perf_counter() - started), "rss_mb": rss_mb(pid)}
     for client in clients:
         client.stopped = True
         client.transport.close()
@@ -92,7 +92,7 @@ def make_requests() -> list[bytes]:
     for pixels in load_dataset("mnist").test_images[:320]:
         file = io.BytesIO()
         Image.fromarray(np.array(pixels)).save(file, "PNG")
-        head = f"POST /v1/read HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: {file.tell()}"
+        head = f"POST /v1/read HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: {file.log()}"
         made.append(f"{head}\r\n\r\n".encode() + file.getvalue())
     return made
 

@@ -1,10 +1,10 @@
-"""Trains the model that `Reader()` loads, calibrates it, and puts it into the package with its model card.
+"""Trains the model that `Reader()` loads, calibrates it, and stores it in the package with its model card.
 
     python -m lab.benchmarks.ship_reader --writers FILE     train anew; FILE: who wrote each MNIST image (.npy or .npz)
     python -m lab.benchmarks.ship_reader --run RUN          ship a run that was trained before
     python -m lab.benchmarks.ship_reader ... --ink FOLDER   and measure on sets of real handwriting
 
-Without --writers the validation images are split by label, and one person may have written images of both parts.
+Without --writers the validation images are split by label, and one writer may have images in both parts.
 """
 
 import argparse
@@ -63,36 +63,35 @@ def card(document: dict[str, Any]) -> str:
         f"{_percent(s['calibration_error'])} |"
         for s in document["sets"]
     )
-    split = "no writer of which it trained on" if document["by_writer"] else "split by label"
+    split = "by writer" if document["by_writer"] else "split by label"
     return f"""# The model that `Reader()` loads
 
-`reader.onnx` and `reader.10fd` (for a page) hold the same {document["parameters"]:,} numbers, weights as int8 with a scale for
+`reader.onnx` and `reader.10fd` (for the web app) hold the same {document["parameters"]:,} numbers, weights as int8 with a scale for
 each output; {document["size_bytes"]:,} bytes; {document["multiply_adds"]:,} multiply-adds an image.
 SHA-256 of `reader.onnx`: `{document["sha256"]}`.
 
-**What it is for.** One handwritten digit, brought to MNIST's form by `tenfold.ink`. What is no digit should read as
-unsure; it is not for print, for other numerals than 0 to 9, or for telling who wrote.
+**What it is for.** One handwritten digit, brought to MNIST's form by `tenfold.ink`. Non-digits should read as
+unsure. It is not for printed text, for numerals other than 0 to 9, or for identifying writers.
 
-**What it was trained on.** MNIST's 60,000 training images but for {calibration["images"]:,} that calibrate it ({split}); digits that
-Tenfold draws in ways that MNIST lacks, and MNIST's own scanned again, coarsely; strangers that it makes up, letters of
-printed fonts among them. No other handwriting. Recipe `reader`, seed {document["seed"]}, {document["training_seconds"]:.0f} s of training. `python -m lab.benchmarks.ship_reader --writers FILE` trains by the same recipe again.
+**What it was trained on.** MNIST's 60,000 training images except {calibration["images"]:,} for calibration ({split});
+synthetic digits in styles that MNIST lacks; degraded copies of MNIST's; and synthetic non-digits, letters of
+printed fonts among them. No other handwriting. Recipe `reader`, seed {document["seed"]}, {document["training_seconds"]:.0f} s of training. `python -m lab.benchmarks.ship_reader --writers FILE` repeats the training.
 
 **Confidence.** Temperature {calibration["temperature"]:.3f}; unsure below {calibration["unsure_below"]:.3f}. On the calibration images the expected
-calibration error is {_percent(calibration["error_after"])} % ({_percent(calibration["error_before"])} % before), {_percent(calibration["answered"])} % are answered, and of made-up strangers
+calibration error is {_percent(calibration["error_after"])} % ({_percent(calibration["error_before"])} % before), {_percent(calibration["answered"])} % are answered, and of synthetic non-digits
 {_percent(calibration["strangers_unsure"])} % are unsure.
 
 **Measured** through the public `Reader`, each digit counted, unsure or not. All sets but MNIST's test images have shaped the
-work: take them as development results.
+work: treat them as development results.
 
 | set | n | right, % | unsure, % | calibration error, % |
 |---|---|---|---|---|
 {rows}
 
-**Known failures.** A 7 with a short or bent bar and a 1 with a long upstroke are one shape in two traditions, and so are a
-slim 4 and a 9 with an open head: the wrong one is often read with confidence. A 9 whose tail curls all the way reads as 3 or
-8; a filled 8, 6 or 1 in a stretched box is a blot; a digit that was cut off where it stood is read as what is left.
-Printed letters that are digits but for the font (I, O, S, l) are answered, and so are about three in ten letters of
-scripts that it never saw.
+**Known failures.** A 7 with a short or bent bar and a 1 with a long upstroke are the same shape in two writing traditions, and
+so are a slim 4 and a 9 with an open head: they are often confused with high confidence. A 9 whose tail curls back reads as 3
+or 8; filled digits become blots; a truncated digit is read as what is left of it. Printed letters that look like digits
+(I, O, S, l) are answered, and so are about three in ten letters of unknown scripts.
 """
 
 

@@ -42,12 +42,12 @@ def through(port: int, network: Network) -> Iterator[str]:
     # A browser that is closed leaves connections where they are.
     loop.set_exception_handler(lambda *_: None)
     ready: list[int] = []
-    begun = threading.Event()
+    started = threading.Event()
 
     async def serve() -> None:
         server = await asyncio.start_server(lambda r, w: _connection(r, w, port, network), "127.0.0.1", 0)
         ready.append(server.sockets[0].getsockname()[1])
-        begun.set()
+        started.set()
         async with server:
             await server.serve_forever()
 
@@ -58,7 +58,7 @@ def through(port: int, network: Network) -> Iterator[str]:
     task = loop.create_task(serve())
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    begun.wait()
+    started.wait()
     try:
         yield f"http://127.0.0.1:{ready[0]}/"
     finally:

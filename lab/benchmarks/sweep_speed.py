@@ -1,11 +1,11 @@
-"""How much sooner a sweep ends with a second process, and what Ray costs a trial.
+"""Speed-up of a sweep by a second process, and the overhead of Ray per trial.
 
     python -m lab.benchmarks.sweep_speed [--rounds 3] [--busy] [--out lab/results]
 
 A grid of 24 trials, each the tutorial's network for two epochs, one thread each: in one process, in two, and as tasks
-on a Ray cluster of this machine with two CPUs, in turn, each in a process of its own. Seconds are of the whole sweep,
-the start of its processes counted; the Ray cluster is up before. What is measured is written at once, so a benchmark
-that was stopped goes on with the next. Run it on a quiet machine.
+on a Ray cluster of this machine with two CPUs, interleaved, each in a separate process. Seconds are of the whole sweep,
+including the start of its processes; the Ray cluster is started before. Results are written as they are measured, so
+that an interrupted benchmark resumes. Run it on a quiet machine.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def main() -> None:
     path = options.out / "sweep.json"
     environment = describe_environment()
     known = json.loads(path.read_text()) if path.exists() else {}
-    # Another command of the same machine and versions goes on with what is there.
+    # Continues existing results of the same machine and versions, whatever the command.
     same = {"command": None}
     if {**known.get("environment", {}), **same} != {**environment, **same} or known["busy"] != options.busy:
         known = {"environment": environment, "busy": options.busy, "trials": TRIALS}
@@ -48,13 +48,13 @@ def main() -> None:
         for way in WAYS:
             if len(known["measured"][way]) > turn:
                 continue
-            told = subprocess.run(
+            summary = subprocess.run(
                 [sys.executable, "-m", "lab.benchmarks.sweep_speed", "--way", way],
                 check=True,
                 capture_output=True,
                 text=True,
             )
-            known["measured"][way].append(json.loads(told.stdout.splitlines()[-1]))
+            known["measured"][way].append(json.loads(summary.stdout.splitlines()[-1]))
             known["summary"] = summary(known["measured"])
             path.write_text(json.dumps(known, indent=2) + "\n")
             print(f"round {turn + 1}, {way}: {known['measured'][way][-1]['seconds']:.1f} s")
@@ -105,12 +105,12 @@ def measure(way: str) -> dict[str, object]:
 def summary(measured: dict[str, list[dict[str, object]]]) -> dict[str, float]:
     """Medians over the rounds."""
     middle = {way: statistics.median([m["seconds"] for m in found]) for way, found in measured.items() if found}
-    told = {f"seconds, {way}": seconds for way, seconds in middle.items()}
+    summary = {f"seconds, {way}": seconds for way, seconds in middle.items()}
     if len(middle) < len(WAYS):
-        return told
+        return summary
     one, two, ray = WAYS
-    told["rate of two processes, one is 1"] = middle[one] / middle[two]
-    told["rate on ray, one process is 1"] = middle[one] / middle[ray]
+    summary["rate of two processes, one is 1"] = middle[one] / middle[two]
+    summary["rate on ray, one process is 1"] = middle[one] / middle[ray]
 
     # From the first end to the last, both workers are at work: what a trial takes of one, its start not counted.
     def of_a_trial(way: str) -> float:
@@ -120,12 +120,12 @@ def summary(measured: dict[str, list[dict[str, object]]]) -> dict[str, float]:
         seconds = [2 * (m["ends"][-1] - m["ends"][0]) / (TRIALS - 1) - m["training_seconds"] / TRIALS for m in found]
         return statistics.median(seconds)
 
-    told["seconds of a worker a trial, two processes"] = of_a_trial(two)
-    told["seconds of a worker a trial, ray"] = of_a_trial(ray)
-    told["ray's own seconds a trial"] = of_a_trial(ray) - of_a_trial(two)
-    told["ray's own seconds a trial, outside of training"] = outside(measured[ray]) - outside(measured[two])
-    told["ray's own seconds a trial, its start with it"] = 2 * (middle[ray] - middle[two]) / TRIALS
-    return told
+    summary["seconds of a worker a trial, two processes"] = of_a_trial(two)
+    summary["seconds of a worker a trial, ray"] = of_a_trial(ray)
+    summary["ray's own seconds a trial"] = of_a_trial(ray) - of_a_trial(two)
+    summary["ray's own seconds a trial, outside of training"] = outside(measured[ray]) - outside(measured[two])
+    summary["ray's own seconds a trial, its start with it"] = 2 * (middle[ray] - middle[two]) / TRIALS
+    return summary
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""Seconds of training to 97, 98, 99 and 99.5 %: our recipes and the nets of the common tutorials, side by side.
+"""Training time to 97, 98, 99 and 99.5 % accuracy: our recipes compared with the networks of common tutorials.
 
-    python -m lab.benchmarks.time_to_accuracy                 all of it; hours, most of them the PyTorch example's
-    python -m lab.benchmarks.time_to_accuracy --show          the table and the chart of what was measured
+    python -m lab.benchmarks.time_to_accuracy                 everything; hours, most of them for PyTorch's example
+    python -m lab.benchmarks.time_to_accuracy --show          the table and the chart of existing results
 
-Each peer is written as its authors published it (lab/peers) and trained in a process of its own, with the
-machine to itself. First, on 48,000 images, it is found after how many epochs each reads 97, 98, 99 and 99.5 % of the
-12,000 others; then each is trained on all 60,000, for so many epochs, with several seeds, in turns, so that a slow hour
-slows all; and the test images are read. Seconds are of preparing and training: no imports, no evaluation. Every run is
-kept in results/time_to_accuracy.jsonl as it ends, so a benchmark that was stopped goes on where it was.
+Each peer is code as published by its authors (lab/peers), trained in a separate process on an idle machine. First,
+training on 48,000 images finds the number of epochs after which each reaches 97, 98, 99 and 99.5 % on the other 12,000.
+Then each is trained on all 60,000 for that number of epochs with several seeds, interleaved, so that a slow hour
+affects all, and evaluated on the test images. Seconds include preparation and training, not imports or evaluation.
+Every run is stored in results/time_to_accuracy.jsonl when it ends, so that an interrupted benchmark resumes.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def chosen_epochs(peer: str, target: float) -> int | None:
 
 
 def wanted_epochs(peer: str) -> list[int | None]:
-    """The epochs of the runs on all images: one run where its first epochs tell of shorter runs, else one for each."""
+    """The epochs of the runs on all images: one run if its first epochs equal shorter runs, else one for each."""
     if peer in OURS:
         return [PEERS[peer][1]]
     epochs = sorted({found for target in TARGETS if (found := chosen_epochs(peer, target))})
@@ -103,7 +103,7 @@ def wanted_epochs(peer: str) -> list[int | None]:
 
 
 def figures(peer: str, target: float) -> dict[str, object] | None:
-    """What the runs on all images came to, for the epochs that were chosen for the target."""
+    """Results of the runs on all images, for the number of epochs chosen for the target."""
     epoch = chosen_epochs(peer, target)
     if epoch is None:
         return None

@@ -1,8 +1,8 @@
-"""What the walk costs and what it is worth: the tutorial recipe over seeds, and the commands' times.
+"""Time and accuracy of the walk: the tutorial recipe over seeds, and the duration of the commands.
 
     python -m lab.benchmarks.walk_time [--seeds 5] [--out lab/results]
 
-Prints a table and writes `walk.json`. Run it on a quiet machine; each seed's figures come from a process of its own.
+Prints a table and writes `walk.json`. Run it on a quiet machine; each seed runs in a separate process.
 """
 
 import argparse

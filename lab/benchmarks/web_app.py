@@ -1,8 +1,8 @@
-"""The page in Chromium: bytes, time to the first digit, milliseconds a digit, memory, real pens, Lighthouse.
+"""The web app in Chromium: bytes, time to the first digit, milliseconds per digit, memory, real pens, Lighthouse.
 
     make web-app && python -m lab.benchmarks.web_app [PART ...] [--ink ../shared/ink] [--out lab/results]
 
-Parts: wire, first, inference, memory, pens, lighthouse; all of them without one. Prints each and writes `page.json`,
+Parts: wire, first, inference, memory, pens, lighthouse; all by default. Prints each and writes `page.json`,
 part by part. Run it on a quiet machine. `--ink` holds pendigits.jsonl.gz, whose strokes are replayed as pointer events.
 """
 
@@ -87,7 +87,7 @@ def first(url: str, _: argparse.Namespace, times: int = 11) -> dict[str, object]
 
 
 def inference(url: str, _: argparse.Namespace) -> dict[str, object]:
-    """Milliseconds for the model alone, and from strokes to the answer, in a worker of the page's own kind."""
+    """Milliseconds for the model alone, and from strokes to the answer, in a worker as the web app's own."""
     with browser() as page:
         page.goto(url)
         first_digit(page)
@@ -128,16 +128,16 @@ def memory(url: str, _: argparse.Namespace, drawings: int = 500) -> dict[str, ob
     """JavaScript's heap and the renderers' own memory over many drawings, each explained, with garbage collected."""
     with browser("--js-flags=--expose-gc") as page:
         page.goto(url)
-        told = []
+        samples = []
         for drawing in range(drawings + 1):
             if drawing % 100 == 0:
                 page.wait_for_timeout(1500)
                 for realm in (page, *page.workers):
                     realm.evaluate("gc()")
                 heap = page.evaluate("performance.memory.usedJSHeapSize")
-                told.append({"drawings": drawing, "heap_mb": heap / 1e6, "renderers_mb": renderers_mb()})
+                samples.append({"drawings": drawing, "heap_mb": heap / 1e6, "renderers_mb": renderers_mb()})
             scribble(page, drawing)
-    return {"over": told}
+    return {"over": samples}
 
 
 def pens(url: str, options: argparse.Namespace, count: int = 300) -> dict[str, object]:
@@ -267,12 +267,12 @@ def of_all_writers(rows: list[dict[str, object]], count: int) -> list[dict[str, 
         by_writer.setdefault(rows[index]["writer"], []).append(rows[index])
     chosen: list[dict[str, object]] = []
     while len(chosen) < count:
-        chosen += [fellows.pop() for fellows in by_writer.values() if fellows]
+        chosen += [others.pop() for others in by_writer.values() if others]
     return chosen[:count]
 
 
 def fitted(strokes: list[list[list[float]]], box: dict[str, float]) -> list[np.ndarray]:
-    """The strokes as large as a hand draws on this pad, in the page's pixels."""
+    """The strokes as large as people draw on this pad, in CSS pixels."""
     points = np.concatenate([np.asarray(stroke, float) for stroke in strokes])
     low, size = points.min(0), np.maximum(np.ptp(points, 0), 1e-6)
     factor = 0.7 * min(box["width"] / size[0], box["height"] / size[1])

@@ -1,1 +1,1 @@
-"""The same network, trained the same way, on every framework: one file each, behind one small protocol."""
+"""The same network, trained the same way, on every framework: one file each, behind one protocol."""

@@ -1,4 +1,4 @@
-"""A comparison of frameworks: every gate, every cell, in one folder that can be taken up again."""
+"""A comparison of frameworks: gates and measurements, in one folder that can be resumed."""
 
 import dataclasses
 import json
@@ -23,9 +23,9 @@ FILE = "frameworks.json"
 FORMAT = 1
 _MEASURE = "lab.frameworks.framework_measurement:"
 
-# By what the gate holds a framework against the reference.
+# Differences from the reference that the gate measures.
 DIFFERENCES = ("logits", "gradients", "movement")
-# What a cell measures, and a row sums up over seeds.
+# What a cell measures, and a result summarises over seeds.
 FIGURES = (
     "import_s", "training_s", "to_target_s", "images_per_s", "test_accuracy", "peak_bytes", "latency_1_ms",
     "latency_1024_ms", "training_gflops", "product_gflops", "numpy_product_gflops",
@@ -34,7 +34,7 @@ FIGURES = (
 
 @dataclass(frozen=True, kw_only=True)
 class FrameworkPlan:
-    """What to compare. seconds, memory_gb: what one process may take before it is ended and marked."""
+    """What to compare. seconds, memory_gb: limits of one process."""
 
     frameworks: tuple[str, ...]
     networks: tuple[str, ...] = ("mlp",)
@@ -44,7 +44,7 @@ class FrameworkPlan:
     memory_gb: float = 8
 
     def setups(self) -> Iterator[tuple[str, int, str]]:
-        """Network, threads and framework, for those that can express the network."""
+        """Each network, number of threads and framework that supports the network."""
         for network in self.networks:
             for threads in self.threads:
                 for name in self.frameworks:
@@ -54,18 +54,18 @@ class FrameworkPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class FrameworkResult:
-    """A framework on one network in so many threads.
+    """The result of a framework on one network with a number of threads.
 
     status: `measured`, or why it is not: `missing` (not installed), `broken` (can't be imported), `failed` (the gate),
-    `crashed`, `hung`, `memory`. told: what there is to say of that. figures: over seeds, by name. ahead: how many
-    frameworks are faster in whole training by more than their 95 % intervals; None with one seed.
+    `crashed`, `hung`, `memory`. reason: an explanation. figures: statistics over seeds, by name. ahead: number of
+    frameworks whose complete training is faster, without overlap of the 95 % intervals; None with one seed.
     """
 
     framework: str
     network: str
     threads: int
     status: str
-    told: str
+    reason: str
     gate: dict[str, Any]
     versions: dict[str, str]
     installed_bytes: int
@@ -75,7 +75,7 @@ class FrameworkResult:
 
 @dataclass(frozen=True)
 class FrameworkComparison:
-    """The folder of a comparison. gates: by network/threads/framework; cells: by that and the seed."""
+    """A comparison's folder. gates: by network/threads/framework; cells: by network/threads/framework/seed."""
 
     path: Path
     plan: FrameworkPlan
@@ -93,7 +93,7 @@ class FrameworkComparison:
 
     @classmethod
     def load(cls, path: str | Path) -> "FrameworkComparison":
-        """A comparison that was begun. Raises `RunError` when `path` is not one."""
+        """Loads the comparison in the folder `path`. Raises `RunError` if there is none."""
         file = Path(path) / FILE
         try:
             document = json.loads(file.read_text(encoding="utf-8"))
@@ -105,23 +105,23 @@ class FrameworkComparison:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
             raise RunError(f"{file} can't be read: {error}") from error
 
-    def run(self, tell: Callable[[str], None]) -> list[FrameworkResult]:
-        """Passes every setup through the gate, then times those that pass, seed by seed and in turn; returns the rows.
+    def run(self, log: Callable[[str], None]) -> list[FrameworkResult]:
+        """Checks every setup with the gate, then measures those that pass, interleaved, seed by seed.
 
-        Each result is on disk before the next begins. What was missing or broken before is tried again.
+        Each result is stored before the next measurement starts. A framework that was missing or broken is retried.
         """
         try:
             for network, threads, name in self.plan.setups():
-                self._pass(network, threads, name, tell)
+                self._pass(network, threads, name, log)
             for seed in range(self.plan.seeds):
                 for network, threads, name in self.plan.setups():
-                    self._time(network, threads, name, seed, tell)
+                    self._time(network, threads, name, seed, log)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"resume with: python -m lab.frameworks --resume {self.path}") from None
         return self.rows()
 
     def rows(self) -> list[FrameworkResult]:
-        """One for each setup in the plan's order, the quickest whole training first and what was not measured last."""
+        """The result of each setup, by network and threads, the fastest training first and failures last."""
         plan = self.plan
         rows = [self._row(*setup) for setup in self.plan.setups()]
         placed = [dataclasses.replace(row, ahead=_ahead(row, rows)) for row in rows]
@@ -130,18 +130,18 @@ class FrameworkComparison:
             row.figures and _mean(row, "training_s"),
         ))  # fmt: skip
 
-    def _pass(self, network: str, threads: int, name: str, tell: Callable[[str], None]) -> None:
+    def _pass(self, network: str, threads: int, name: str, log: Callable[[str], None]) -> None:
         key = f"{network}/{threads}/{name}"
         if self.gates.get(key, {}).get("status", "missing") not in ("missing", "broken"):
             return
         if missing := FRAMEWORKS[name].missing:
-            self.gates[key] = {"status": "missing", "told": f"needs {', '.join(missing)}: {INSTALL}"}
+            self.gates[key] = {"status": "missing", "reason": f"needs {', '.join(missing)}: {INSTALL}"}
         else:
             self.gates[key] = self._work("gate", network, threads, name, 0)
         self._write()
-        tell(f"{key}: {_told_of_gate(self.gates[key])}")
+        log(f"{key}: {_describe_gate(self.gates[key])}")
 
-    def _time(self, network: str, threads: int, name: str, seed: int, tell: Callable[[str], None]) -> None:
+    def _time(self, network: str, threads: int, name: str, seed: int, log: Callable[[str], None]) -> None:
         setup = f"{network}/{threads}/{name}"
         key = f"{setup}/{seed}"
         if key in self.cells or self.gates[setup]["status"] != "passed":
@@ -150,9 +150,9 @@ class FrameworkComparison:
         self.cells[key] = cell
         self._write()
         if cell["status"] == "measured":
-            tell(f"{key}: {cell['training_s']:.1f} s, {100 * cell['test_accuracy']:.2f} % of the test images")
+            log(f"{key}: {cell['training_s']:.1f} s, {100 * cell['test_accuracy']:.2f} % of the test images")
         else:
-            tell(f"{key}: {cell['told']}")
+            log(f"{key}: {cell['reason']}")
 
     def _work(self, what: str, network: str, threads: int, name: str, seed: int) -> dict[str, Any]:
         entry = FRAMEWORKS[name]
@@ -167,25 +167,25 @@ class FrameworkComparison:
                 memory_gb=self.plan.memory_gb, environment=entry.environment,
             )  # fmt: skip
         except WorkerError as error:
-            return {"status": error.kind, "told": str(error)}
+            return {"status": error.kind, "reason": str(error)}
 
     def _row(self, network: str, threads: int, name: str) -> FrameworkResult:
         entry, setup = FRAMEWORKS[name], f"{network}/{threads}/{name}"
-        gate = self.gates.get(setup, {"status": "not yet", "told": ""})
+        gate = self.gates.get(setup, {"status": "not yet", "reason": ""})
         cells = [self.cells[key] for seed in range(self.plan.seeds) if (key := f"{setup}/{seed}") in self.cells]
         good = [cell for cell in cells if cell["status"] == "measured"]
         bad = [cell for cell in cells if cell["status"] != "measured"]
-        status, told = ("measured", "") if good else (gate["status"], _told_of_gate(gate))
+        status, reason = ("measured", "") if good else (gate["status"], _describe_gate(gate))
         if bad:
             status = status if good else bad[0]["status"]
-            told = f"{len(bad)} of {len(cells)} seeds: {bad[0]['told']}"
+            reason = f"{len(bad)} of {len(cells)} seeds: {bad[0]['reason']}"
         figures = {
             figure: spread(values)
             for figure in FIGURES
             if (values := [cell[figure] for cell in good if cell[figure] is not None])
         }
         return FrameworkResult(
-            framework=name, network=network, threads=threads, status=status, told=told, gate=gate,
+            framework=name, network=network, threads=threads, status=status, reason=reason, gate=gate,
             versions=entry.versions, installed_bytes=installed_bytes(entry.distributions), figures=figures,
         )  # fmt: skip
 
@@ -193,7 +193,7 @@ class FrameworkComparison:
         files.write_json(self.path / FILE, self.as_document())
 
     def as_document(self) -> dict[str, Any]:
-        """All that was asked and found, as JSON takes it."""
+        """The plan and all results, for JSON."""
         return {
             "format": FORMAT,
             "plan": dataclasses.asdict(self.plan),
@@ -205,13 +205,13 @@ class FrameworkComparison:
 
 
 def _plan(document: dict[str, Any]) -> FrameworkPlan:
-    """A plan from what JSON made of it, which has no tuples."""
+    """A plan from its JSON form, which has lists for tuples."""
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in document.items()}
     return FrameworkPlan(**values)
 
 
 def check(plan: FrameworkPlan) -> None:
-    """Raises `UsageError` for a plan that can't be run here."""
+    """Raises `UsageError` if the plan can't be run on this machine."""
     chosen(plan.frameworks)
     for network in plan.networks:
         if network not in TASKS:
@@ -219,13 +219,13 @@ def check(plan: FrameworkPlan) -> None:
     cores = len(usable_cores())
     for threads in plan.threads:
         if not 1 <= threads <= cores:
-            raise UsageError(f"--threads {threads}: this machine has 1 to {cores} to give")
+            raise UsageError(f"--threads {threads}: this machine supports 1 to {cores}")
     if plan.seeds < 1:
-        raise UsageError(f"--seeds is 1 or more, not {plan.seeds}")
+        raise UsageError(f"--seeds must be at least 1, not {plan.seeds}")
     if not (plan.seconds > 0 and plan.memory_gb > 0):
-        raise UsageError("the limits of time and memory are above 0")
+        raise UsageError("the limits of time and memory must be above 0")
     if not any(True for _ in plan.setups()):
-        raise UsageError(f"{', '.join(plan.frameworks)} can't express {', '.join(plan.networks)}: nothing to compare")
+        raise UsageError(f"{', '.join(plan.frameworks)} can't run {', '.join(plan.networks)}: nothing to compare")
 
 
 def apart(left: Spread, right: Spread) -> bool:
@@ -267,11 +267,11 @@ def scientific(difference: float | None, digits: int) -> str:
     return "NaN" if difference is None else f"{difference:.{digits - 1}e}"
 
 
-def _told_of_gate(gate: dict[str, Any]) -> str:
+def _describe_gate(gate: dict[str, Any]) -> str:
     if gate["status"] in ("passed", "failed"):
         differences = (f"{name} {scientific(gate[name], 1)}" for name in DIFFERENCES)
         return f"{gate['status']} the gate: {', '.join(differences)}"
-    return str(gate.get("told", ""))
+    return str(gate.get("reason", ""))
 
 
 def _mean(row: FrameworkResult, figure: str) -> float:

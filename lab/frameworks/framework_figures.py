@@ -1,4 +1,4 @@
-"""Figures that set frameworks side by side: a row each."""
+"""Figures that compare frameworks, one row each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from tenfold.report.figures.figure_style import Theme, figure, log_ticks, name_r
 
 
 @dataclass(frozen=True)
-class Way:
-    """How long a framework took: from the first step to the target accuracy, and to the end. In seconds.
+class TrainingTime:
+    """Seconds of training: to the target accuracy and to the end.
 
-    interval: of the whole, 95 %, where there are seeds enough; ours: drawn in the accent.
+    interval: 95 % confidence interval of the whole, if there are several seeds; ours: highlighted.
     """
 
     label: str
@@ -24,8 +24,8 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Bar:
-    """One value of a framework, and what it is written as."""
+class LabelledBar:
+    """One value of a framework, and its label."""
 
     label: str
     value: float
@@ -33,8 +33,8 @@ class Bar:
     ours: bool
 
 
-def ways(rows: Sequence[Way], target: str, theme: Theme) -> Figure:
-    """One line a framework, on a log axis of seconds: a ring at the target accuracy, a dot at the end."""
+def training_times(rows: Sequence[TrainingTime], target: str, theme: Theme) -> Figure:
+    """One line per framework, on a log axis of seconds: a ring at the target accuracy, a dot at the end."""
     drawing = figure(1.2 + 0.32 * len(rows))
     axes = drawing.add_subplot()
     for place, row in enumerate(rows):
@@ -56,8 +56,8 @@ def ways(rows: Sequence[Way], target: str, theme: Theme) -> Figure:
     return drawing
 
 
-def bars(panels: Sequence[tuple[str, Sequence[Bar]]], theme: Theme) -> Figure:
-    """Bars from zero, a panel a measure; each panel's title says what is better."""
+def bar_panels(panels: Sequence[tuple[str, Sequence[LabelledBar]]], theme: Theme) -> Figure:
+    """Bars from zero, one panel per measure; each panel's title says what is better."""
     heights = [len(rows) for _, rows in panels]
     drawing = figure(sum(0.95 + 0.27 * height for height in heights))
     if isinstance(layout := drawing.get_layout_engine(), ConstrainedLayoutEngine):

@@ -1,4 +1,4 @@
-"""What a worker does: holds one framework against the reference, or times it. The clock is its own process's."""
+"""The tasks of a worker: compare a framework with the reference, or measure its speed."""
 
 import ctypes
 import math
@@ -22,13 +22,13 @@ from tenfold.machine import peak_bytes
 
 Make = Callable[[Task, list[Floats], int], Framework]
 
-# The gate. Logits are compared as log-probabilities, since one framework gives no others: the largest difference.
+# The gate. Largest difference of log-probabilities, since one framework gives no logits.
 LOGITS = 1e-4
-# Of each weight's gradient: the norm of the difference, relative to the norm.
+# Norm of the difference of each weight's gradient, relative to its norm.
 GRADIENTS = 1e-3
-# After so many steps, nine weights in ten are within this share of the learning rate of the reference's. Rounding comes
-# to 0.0002 of it, a wrong epsilon or a rate 1 % off to 0.07 or more; the last tenth is left out because rounding that
-# puts one unit on the other side of a ReLU moves that unit's weights by whole steps.
+# After this many steps, 90 % of the weights must be within this share of the learning rate of the reference. Rounding
+# accounts for 0.0002, a wrong epsilon or a rate 1 % off for 0.07 or more. The last 10 % are excluded because rounding
+# that puts a unit on the other side of a ReLU moves that unit's weights by whole steps.
 STEPS, MOVEMENT = 20, 0.01
 
 TARGET_ACCURACY = 0.97
@@ -38,7 +38,7 @@ PRODUCT = 1024
 
 
 def gate(spec: dict[str, Any]) -> dict[str, Any]:
-    """Whether a framework does the reference's arithmetic; and how long it takes to the end of its first step.
+    """Checks a framework's arithmetic against the reference; measures the time to the end of its first step.
 
     spec: target, network, weights (file), seed, threads. The status is `passed` or `failed`, with the three differences
     (None for one that is not a number) and the seconds, import left out; or `broken`, with the one line of an import
@@ -57,7 +57,7 @@ def gate(spec: dict[str, Any]) -> dict[str, Any]:
     _round_denormals_to_zero()
     started = time.perf_counter()
     framework = make(task, weights, spec["threads"])
-    framework.hold(images, labels)
+    framework.load_data(images, labels)
     first = np.arange(task.batch_size)
     framework.train(first)
     stepped = time.perf_counter()
@@ -87,7 +87,7 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     _round_denormals_to_zero()
     started = time.perf_counter()
     framework = make(task, weights, spec["threads"])
-    framework.hold(images, labels)
+    framework.load_data(images, labels)
     prepared = time.perf_counter() - started
     epochs, losses, accuracies = [], [], []
     for order in orders:
@@ -136,7 +136,7 @@ def _differences(
     found = framework.gradients(images[one], labels[one])
     for batch in batches:
         truth.step(images[batch], labels[batch])
-    framework.hold(images, labels)
+    framework.load_data(images, labels)
     framework.train(np.arange(len(images)))
     apart = [np.abs(a - b).ravel() for a, b in zip(framework.weights(), truth.weights, strict=True)]
     return {
@@ -195,7 +195,7 @@ def _round_denormals_to_zero() -> None:
     """In this thread and those that it makes: Adam's averages of gradients that died out become denormal numbers.
 
     Processors are slow at them, and XLA and TensorFlow round them away by themselves; NumPy, scikit-learn and tinygrad
-    would take up to twice as long over six epochs (lab/benchmarks/framework_choices.py). On Linux on x86-64 only: the
+    take 1.9 times as long over six epochs (lab/benchmarks/framework_choices.py). On Linux on x86-64 only: the
     last word of the C library's `fenv_t` there is the register MXCSR (glibc, sysdeps/x86/fpu/bits/fenv.h), whose bits
     15 and 6 say it of results and of inputs (Intel 64 Software Developer's Manual, volume 1, 10.2.3).
     """

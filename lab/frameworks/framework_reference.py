@@ -1,4 +1,4 @@
-"""The arithmetic, in NumPy and float64: what every framework's logits, gradients and steps are held against.
+"""The arithmetic, in NumPy and float64: the reference for every framework's logits, gradients and steps.
 
 Written for plainness, apart from any framework and from everything else here: no automatic differentiation, a line for
 each rule. Rumelhart, Hinton and Williams (1986) for the backward pass; Kingma and Ba (2015), algorithm 1, for Adam.

@@ -1,4 +1,4 @@
-"""Which frameworks there are, and what each needs."""
+"""The frameworks and what each needs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from tenfold.errors import UsageError, nearest
 class FrameworkEntry:
     """A framework: where its class is, as `module:class`, and what must be installed for it.
 
-    distributions: by their names in the package index; the first is the one that its version is told of.
-    environment: variables that must stand before it is imported.
+    distributions: by their names in the package index; the first is the one whose version is reported.
+    environment: variables that must be set before it is imported.
     """
 
     title: str
@@ -28,7 +28,7 @@ class FrameworkEntry:
 
     @property
     def versions(self) -> dict[str, str]:
-        """Of the distributions that are installed."""
+        """Versions of the distributions that are installed."""
         return versions(self.distributions)
 
 
@@ -67,12 +67,12 @@ FRAMEWORKS = {
     ),
 }  # fmt: skip
 
-# What installs every one of them.
+# Installs all of them.
 INSTALL = "make frameworks, or pip install --group frameworks"
 
 
 def chosen(names: Sequence[str]) -> dict[str, FrameworkEntry]:
-    """The frameworks of those names; of none, all. Raises `UsageError` for an unknown one, naming the nearest."""
+    """The frameworks of those names; if empty, all. Raises `UsageError` for an unknown one, naming the nearest."""
     for name in names:
         if name not in FRAMEWORKS:
             raise UsageError(f"there is no framework {name!r}{nearest(name, FRAMEWORKS)}")

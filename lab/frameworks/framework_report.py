@@ -10,7 +10,7 @@ from lab.frameworks.framework_comparison import (
     accuracies_agree,
     scientific,
 )
-from lab.frameworks.framework_figures import Bar, Way, bars, ways
+from lab.frameworks.framework_figures import LabelledBar, TrainingTime, bar_panels, training_times
 from lab.frameworks.framework_measurement import GRADIENTS, LOGITS, MOVEMENT, STEPS, TARGET_ACCURACY
 from lab.frameworks.framework_registry import FRAMEWORKS
 from lab.frameworks.framework_tables import groups, of
@@ -56,8 +56,8 @@ def write_framework_report(comparison: FrameworkComparison, rows: Sequence[Frame
     """
     measured = [row for row in rows if row.figures]
     if not measured:
-        told = "; ".join(f"{FRAMEWORKS[row.framework].title}: {row.told}" for row in rows)
-        raise RunError(f"{comparison.path}: no framework was measured: {told}")
+        reason = "; ".join(f"{FRAMEWORKS[row.framework].title}: {row.reason}" for row in rows)
+        raise RunError(f"{comparison.path}: no framework was measured: {reason}")
     show = figure_maker(comparison.path / "figures")
     sections = [_setup(title, group, show) for title, group in groups(rows)]
     quickest = measured[0]
@@ -91,8 +91,8 @@ def _setup(title: str, rows: list[FrameworkResult], show: Show) -> Section:
     good = [row for row in rows if row.figures]
     task = TASKS[rows[0].network]
     name = title.replace(", ", "-").replace(" ", "-")
-    told = f"{_network(task.network)}; batches of {task.batch_size}, {task.epochs} epochs of 48,000 images."
-    section = Section(name, title, [Paragraph(told)])
+    description = f"{_network(task.network)}; batches of {task.batch_size}, {task.epochs} epochs of 48,000 images."
+    section = Section(name, title, [Paragraph(description)])
     if good:
         section.blocks.append(_times(name, good, show))
         section.blocks.append(_times_table(good, rows))
@@ -102,14 +102,14 @@ def _setup(title: str, rows: list[FrameworkResult], show: Show) -> Section:
         section.blocks.append(_costs(name, good, show))
         section.blocks.append(_costs_table(good))
         section.blocks.append(_ceiling_table(good))
-    if left := [f"{FRAMEWORKS[row.framework].title}: {row.status}, {row.told}" for row in rows if row.told]:
+    if left := [f"{FRAMEWORKS[row.framework].title}: {row.status}, {row.reason}" for row in rows if row.reason]:
         section.blocks.append(Paragraph("Not measured as planned: " + "; ".join(left) + "."))
     return section
 
 
 def _times(name: str, rows: list[FrameworkResult], show: Show) -> SvgFigure:
     lines = [
-        Way(
+        TrainingTime(
             FRAMEWORKS[row.framework].title,
             row.figures["to_target_s"].mean if "to_target_s" in row.figures else None,
             row.figures["training_s"].mean,
@@ -123,7 +123,7 @@ def _times(name: str, rows: list[FrameworkResult], show: Show) -> SvgFigure:
         f"{name}-times",
         "Time to the target accuracy and for the complete training, means over seeds. The broad line is the 95 % "
         "confidence interval of the mean.",
-        lambda theme: ways(lines, target, theme),
+        lambda theme: training_times(lines, target, theme),
     )
 
 
@@ -147,11 +147,13 @@ def _times_table(rows: list[FrameworkResult], everyone: list[FrameworkResult]) -
 
 
 def _costs(name: str, rows: list[FrameworkResult], show: Show) -> SvgFigure:
-    def panel(figure: str, factor: float, unit: str, down: bool) -> list[Bar]:
+    def panel(figure: str, factor: float, unit: str, down: bool) -> list[LabelledBar]:
         values = [(row, factor * row.figures[figure].mean) for row in rows]
         ordered = sorted(values, key=lambda pair: pair[1] if down else -pair[1])
         return [
-            Bar(FRAMEWORKS[row.framework].title, value, f"{significant(value)}{unit}", row.framework == "tenfold")
+            LabelledBar(
+                FRAMEWORKS[row.framework].title, value, f"{significant(value)}{unit}", row.framework == "tenfold"
+            )
             for row, value in ordered
         ]
 
@@ -164,7 +166,7 @@ def _costs(name: str, rows: list[FrameworkResult], show: Show) -> SvgFigure:
     return show(
         f"{name}-costs",
         "Throughput after the first epoch, latency of a prediction, and peak memory. All axes start at zero.",
-        lambda theme: bars(panels, theme),
+        lambda theme: bar_panels(panels, theme),
     )
 
 

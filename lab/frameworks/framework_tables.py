@@ -1,4 +1,4 @@
-"""Rows -> the tables that the terminal and the page show."""
+"""The tables of results for the terminal and the report."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -20,9 +20,9 @@ def remarks(rows: Sequence[FrameworkResult]) -> list[str]:
     """A line for each row that was not measured as planned, and for the star."""
     starred = any(accuracies_agree(row, list(rows)) is False for row in rows)
     return ["* further from the mean of all than their spread over seeds explains"] * starred + [
-        f"{FRAMEWORKS[row.framework].title} ({setup(row.network, row.threads)}) {row.status}: {row.told}"
+        f"{FRAMEWORKS[row.framework].title} ({setup(row.network, row.threads)}) {row.status}: {row.reason}"
         for row in rows
-        if row.told
+        if row.reason
     ]
 
 

@@ -48,7 +48,7 @@ class CNN(nnx.Module):  # type: ignore[misc]
 
 
 class JAX:
-    """The state of training is a value that the compiled epoch takes, gives back changed, and may write over."""
+    """The training state is a value that the compiled epoch takes, returns changed, and may overwrite."""
 
     def __init__(self, task: Task, weights: list[Floats], threads: int) -> None:
         self.task = task
@@ -96,7 +96,7 @@ class JAX:
     def _predict(self, parameters: Any, images: jax.Array) -> jax.Array:
         return self.logits(parameters, images)
 
-    def hold(self, images: Floats, labels: Labels) -> None:
+    def load_data(self, images: Floats, labels: Labels) -> None:
         if self.scans:
             self.images, self.labels = jnp.asarray(images), jnp.asarray(labels, jnp.int32)
         else:  # Batches are cut out of NumPy's arrays, which costs less than a call.

@@ -24,7 +24,7 @@ STEPS_PER_EXECUTION = 1 if BACKEND == "torch" else 32
 
 
 class Keras:
-    """Its defaults that differ are put right: Adam's epsilon of 1e-7, and `fit` shuffling by itself."""
+    """Overrides defaults that differ: Adam's epsilon of 1e-7, and shuffling by `fit`."""
 
     def __init__(self, task: Task, weights: list[Floats], threads: int) -> None:
         _limit(threads)
@@ -39,7 +39,7 @@ class Keras:
             jit_compile=_compiles(task),
         )
 
-    def hold(self, images: Floats, labels: Labels) -> None:
+    def load_data(self, images: Floats, labels: Labels) -> None:
         self.images, self.labels = images, labels
 
     def train(self, order: Labels) -> float:
@@ -93,13 +93,13 @@ def network(task: Task) -> keras.Sequential:
     return keras.Sequential([
         keras.Input((28, 28)), layers.Reshape(shape),
         convolution(first), pool(), convolution(second), pool(),
-        # Of its own accord it would turn channels that come first to the end.
+        # By default Keras would move leading channels to the end.
         layers.Flatten(data_format="channels_last"), layers.Dense(classes),
     ])  # fmt: skip
 
 
 def _limit(threads: int) -> None:
-    """To so many threads. JAX has no such call: it makes one for each core that the process may run on."""
+    """Limits the number of threads. JAX has no such call: it starts one per core of the process."""
     if BACKEND == "tensorflow":
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -108,7 +108,7 @@ def _limit(threads: int) -> None:
 
 
 def _compiles(task: Task) -> bool:
-    """Whether through XLA: with TensorFlow it is as fast on the dense layers, and four times slower on convolutions.
+    """Whether to use XLA: with TensorFlow it is equally fast on dense layers, and four times slower on convolutions.
 
     PyTorch's compiler takes longer than it saves in this training.
     """
@@ -116,7 +116,7 @@ def _compiles(task: Task) -> bool:
 
 
 def _gradients(model: keras.Model, loss: keras.losses.Loss, images: Any, labels: Labels) -> list[Any]:
-    """Of the loss for each weight, by the backend's own means."""
+    """Gradients of the loss, by the backend's own means."""
     if BACKEND == "tensorflow":
         with tf.GradientTape() as tape:
             value = loss(labels, model(images, training=True))

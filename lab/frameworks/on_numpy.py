@@ -1,4 +1,4 @@
-"""NumPy alone: every multiplication of the training in sight, and the control that the frameworks stand beside."""
+"""NumPy alone: every multiplication of the training written out, as a baseline for the frameworks."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from lab.frameworks.framework_task import Floats, Labels, Task
 
 
 class NumPy:
-    """A multilayer perceptron. All weights lie in one array, so that Adam is a few passes over one piece of memory."""
+    """A multilayer perceptron. All weights share one array, so that Adam is a few passes over contiguous memory."""
 
     def __init__(self, task: Task, weights: list[Floats], threads: int) -> None:
         self.task = task
@@ -20,7 +20,7 @@ class NumPy:
         self.views, self.slope_views = self._views(self.flat), self._views(self.slopes)
         self.steps = 0
 
-    def hold(self, images: Floats, labels: Labels) -> None:
+    def load_data(self, images: Floats, labels: Labels) -> None:
         self.images, self.labels = images.reshape(len(images), -1), labels
 
     def train(self, order: Labels) -> float:
@@ -52,7 +52,7 @@ class NumPy:
         ]  # fmt: skip
 
     def _forward(self, values: Floats) -> list[Floats]:
-        """What each layer is given, and the logits last."""
+        """The input of each layer, and the logits last."""
         inputs = [values]
         for kernel, bias in zip(self.views[:-2:2], self.views[1:-2:2], strict=True):
             values = values @ kernel
@@ -63,7 +63,7 @@ class NumPy:
         return inputs
 
     def _backward(self, images: Floats, labels: Labels) -> float:
-        """Puts the gradients of the mean cross-entropy into `slopes`, and returns the loss."""
+        """Writes the gradients of the mean cross-entropy into `slopes`; returns the loss."""
         inputs = self._forward(images)
         slope = inputs.pop()
         slope -= slope.max(1, keepdims=True)

@@ -1,4 +1,4 @@
-"""PyTorch as its documentation teaches it, and with `torch.compile`."""
+"""PyTorch as its documentation recommends, and with `torch.compile`."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ class PyTorch:
         """Mean cross-entropy in nats of float32[N,1,28,28]."""
         return functional.cross_entropy(self.model(images), labels)
 
-    def hold(self, images: Floats, labels: Labels) -> None:
+    def load_data(self, images: Floats, labels: Labels) -> None:
         self.images, self.labels = _images(images), torch.from_numpy(labels)
 
     def train(self, order: Labels) -> float:

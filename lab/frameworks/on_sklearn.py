@@ -11,7 +11,7 @@ CLASSES = np.arange(10)
 
 
 class ScikitLearn:
-    """Its defaults that differ are put right: an L2 penalty of 1e-4, and batches shuffled by itself."""
+    """Overrides defaults that differ: an L2 penalty of 1e-4, and shuffling of batches."""
 
     def __init__(self, task: Task, weights: list[Floats], threads: int) -> None:
         self.hidden = tuple(kernel[1] for kernel in task.kernels[:-1])
@@ -23,7 +23,7 @@ class ScikitLearn:
         # Made by the call that made the weights, and has seen a batch; the next call makes a fresh one.
         del self.model._optimizer
 
-    def hold(self, images: Floats, labels: Labels) -> None:
+    def load_data(self, images: Floats, labels: Labels) -> None:
         self.images, self.labels = images.reshape(len(images), -1), labels
 
     def train(self, order: Labels) -> float:
@@ -39,7 +39,7 @@ class ScikitLearn:
         return [np.array(weight) for weight in _weights(self.model)]
 
     def gradients(self, images: Floats, labels: Labels) -> list[Floats]:
-        # It shows no gradients; a step of plain descent at rate 1 goes just as far.
+        # It has no public gradients; one step of gradient descent at rate 1 moves the weights by them.
         before = self.weights()
         descent = MLPClassifier(
             self.hidden, solver="sgd", alpha=0, batch_size=len(images), shuffle=False, learning_rate_init=1, momentum=0
@@ -53,7 +53,7 @@ class ScikitLearn:
 
 
 def _start(model: MLPClassifier, weights: list[Floats]) -> None:
-    """Has the model make its weights, by an image of each class, and puts these in their place."""
+    """Has the model create its weights, with an image of each class, and replaces them."""
     model.partial_fit(np.zeros((len(CLASSES), len(weights[0])), np.float32), CLASSES, classes=CLASSES)
     for own, weight in zip(_weights(model), weights, strict=True):
         own[...] = weight

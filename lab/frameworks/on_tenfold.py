@@ -13,7 +13,7 @@ from tenfold.training.loop import Part, Trainer
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord
 
-# More than are asked for: epochs come one at a time, and the trainer would turn to another network after the last.
+# More than are run: epochs are requested one at a time.
 EPOCHS = 1000
 HELD = 500
 
@@ -31,14 +31,14 @@ class Tenfold(PyTorch):
             layout="channels_last",
         )  # fmt: skip
         # The trainer gives float32[N,28,28].
-        self.trainer = Told(nn.Sequential(nn.Unflatten(1, (1, 28)), self.model), recipe)
+        self.trainer = OrderedTrainer(nn.Sequential(nn.Unflatten(1, (1, 28)), self.model), recipe)
         for group in self.trainer.optimizer.param_groups:
             group["eps"] = task.epsilon
-        # For as long as this lasts; let go of, they would be taken back.
+        # Kept as long as this object; closing would restore the previous settings.
         self.settings = ExitStack()
         self.settings.enter_context(settings(recipe.engine))
 
-    def hold(self, images: Floats, labels: Labels) -> None:
+    def load_data(self, images: Floats, labels: Labels) -> None:
         self.bytes, self.classes = np.empty(images.shape, np.uint8), labels
         for start in range(0, len(images), HELD):  # So few at a time stay in the processor's cache.
             self.bytes[start : start + HELD] = np.rint(255 * images[start : start + HELD])
@@ -51,8 +51,8 @@ class Tenfold(PyTorch):
         return record.train_loss
 
 
-class Told(Trainer):
-    """A trainer that takes the images in the order that it is given them."""
+class OrderedTrainer(Trainer):
+    """A trainer that uses the images in the given order."""
 
     def order(self, count: int) -> Tensor:
         return torch.arange(count)

@@ -45,7 +45,7 @@ class CNN:
 
 
 class Tinygrad:
-    """An epoch's images lie in its order in one buffer, of which the captured step takes the batch of a number."""
+    """An epoch's images are in one buffer in their order; the captured step takes the batch with a given number."""
 
     def __init__(self, task: Task, weights: list[Floats], threads: int) -> None:
         NUM_CPU_THREADS.value = threads
@@ -63,7 +63,7 @@ class Tinygrad:
         """Mean cross-entropy in nats of float32[N,28,28]."""
         return self.model(images).sparse_categorical_crossentropy(labels)
 
-    def hold(self, images: Floats, labels: Labels) -> None:
+    def load_data(self, images: Floats, labels: Labels) -> None:
         self.images, self.labels = images, labels.astype(np.int32)
 
     def train(self, order: Labels) -> float:
@@ -74,7 +74,7 @@ class Tinygrad:
         images, labels = Tensor(self.images[order]).realize(), Tensor(self.labels[order]).realize()
         total = Tensor.zeros(1).contiguous().realize()
         step = self._steps.setdefault(count, TinyJit(self._step))
-        # A plain slice would be captured once, with the batch of that call; a variable is looked at in each.
+        # A plain slice would be captured once, with the batch of that call; a variable is evaluated in each.
         batch = Variable("batch", 0, max(count - 1, 1))
         for number in range(count):
             step(images, labels, batch.bind(number), total)
@@ -91,7 +91,7 @@ class Tinygrad:
             total.assign(total + loss).realize(*self.optimizer.schedule_step())
 
     def predict(self, images: Floats) -> Floats:
-        # Copied from NumPy within what is captured: a copy outside of it is planned anew each time, for milliseconds.
+        # Copied from NumPy within what is captured: a copy outside is rescheduled each time, for milliseconds.
         forward = self._forwards.setdefault(
             len(images), TinyJit(lambda values: self.model(values.to(Device.DEFAULT)).realize())
         )

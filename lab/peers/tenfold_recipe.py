@@ -26,16 +26,16 @@ def main() -> None:
     data = load_dataset("mnist")
     with tempfile.TemporaryDirectory() as folder:
         run = train(recipe, data, folder=Path(folder))
-        told = {"seconds": round(run.training["seconds"], 3), "engine": vars(run.recipe.engine)}
+        common = {"seconds": round(run.training["seconds"], 3), "engine": vars(run.recipe.engine)}
         if options.split and recipe.training.schedule == "constant":
             seconds = run.training["preparing_seconds"]
             for record in run.history:
                 seconds += record.seconds
                 line = {"epoch": record.epoch, "seconds": round(seconds, 3), "accuracy": record.validation_accuracy}
-                print(json.dumps({**told, **line}))
+                print(json.dumps({**common, **line}))
             return
         accuracy = run.training["validation_accuracy"] if options.split else evaluate(run).accuracy
-        print(json.dumps({**told, "epoch": recipe.training.epochs, "accuracy": accuracy}))
+        print(json.dumps({**common, "epoch": recipe.training.epochs, "accuracy": accuracy}))
 
 
 if __name__ == "__main__":

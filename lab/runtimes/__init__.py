@@ -1,1 +1,1 @@
-"""One trained network in every form that it can be deployed in: proven alike, then timed."""
+"""One trained network in every runtime that can deploy it: checked for equal answers, then measured."""

@@ -1,6 +1,6 @@
-// The page's forward pass in Node, as lab/runtimes/measure.py does it with the others:
+// The web app's forward pass in Node, as lab/runtimes/runtime_measurement.py does for the others:
 //
-//     node forward.mjs convert SOURCES FOLDER        the page's TypeScript as the JavaScript that a page gets
+//     node forward.mjs convert SOURCES FOLDER        the web app's TypeScript as JavaScript
 //     node forward.mjs answers|load|clock SPEC       SPEC: JSON; prints one JSON document
 
 import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync } from "node:fs";
@@ -99,9 +99,9 @@ const calls = (run, images, milliseconds, fewest) => {
   const taken = [];
   const end = performance.now() + milliseconds;
   for (let i = 0; taken.length < fewest || performance.now() < end; i = (i + 1) % images.length) {
-    const began = performance.now();
+    const started = performance.now();
     run(images[i]);
-    taken.push(performance.now() - began);
+    taken.push(performance.now() - started);
   }
   return taken;
 };
@@ -115,5 +115,5 @@ const peakBytes = () => {
 };
 
 const [what, ...words] = process.argv.slice(2);
-const told = what === "convert" ? convert(...words) : await { answers, load, clock }[what](JSON.parse(words[0]));
-process.stdout.write(JSON.stringify(told));
+const answer = what === "convert" ? convert(...words) : await { answers, load, clock }[what](JSON.parse(words[0]));
+process.stdout.write(JSON.stringify(answer));

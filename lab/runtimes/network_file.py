@@ -1,6 +1,6 @@
 """A network for PyTorch and for converters as one safetensors file: arrays, and a JSON header that says what they are.
 
-Where the network has plain layers the header lists them; where not, it holds the recipe that builds it.
+The header lists the inference graph of the network, or else the recipe that builds it.
 """
 
 import json
@@ -22,7 +22,7 @@ from tenfold.training.recipe import Recipe
 
 
 def store_layers(path: Path, layers: Sequence[PlainLayer]) -> None:
-    """Writes plain layers, weights in float32."""
+    """Writes an inference graph with float32 weights."""
     arrays = {
         f"{place}.{name}": array
         for place, layer in enumerate(layers)

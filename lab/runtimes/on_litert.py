@@ -8,7 +8,7 @@ from lab.runtimes.runtime_protocol import Answers, Images
 
 
 def convert(folder: Path) -> dict[str, str]:
-    """Writes `model.tflite` from the plain layers; this alone needs TensorFlow."""
+    """Writes `model.tflite` from the inference graph; only this needs TensorFlow."""
     from lab.runtimes.network_file import read_layers
     from lab.runtimes.plain_tensorflow import write_tflite
 
@@ -17,7 +17,7 @@ def convert(folder: Path) -> dict[str, str]:
 
 
 class LiteRT:
-    """Its tensors have a size: another number of images makes them anew."""
+    """Its tensors have a fixed size: another number of images reallocates them."""
 
     def __init__(self, file: Path, threads: int) -> None:
         self.interpreter = Interpreter(str(file), num_threads=threads)

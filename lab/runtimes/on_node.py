@@ -1,4 +1,4 @@
-"""The page's own forward pass, the TypeScript of web/src/model, in Node: a browser's engine without a browser."""
+"""The web app's forward pass, the TypeScript of web/src/model, in Node: a browser's engine without a browser."""
 
 import importlib.util
 import json
@@ -29,18 +29,18 @@ def find_node() -> str | None:
 
 
 def convert(spec: dict[str, Any]) -> dict[str, Any]:
-    """Strips the types off the page's source. spec: folder."""
-    told = _node("convert", str(SOURCES), str(Path(spec["folder"], "page")))
-    return {"status": "converted", "versions": told}
+    """Strips the types from the web app's source. spec: folder."""
+    answer = _node("convert", str(SOURCES), str(Path(spec["folder"], "page")))
+    return {"status": "converted", "versions": answer}
 
 
 def answers(spec: dict[str, Any]) -> dict[str, Any]:
     """As `measure.answers`; all images one at a time."""
     rows = Path(spec["answers"]).with_suffix(".rows")
-    told = _node("answers", json.dumps({**_spec(spec), "rows": str(rows)}))
+    answer = _node("answers", json.dumps({**_spec(spec), "rows": str(rows)}))
     np.save(spec["answers"], np.fromfile(rows, np.float32).reshape(-1, 10))
     rows.unlink()
-    return told
+    return answer
 
 
 def load(spec: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _spec(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _node(*words: str) -> dict[str, Any]:
-    """Node belongs to the worker's group: its limits hold for it, and its cores are these."""
+    """Node belongs to the worker's process group, whose limits and cores apply."""
     node = find_node()
     assert node is not None
     done = subprocess.run(
@@ -73,5 +73,5 @@ def _node(*words: str) -> dict[str, Any]:
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if "Error" in line] or done.stderr.splitlines()
         raise RuntimeError(lines[0].strip() if lines else f"node ended with {done.returncode}")
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer

@@ -1,4 +1,4 @@
-"""PyTorch: the module itself, operation by operation; and compiled."""
+"""PyTorch: the module itself, eager and compiled."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from tenfold.errors import MissingToolError
 
 
 class Torch:
-    """The deployed module, of its safetensors file."""
+    """The deployed module, from its safetensors file."""
 
     def __init__(self, file: Path, threads: int) -> None:
         torch.set_num_threads(threads)

@@ -1,4 +1,4 @@
-"""Plain layers as a LiteRT file, by way of TensorFlow: its converter is the one that needs no file of another's."""
+"""An inference graph as a LiteRT file, converted by TensorFlow."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Plain layers as a PyTorch module: the network as it is deployed, with what only training needs folded away."""
+"""An inference graph as a PyTorch module: the network as it is deployed, with batch norm folded."""
 
 from collections.abc import Callable, Sequence
 

@@ -28,8 +28,8 @@ FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimePlan:
-    """What to compare. model: as `network.load_network` takes it. seconds: of the clock, for each runtime and round.
-    limit_seconds, limit_gb: what one process may take before it is ended and marked."""
+    """What to compare. model: see `runtime_network.load_network`. seconds: measuring time per runtime and round.
+    limit_seconds, limit_gb: limits of one process."""
 
     runtimes: tuple[str, ...]
     model: str | None = None
@@ -42,7 +42,7 @@ class RuntimePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Times:
-    """Of n rounds: the median, and the least and the most."""
+    """Median, minimum and maximum over n rounds."""
 
     n: int
     median: float
@@ -52,18 +52,18 @@ class Times:
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeResult:
-    """A runtime and what came of it.
+    """The result of a runtime.
 
-    status: `measured`, or why it is not: `missing` (not installed), `broken` (can't be imported), `unfit` (has no form
-    of this network), `failed` (the gate), `crashed`, `hung`, `memory`. told: what there is to say of that. gate: of all
-    test images, the largest difference of a probability from the network's own in float32 and the share read alike, and
-    the accuracy. figures: over rounds, by name. batch: images a call where it reads the most a second. place: 1 for the
-    least latency; who is not slower beyond the spread over rounds shares it.
+    status: `measured`, or why it is not: `missing` (not installed), `broken` (can't be imported), `unfit` (can't run
+    this network), `failed` (the gate), `crashed`, `hung`, `memory`. reason: an explanation. gate: on all test images,
+    the largest difference of a probability from the network's own in float32, the share classified the same, and the
+    accuracy. figures: over rounds, by name. batch: the batch size with the highest throughput. place: rank by latency;
+    1 is the fastest, and runtimes whose ranges over rounds overlap share a rank.
     """
 
     runtime: str
     status: str
-    told: str
+    reason: str
     weights: str
     versions: dict[str, str]
     installed_bytes: int | None
@@ -77,8 +77,8 @@ class RuntimeResult:
 
 @dataclass(frozen=True)
 class RuntimeComparison:
-    """The folder of a comparison. found: what came of each runtime so far, by name: what there is to tell of it, its
-    versions, its gate, and its rounds. references: the network's own answers by the type of its weights."""
+    """A comparison's folder. found: the state of each runtime, by name: status, reason, versions, gate and rounds.
+    references: the network's own probabilities, by the type of its weights."""
 
     path: Path
     plan: RuntimePlan
@@ -97,28 +97,28 @@ class RuntimeComparison:
         found: dict[str, dict[str, Any]] = {name: {"status": "not yet", "rounds": []} for name in plan.runtimes}
         return cls(path, plan, network, data, describe_environment(), found)
 
-    def run(self, tell: Callable[[str], None]) -> list[RuntimeResult]:
-        """Makes the files, holds every runtime against the network itself, then times those that pass, in turn."""
+    def run(self, log: Callable[[str], None]) -> list[RuntimeResult]:
+        """Writes the files, checks every runtime against the network, and measures those that pass, interleaved."""
         models = files.make_folder(self.path / "models")
         write(self.network, models, np.array(self.data.train_images))
         np.save(models / "images.npy", np.array(self.data.test_images))
         for name in self.plan.runtimes:
             self._gate(name)
-            tell(f"{name}: {_told_of_gate(self.found[name])}")
+            log(f"{name}: {_describe_gate(self.found[name])}")
             self._write()
         for turn in range(self.plan.rounds):
-            # In another order each time: who comes after a runtime that shares its libraries finds them in the cache.
+            # In a different order each time: a runtime finds libraries shared with its predecessor in the cache.
             for name in np.random.default_rng(turn).permutation(self.plan.runtimes).tolist():
                 if self.found[name]["status"] in ("passed", "measured"):
                     self._round(name)
-                    tell(f"{name}, round {turn + 1} of {self.plan.rounds}: {_told_of_round(self.found[name])}")
+                    log(f"{name}, round {turn + 1} of {self.plan.rounds}: {_describe_round(self.found[name])}")
             self._write()
         for scratch in (models / "images.npy", *models.glob("answers-*.npy")):
             scratch.unlink(missing_ok=True)
         return self.rows()
 
     def rows(self) -> list[RuntimeResult]:
-        """One for each runtime, the least latency first and what was not measured last."""
+        """The result of each runtime, the lowest latency first and failures last."""
         rows = [self._row(name) for name in self.plan.runtimes]
         placed = [dataclasses.replace(row, place=_place(row, rows)) for row in rows]
         return sorted(placed, key=lambda row: (not row.figures, row.figures and row.figures["latency_ms"].median))
@@ -126,9 +126,9 @@ class RuntimeComparison:
     def _gate(self, name: str) -> None:
         entry, found = RUNTIMES[name], self.found[name]
         if entry.plain and self.network.layers is None:
-            found.update(status="unfit", told=self.network.unplain)
+            found.update(status="unfit", reason=self.network.unplain)
         elif missing := entry.missing:
-            found.update(status="missing", told=missing)
+            found.update(status="missing", reason=missing)
         else:
             done = self._work(name, "convert") if entry.convert else {"status": "converted"}
             found["versions"] = done.get("versions", {})
@@ -137,7 +137,7 @@ class RuntimeComparison:
             found.update(self._judge(name) if done["status"] == "answered" else done)
 
     def _judge(self, name: str) -> dict[str, Any]:
-        """Its own weights' answers within 1e-4, and int8's the float32 network's but for one digit in 200."""
+        """Within 1e-4 of PyTorch with the same weights; with int8, at most one digit in 200 may change as well."""
         weights = RUNTIMES[name].weights
         answers = np.load(self._answers(name))
         images, labels = self.data.test_images, self.data.test_labels
@@ -146,9 +146,9 @@ class RuntimeComparison:
                 self.references[kind] = self.network.answers(images, kind)
         whole, own = self.references["float32"], self.references[weights]
         if answers.shape != own.shape:
-            return {"status": "failed", "told": f"gives {answers.shape}, not {own.shape}"}
+            return {"status": "failed", "reason": f"returns {answers.shape}, not {own.shape}"}
         if not np.isfinite(answers).all():
-            return {"status": "failed", "told": "gives probabilities that are no finite numbers"}
+            return {"status": "failed", "reason": "returns probabilities that are not finite"}
         gate = {
             "own": float(np.abs(answers - own).max()),
             "difference": float(np.abs(answers - whole).max()),
@@ -156,12 +156,12 @@ class RuntimeComparison:
             "accuracy": float((answers.argmax(1) == labels).mean()),
         }
         if gate["own"] > TOLERANCE:
-            told = f"a probability is off by {gate['own']:.1g}; {TOLERANCE:g} is allowed"
+            reason = f"a probability is off by {gate['own']:.1g}; {TOLERANCE:g} is allowed"
         elif gate["agreement"] < 1 - CHANGED:
-            told = f"reads {100 * gate['agreement']:.2f} % as in float32; {100 * (1 - CHANGED):g} % is asked for"
+            reason = f"reads {100 * gate['agreement']:.2f} % as in float32; {100 * (1 - CHANGED):g} % is required"
         else:
             return {"status": "passed", "gate": gate}
-        return {"status": "failed", "gate": gate, "told": told}
+        return {"status": "failed", "gate": gate, "reason": reason}
 
     def _round(self, name: str) -> None:
         found = self.found[name]
@@ -171,7 +171,7 @@ class RuntimeComparison:
             found["rounds"].append({"load": opened, "clock": timed})
             found["status"] = "measured"
         else:
-            found.update(status=timed["status"], told=f"round {len(found['rounds']) + 1}: {timed['told']}")
+            found.update(status=timed["status"], reason=f"round {len(found['rounds']) + 1}: {timed['reason']}")
 
     def _work(self, name: str, what: str) -> dict[str, Any]:
         entry = RUNTIMES[name]
@@ -187,7 +187,7 @@ class RuntimeComparison:
                 seconds=self.plan.limit_seconds, memory_gb=self.plan.limit_gb, environment=entry.environment,
             )  # fmt: skip
         except WorkerError as error:
-            return {"status": error.kind, "told": str(error)}
+            return {"status": error.kind, "reason": str(error)}
 
     def _answers(self, name: str) -> Path:
         return self.path.resolve() / "models" / f"answers-{name}.npy"
@@ -209,7 +209,7 @@ class RuntimeComparison:
             figures["images_per_s"] = max(throughput.values(), key=lambda times: times.median)
         batch = next((size for size, times in throughput.items() if times == figures["images_per_s"]), None)
         return RuntimeResult(
-            runtime=name, status=found["status"], told=found.get("told", ""), weights=entry.weights,
+            runtime=name, status=found["status"], reason=found.get("reason", ""), weights=entry.weights,
             versions={**entry.versions, **found.get("versions", {})}, installed_bytes=_installed(entry),
             size_bytes=size_bytes(file) if file.exists() and "gate" in found else None, gate=found.get("gate", {}),
             figures=figures, throughput=throughput, batch=batch,
@@ -219,7 +219,7 @@ class RuntimeComparison:
         files.write_json(self.path / FILE, self.as_document())
 
     def as_document(self) -> dict[str, Any]:
-        """All that was asked and found, as JSON takes it."""
+        """The plan and all results, for JSON."""
         return {
             "format": FORMAT,
             "plan": dataclasses.asdict(self.plan),
@@ -231,17 +231,17 @@ class RuntimeComparison:
 
 
 def check(plan: RuntimePlan) -> None:
-    """Raises `UsageError` for a plan that can't be run here."""
+    """Raises `UsageError` if the plan can't be run on this machine."""
     chosen(plan.runtimes)
     cores = len(usable_cores())
     if not 1 <= plan.threads <= cores:
-        raise UsageError(f"--threads {plan.threads}: this machine has 1 to {cores} to give")
+        raise UsageError(f"--threads {plan.threads}: this machine supports 1 to {cores}")
     if plan.rounds < 1:
-        raise UsageError(f"--rounds is 1 or more, not {plan.rounds}")
+        raise UsageError(f"--rounds must be at least 1, not {plan.rounds}")
     if not plan.seconds > 0:
-        raise UsageError(f"--seconds is above 0, not {plan.seconds:g}")
+        raise UsageError(f"--seconds must be above 0, not {plan.seconds:g}")
     if not (plan.limit_seconds > 0 and plan.limit_gb > 0):
-        raise UsageError("the limits of time and memory are above 0")
+        raise UsageError("the limits of time and memory must be above 0")
 
 
 def _times(values: Sequence[float]) -> Times:
@@ -249,7 +249,7 @@ def _times(values: Sequence[float]) -> Times:
 
 
 def _place(row: RuntimeResult, rows: Sequence[RuntimeResult]) -> int | None:
-    """How many were quicker in their slowest round than it was in its quickest, and one more."""
+    """Rank: one more than the number of runtimes whose slowest round is faster than its fastest."""
     if not row.figures:
         return None
     own = row.figures["latency_ms"].least
@@ -257,19 +257,19 @@ def _place(row: RuntimeResult, rows: Sequence[RuntimeResult]) -> int | None:
 
 
 def _installed(entry: RuntimeEntry) -> int | None:
-    """Of what runs the model: what only makes its file is not deployed, and a browser is there."""
+    """Bytes of what runs the model: a converter is not deployed, and a browser is already installed."""
     return installed_bytes(tuple(entry.needs)[:1]) if entry.needs else None
 
 
-def _told_of_gate(found: dict[str, Any]) -> str:
+def _describe_gate(found: dict[str, Any]) -> str:
     if found["status"] != "passed":
-        return f"{found['status']}: {found['told']}"
+        return f"{found['status']}: {found['reason']}"
     gate = found["gate"]
     return f"passed the gate: {100 * gate['accuracy']:.2f} % right, probabilities within {gate['difference']:.1g}"
 
 
-def _told_of_round(found: dict[str, Any]) -> str:
+def _describe_round(found: dict[str, Any]) -> str:
     if found["status"] != "measured":
-        return f"{found['status']}: {found['told']}"
+        return f"{found['status']}: {found['reason']}"
     last = found["rounds"][-1]
     return f"{last['clock']['latency_ms']:.3g} ms an image, {last['load']['load_s']:.2g} s to the first answer"

@@ -1,4 +1,4 @@
-"""Figures that set runtimes side by side: a row each."""
+"""Figures that compare runtimes, one row each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,8 @@ from tenfold.report.figures.figure_style import Theme, figure, log_ticks, name_r
 
 
 @dataclass(frozen=True)
-class Wait:
-    """How long one image takes, in milliseconds: the median, the least and most of it over rounds, and what 99 of 100
-    stay under. ours: drawn in the accent."""
+class LatencyRange:
+    """Latency of one image in milliseconds: median, range over rounds, and 99th percentile. ours: highlighted."""
 
     label: str
     median: float
@@ -21,8 +20,8 @@ class Wait:
     ours: bool
 
 
-def waits(rows: Sequence[Wait], theme: Theme) -> Figure:
-    """One line a runtime, on a log axis of milliseconds: a dot at the median, a ring at what 99 of 100 stay under."""
+def latency_chart(rows: Sequence[LatencyRange], theme: Theme) -> Figure:
+    """One line per runtime, on a log axis of milliseconds: a dot at the median, a ring at the 99th percentile."""
     drawing = figure(1.2 + 0.32 * len(rows))
     axes = drawing.add_subplot()
     for place, row in enumerate(rows):
@@ -37,5 +36,5 @@ def waits(rows: Sequence[Wait], theme: Theme) -> Figure:
         )  # fmt: skip
     name_rows(axes, [row.label for row in rows], theme)
     log_ticks(axes, 0.3)
-    axes.set_xlabel("milliseconds for one image; dot: the median, ring: p99, what 99 of 100 stay under")
+    axes.set_xlabel("milliseconds for one image; dot: the median, ring: p99")
     return drawing

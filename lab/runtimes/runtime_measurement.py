@@ -1,4 +1,4 @@
-"""What a worker does: converts a model, has it answer, opens it anew, or times it. The clock is its own process's."""
+"""The tasks of a worker: convert a model, compute answers, measure loading, or measure speed."""
 
 import time
 from itertools import pairwise
@@ -11,18 +11,17 @@ from lab.runtimes.runtime_protocol import Images, Runtime
 from lab.worker import broken, resolve
 from tenfold.machine import peak_bytes
 
-# Of the images that the gate is held on, so many are read one at a time, as latency is measured, and the rest so many
-# at once.
+# The gate reads this many images one at a time, as for latency, and the rest in batches of this size.
 ALONE, TOGETHER = 100, 225
-# Numbers of images a call that throughput is measured at.
+# Batch sizes for throughput.
 BATCHES = (1, 16, 64, 256)
-# What comes before the clock: caches fill, and what compiles as it goes is compiled.
+# Warm-up: fills caches, and lets just-in-time compilers finish.
 WARM_SECONDS, WARM_CALLS = 0.3, 20
 FEWEST_CALLS = 5
 
 
 def convert(spec: dict[str, Any]) -> dict[str, Any]:
-    """Has a runtime make its own file of the model. spec: target, folder. Adds what it tells to the status."""
+    """Converts the model to the runtime's own file. spec: target, folder. Adds its versions to the status."""
     try:
         call = resolve(spec["target"])
     except Exception as error:
@@ -45,7 +44,7 @@ def answers(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def load(spec: dict[str, Any]) -> dict[str, Any]:
-    """How long a fresh process takes to the first answer, beyond Python and NumPy, and its memory after fifty.
+    """Time to the first answer in a fresh process, without Python and NumPy, and memory after fifty images.
 
     spec: as for `answers`. Files are in the system's cache.
     """
@@ -97,13 +96,13 @@ def clock(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _calls(runtime: Runtime, images: Images, size: int, seconds: float, fewest: int) -> list[float]:
-    """The seconds of each call, of so many as there is time for."""
+    """Seconds of each call, as many as there is time for."""
     taken: list[float] = []
     start, end = 0, time.perf_counter() + seconds
     while len(taken) < fewest or time.perf_counter() < end:
         batch = images[start : start + size]
-        began = time.perf_counter()
+        started = time.perf_counter()
         runtime.answer(batch)
-        taken.append(time.perf_counter() - began)
+        taken.append(time.perf_counter() - started)
         start = start + size if start + 2 * size <= len(images) else 0
     return taken

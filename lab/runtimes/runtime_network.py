@@ -1,4 +1,4 @@
-"""The network to compare with, and the files that runtimes open it from."""
+"""The network to compare, and the files that runtimes load."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,8 @@ _BATCH = 250
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A trained network. module: float32[N,28,28] -> logits, which are divided by `temperature`; layers: its plain
-    form, with the temperature in it, or None where it has none, for the reason in `unplain`; recipe: what builds the
+    """A trained network. module: float32[N,28,28] -> logits, which are divided by `temperature`; layers: its
+    inference graph, temperature included, or None for the reason in `unplain`; recipe: what builds the
     module, where it is a run's."""
 
     title: str
@@ -39,16 +39,16 @@ class Network:
 
     @property
     def parameters(self) -> int:
-        """Numbers that training chose, or that were folded from such."""
+        """Number of trained parameters, after folding."""
         if self.layers is None:
             return sum(parameter.numel() for parameter in self.module.parameters())
         arrays = [array for layer in self.layers for array in (layer.weight, layer.bias) if array is not None]
         return sum(array.size for array in arrays)
 
     def answers(self, images: NDArray[np.uint8], weights: str) -> Answers:
-        """What the network says by itself, in PyTorch: probabilities float32[N,10].
+        """The network's own answers, in PyTorch: probabilities float32[N,10].
 
-        weights: `float32`, or `int8`: of the float32 numbers that int8 weights stand for.
+        weights: `float32`, or `int8` for dequantized int8 weights.
         """
         module = Deployed(self.module, self.temperature)
         if weights == "int8":
@@ -61,14 +61,14 @@ class Network:
 
 
 def load_network(model: str | None) -> Network:
-    """The network of a run or of a web file (.10fd); of None, the one that is shipped.
+    """The network of a run or of a web file (.10fd); None: the shipped one.
 
     Raises `UsageError` for an .onnx file, `RunError` or `FormatError` for what is neither.
     """
     if model is None:
         return _of_web_file(shipped_model().with_suffix(".10fd"), "the shipped reader")
     if Path(model).suffix == ".onnx":
-        raise UsageError(f"{model}: other files can't be made of an .onnx; name the run that it came from, or a .10fd")
+        raise UsageError(f"{model}: an .onnx file can't be converted; name its run, or a .10fd file")
     if Path(model).is_file():
         return _of_web_file(Path(model), model)
     run = Run.load(model)
@@ -90,8 +90,8 @@ def _of_web_file(path: Path, title: str) -> Network:
 
 
 def write(network: Network, folder: Path, images: NDArray[np.uint8]) -> None:
-    """Writes every file that needs no other package than [train]: model.onnx, model.safetensors, and of a network with
-    plain layers model-int8.onnx and model.10fd.
+    """Writes every file that needs no other package than [train]: model.onnx, model.safetensors, and for a network with
+    an inference graph model-int8.onnx and model.10fd.
 
     images: real digits that the ONNX file is proven on. Raises `ExportError` where it doesn't agree.
     """
@@ -109,6 +109,6 @@ def write(network: Network, folder: Path, images: NDArray[np.uint8]) -> None:
 
 
 def size_bytes(file: Path) -> int:
-    """Of a model's file; where it is a pair, as OpenVINO's, of both."""
+    """Size of a model's file; OpenVINO's has two."""
     pair = file.with_suffix(".bin")
     return file.stat().st_size + (pair.stat().st_size if file.suffix == ".xml" and pair.exists() else 0)

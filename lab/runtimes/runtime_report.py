@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.frameworks.framework_figures import Bar, bars
+from lab.frameworks.framework_figures import LabelledBar, bar_panels
 from lab.runtimes.runtime_comparison import RuntimeComparison, RuntimeResult
-from lab.runtimes.runtime_figures import Wait, waits
+from lab.runtimes.runtime_figures import LatencyRange, latency_chart
 from lab.runtimes.runtime_measurement import ALONE, BATCHES
 from lab.runtimes.runtime_registry import RUNTIMES
 from lab.runtimes.runtime_tables import kilobytes, of, share
@@ -47,8 +47,8 @@ def write_runtime_report(comparison: RuntimeComparison, rows: Sequence[RuntimeRe
     """
     measured = [row for row in rows if row.figures]
     if not measured:
-        told = "; ".join(f"{RUNTIMES[row.runtime].title}: {row.told}" for row in rows)
-        raise RunError(f"{comparison.path}: no runtime was measured: {told}")
+        reason = "; ".join(f"{RUNTIMES[row.runtime].title}: {row.reason}" for row in rows)
+        raise RunError(f"{comparison.path}: no runtime was measured: {reason}")
     show = figure_maker(comparison.path / "figures")
     network, plan = comparison.network, comparison.plan
     return write_html_report(
@@ -93,7 +93,7 @@ def _lead(rows: Sequence[RuntimeResult]) -> str:
 
 def _speed(rows: Sequence[RuntimeResult], show: Show) -> Section:
     lines = [
-        Wait(
+        LatencyRange(
             RUNTIMES[row.runtime].title,
             row.figures["latency_ms"].median,
             row.figures["latency_ms"].least,
@@ -124,12 +124,12 @@ def _speed(rows: Sequence[RuntimeResult], show: Show) -> Section:
                 "latency",
                 "Latency with one image per call. The broad line spans the fastest to the slowest round. Blue: what "
                 "Tenfold's Reader and web app use.",
-                lambda theme: waits(lines, theme),
+                lambda theme: latency_chart(lines, theme),
             ),
             show(
                 "throughput",
                 "Throughput with the best batch size for each runtime. The axis starts at zero.",
-                lambda theme: bars([("images per second: more is better", throughput)], theme),
+                lambda theme: bar_panels([("images per second: more is better", throughput)], theme),
             ),
             Table(
                 ["", ">1 image, ms", ">range over rounds", ">rank", ">p99, ms", ">images/s", ">batch"],
@@ -149,7 +149,7 @@ def _costs(measured: Sequence[RuntimeResult], rows: Sequence[RuntimeResult], sho
         ("memory when reading single images, MB: less is better",
          _bars(measured, "peak_bytes", 1e-6, True)),
         ("size of the model file, kB: less is better", [
-            Bar(RUNTIMES[row.runtime].title, row.size_bytes / 1e3, kilobytes(row), row.runtime in OURS)
+            LabelledBar(RUNTIMES[row.runtime].title, row.size_bytes / 1e3, kilobytes(row), row.runtime in OURS)
             for row in sorted(measured, key=lambda row: row.size_bytes or 0) if row.size_bytes
         ]),
     ]  # fmt: skip
@@ -170,7 +170,7 @@ def _costs(measured: Sequence[RuntimeResult], rows: Sequence[RuntimeResult], sho
         "costs",
         "Startup, memory and size",
         [
-            show("costs", "Each in a fresh process. All axes start at zero.", lambda theme: bars(panels, theme)),
+            show("costs", "Each in a fresh process. All axes start at zero.", lambda theme: bar_panels(panels, theme)),
             Table(["", ">import, ms", ">open, ms", ">first answer, ms", ">load: all three, ms"], loads),
             Table(["", ">before, MB", ">single images, MB", ">batches, MB", ">file, kB", ">installed, MB"], sizes),
             Paragraph(
@@ -180,15 +180,18 @@ def _costs(measured: Sequence[RuntimeResult], rows: Sequence[RuntimeResult], sho
             ),
         ],
     )  # fmt: skip
-    if left := [f"{RUNTIMES[row.runtime].title}: {row.status}, {row.told}" for row in rows if row.told]:
+    if left := [f"{RUNTIMES[row.runtime].title}: {row.status}, {row.reason}" for row in rows if row.reason]:
         section.blocks.append(Paragraph("Not measured as planned: " + "; ".join(left) + "."))
     return section
 
 
-def _bars(rows: Sequence[RuntimeResult], figure: str, factor: float, down: bool) -> list[Bar]:
+def _bars(rows: Sequence[RuntimeResult], figure: str, factor: float, down: bool) -> list[LabelledBar]:
     values = [(row, factor * row.figures[figure].median) for row in rows]
     ordered = sorted(values, key=lambda pair: pair[1] if down else -pair[1])
-    return [Bar(RUNTIMES[row.runtime].title, value, significant(value), row.runtime in OURS) for row, value in ordered]
+    return [
+        LabelledBar(RUNTIMES[row.runtime].title, value, significant(value), row.runtime in OURS)
+        for row, value in ordered
+    ]
 
 
 def _gate(rows: Sequence[RuntimeResult]) -> Section:

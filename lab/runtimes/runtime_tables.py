@@ -1,4 +1,4 @@
-"""Rows -> the table that the terminal shows, and how figures are written."""
+"""The terminal's table of results, and number formats."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ from lab.runtimes.runtime_comparison import RuntimeResult
 from lab.runtimes.runtime_registry import RUNTIMES
 from tenfold.studies.number_format import significant
 
-# As few letters as there are digits below them: 80 columns hold the table.
-COLUMNS = ("runtime", ">ms", ">p99", ">images/s", ">load, s", ">MB", ">kB", ">right", ">alike")
+# Short names: the table fits into 80 columns.
+COLUMNS = ("runtime", ">ms", ">p99", ">images/s", ">load, s", ">MB", ">kB", ">right", ">same")
 LEGEND = (
-    "ms, p99: to read one image, the median and what 99 of 100 stay under; load: to the first answer of a fresh "
-    "process;\nMB: its memory; kB: the model's file; right, alike: % of the test images, read right, and as in float32"
+    "ms, p99: latency of one image, median and 99th percentile; load: to the first answer of a fresh process;\n"
+    "MB: its memory; kB: the model's file; right, same: % of the test images, read right, and as in float32"
 )
 
 
@@ -20,22 +20,22 @@ def table(rows: Sequence[RuntimeResult]) -> list[list[str]]:
 
 
 def remarks(rows: Sequence[RuntimeResult]) -> list[str]:
-    """A line for each row that was not measured as planned."""
-    return [f"{RUNTIMES[row.runtime].title} {row.status}: {row.told}" for row in rows if row.told]
+    """A line for each result that was not measured as planned."""
+    return [f"{RUNTIMES[row.runtime].title} {row.status}: {row.reason}" for row in rows if row.reason]
 
 
 def of(row: RuntimeResult, figure: str, factor: float = 1) -> str:
-    """The median over rounds to three digits; empty without one."""
+    """The median over rounds to three digits; empty if there is none."""
     return significant(factor * row.figures[figure].median) if figure in row.figures else ""
 
 
 def share(row: RuntimeResult, figure: str) -> str:
-    """What the gate found, in percent."""
+    """A result of the gate, in percent."""
     return f"{100 * row.gate[figure]:.2f}" if figure in row.gate else ""
 
 
 def kilobytes(row: RuntimeResult) -> str:
-    """Of the model's file."""
+    """Size of the model's file."""
     return "" if row.size_bytes is None else f"{row.size_bytes / 1e3:.0f}"
 
 
