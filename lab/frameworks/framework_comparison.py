@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lab.comparison_folder import FORMAT, check_limits, document
 from lab.frameworks.framework_registry import FRAMEWORKS, INSTALL, chosen
 from lab.frameworks.framework_task import TASKS, save_weights
 from lab.installed import installed_bytes
@@ -20,7 +21,6 @@ from tenfold.runs.begin import new_folder
 from tenfold.runs.environment import describe_environment
 
 FILE = "frameworks.json"
-FORMAT = 1
 _MEASURE = "lab.frameworks.framework_measurement:"
 
 # Differences from the reference that the gate measures.
@@ -96,12 +96,12 @@ class FrameworkComparison:
         """Loads the comparison in the folder `path`. Raises `RunError` if there is none."""
         file = Path(path) / FILE
         try:
-            document = json.loads(file.read_text(encoding="utf-8"))
-            if document["format"] != FORMAT:
-                raise RunError(f"{file} is of format {document['format']}; this version reads {FORMAT}")
-            plan = _plan(document["plan"])
+            stored = json.loads(file.read_text(encoding="utf-8"))
+            if stored["format"] != FORMAT:
+                raise RunError(f"{file} is of format {stored['format']}; this version reads {FORMAT}")
+            plan = _plan(stored["plan"])
             check(plan)
-            return cls(Path(path), plan, document["environment"], document["gates"], document["cells"])
+            return cls(Path(path), plan, stored["environment"], stored["gates"], stored["cells"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
             raise RunError(f"{file} can't be read: {error}") from error
 
@@ -194,19 +194,12 @@ class FrameworkComparison:
 
     def as_document(self) -> dict[str, Any]:
         """The plan and all results, for JSON."""
-        return {
-            "format": FORMAT,
-            "plan": dataclasses.asdict(self.plan),
-            "environment": self.environment,
-            "gates": self.gates,
-            "cells": self.cells,
-            "rows": [dataclasses.asdict(row) for row in self.rows()],
-        }
+        return document(self.plan, self.environment, self.rows(), gates=self.gates, cells=self.cells)
 
 
-def _plan(document: dict[str, Any]) -> FrameworkPlan:
+def _plan(stored: dict[str, Any]) -> FrameworkPlan:
     """A plan from its JSON form, which has lists for tuples."""
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in document.items()}
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
     return FrameworkPlan(**values)
 
 
@@ -216,14 +209,9 @@ def check(plan: FrameworkPlan) -> None:
     for network in plan.networks:
         if network not in TASKS:
             raise UsageError(f"there is no network {network!r}{nearest(network, TASKS)}")
-    cores = len(usable_cores())
-    for threads in plan.threads:
-        if not 1 <= threads <= cores:
-            raise UsageError(f"--threads {threads}: this machine supports 1 to {cores}")
+    check_limits(plan.threads, plan.seconds, plan.memory_gb)
     if plan.seeds < 1:
         raise UsageError(f"--seeds must be at least 1, not {plan.seeds}")
-    if not (plan.seconds > 0 and plan.memory_gb > 0):
-        raise UsageError("the limits of time and memory must be above 0")
     if not any(True for _ in plan.setups()):
         raise UsageError(f"{', '.join(plan.frameworks)} can't run {', '.join(plan.networks)}: nothing to compare")
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from lab.comparison_folder import measured
 from lab.frameworks.framework_comparison import (
     DIFFERENCES,
     FrameworkComparison,
@@ -15,7 +16,6 @@ from lab.frameworks.framework_measurement import GRADIENTS, LOGITS, MOVEMENT, ST
 from lab.frameworks.framework_registry import FRAMEWORKS
 from lab.frameworks.framework_tables import groups, of
 from lab.frameworks.framework_task import TASKS
-from tenfold.errors import RunError
 from tenfold.report.figures.figure_files import Show, figure_maker
 from tenfold.report.html_report import (
     CodeBlock,
@@ -54,16 +54,14 @@ def write_framework_report(comparison: FrameworkComparison, rows: Sequence[Frame
 
     Raises `RunError` when nothing was measured.
     """
-    measured = [row for row in rows if row.figures]
-    if not measured:
-        reason = "; ".join(f"{FRAMEWORKS[row.framework].title}: {row.reason}" for row in rows)
-        raise RunError(f"{comparison.path}: no framework was measured: {reason}")
+    reasons = [f"{FRAMEWORKS[row.framework].title}: {row.reason}" for row in rows]
+    good = measured(comparison.path, "framework", rows, reasons)
     show = figure_maker(comparison.path / "figures")
     sections = [_setup(title, group, show) for title, group in groups(rows)]
-    quickest = measured[0]
+    quickest = good[0]
     seconds = quickest.figures["training_s"].mean
     slowest = max(
-        (row for row in measured if (row.network, row.threads) == (quickest.network, quickest.threads)),
+        (row for row in good if (row.network, row.threads) == (quickest.network, quickest.threads)),
         key=lambda row: row.figures["training_s"].mean,
     )
     title = FRAMEWORKS[quickest.framework].title
@@ -77,7 +75,7 @@ def write_framework_report(comparison: FrameworkComparison, rows: Sequence[Frame
         f"{significant(slowest.figures['training_s'].mean / seconds, 2)} times as long, for the same weights up to "
         "rounding errors. All frameworks passed the same correctness check first.",
         facts={
-            "frameworks": f"{len({row.framework for row in measured})} measured",
+            "frameworks": f"{len({row.framework for row in good})} measured",
             "networks": ", ".join(comparison.plan.networks),
             "threads": ", ".join(map(str, comparison.plan.threads)),
             "seeds per framework": f"{comparison.plan.seeds}",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lab.comparison_folder import check_limits, document
 from lab.installed import installed_bytes
 from lab.runtimes.runtime_network import Answers, Network, load_network, size_bytes, write
 from lab.runtimes.runtime_registry import RUNTIMES, RuntimeEntry, chosen
@@ -23,7 +24,6 @@ from tenfold.runs.environment import describe_environment
 from tenfold.runs.export import CHANGED
 
 FILE = "runtimes.json"
-FORMAT = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,28 +220,18 @@ class RuntimeComparison:
 
     def as_document(self) -> dict[str, Any]:
         """The plan and all results, for JSON."""
-        return {
-            "format": FORMAT,
-            "plan": dataclasses.asdict(self.plan),
-            "environment": self.environment,
-            "network": {"title": self.network.title, "parameters": self.network.parameters},
-            "found": self.found,
-            "rows": [dataclasses.asdict(row) for row in self.rows()],
-        }
+        network = {"title": self.network.title, "parameters": self.network.parameters}
+        return document(self.plan, self.environment, self.rows(), network=network, found=self.found)
 
 
 def check(plan: RuntimePlan) -> None:
     """Raises `UsageError` if the plan can't be run on this machine."""
     chosen(plan.runtimes)
-    cores = len(usable_cores())
-    if not 1 <= plan.threads <= cores:
-        raise UsageError(f"--threads {plan.threads}: this machine supports 1 to {cores}")
+    check_limits([plan.threads], plan.limit_seconds, plan.limit_gb)
     if plan.rounds < 1:
         raise UsageError(f"--rounds must be at least 1, not {plan.rounds}")
     if not plan.seconds > 0:
         raise UsageError(f"--seconds must be above 0, not {plan.seconds:g}")
-    if not (plan.limit_seconds > 0 and plan.limit_gb > 0):
-        raise UsageError("the limits of time and memory must be above 0")
 
 
 def _times(values: Sequence[float]) -> Times:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from lab.comparison_folder import measured
 from lab.frameworks.framework_figures import LabelledBar, bar_panels
 from lab.runtimes.runtime_comparison import RuntimeComparison, RuntimeResult
 from lab.runtimes.runtime_figures import LatencyRange, latency_chart
 from lab.runtimes.runtime_measurement import ALONE, BATCHES
 from lab.runtimes.runtime_registry import RUNTIMES
 from lab.runtimes.runtime_tables import kilobytes, of, share
-from tenfold.errors import RunError
 from tenfold.export.onnx import TOLERANCE
 from tenfold.report.figures.figure_files import Show, figure_maker
 from tenfold.report.html_report import CodeBlock, Paragraph, Section, Table, environment_table, write_html_report
@@ -45,19 +45,17 @@ def write_runtime_report(comparison: RuntimeComparison, rows: Sequence[RuntimeRe
 
     Raises `RunError` when nothing was measured.
     """
-    measured = [row for row in rows if row.figures]
-    if not measured:
-        reason = "; ".join(f"{RUNTIMES[row.runtime].title}: {row.reason}" for row in rows)
-        raise RunError(f"{comparison.path}: no runtime was measured: {reason}")
+    reasons = [f"{RUNTIMES[row.runtime].title}: {row.reason}" for row in rows]
+    good = measured(comparison.path, "runtime", rows, reasons)
     show = figure_maker(comparison.path / "figures")
     network, plan = comparison.network, comparison.plan
     return write_html_report(
         comparison.path / "runtimes.html",
         title="Comparison of runtimes",
         kicker=comparison.path.name,
-        value=f"{of(measured[0], 'latency_ms')}\u202fms",
-        what=f"for one image by {_quickest(measured)}",
-        lead=_lead(measured),
+        value=f"{of(good[0], 'latency_ms')}\u202fms",
+        what=f"for one image by {_quickest(good)}",
+        lead=_lead(good),
         facts={
             "network": network.title,
             "weights, folded": f"{network.parameters:,}",
@@ -65,8 +63,8 @@ def write_runtime_report(comparison: RuntimeComparison, rows: Sequence[RuntimeRe
             "rounds": f"{plan.rounds}",
         },
         sections=[
-            _speed(measured, show),
-            _costs(measured, rows, show),
+            _speed(good, show),
+            _costs(good, rows, show),
             _gate(rows),
             _method(comparison, rows),
         ],
