@@ -1,16 +1,16 @@
-# Each command does all of its own set-up: `make walk`, `make test`, `make serve`.
+# Each target installs what it needs: `make walk`, `make test`, `make serve`.
 #
-# PYTHON   the interpreter that .venv is made with: 3.11 or newer
+# PYTHON   the interpreter for .venv, 3.11 or newer
 # ARGS     further arguments for the command or for pytest: make walk ARGS="--epochs 3"
 # INK      the folder with sets of real handwriting, for make ink
-# EXTRAS   the extras that the tests are installed with
-# GROUPS   the dependency groups that they are installed with; tests that need others are skipped
+# EXTRAS   the extras that `make test` installs; tests that need others are skipped
+# DEV_GROUPS  the dependency groups that it installs (not GROUPS: Bash reserves that name)
 
 PYTHON ?= python3
 ARGS ?=
 INK ?= ../shared/ink
 EXTRAS ?= train,serve,postgres,bulk
-GROUPS ?= dev
+DEV_GROUPS ?= dev
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -85,7 +85,7 @@ $(VENV)/train.stamp: $(BIN)/python pyproject.toml constraints.txt
 $(VENV)/dev.stamp: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing everything, once: a minute or two"
 	@$(PIP) --upgrade $(PIP_WITH_GROUPS)
-	@$(PIP) --editable ".[$(EXTRAS)]" $(addprefix --group ,$(GROUPS))
+	@$(PIP) --editable ".[$(EXTRAS)]" $(addprefix --group ,$(DEV_GROUPS))
 	@touch $(VENV)/train.stamp $(VENV)/serve.stamp $@
 
 $(VENV)/serve.stamp: $(BIN)/python pyproject.toml constraints.txt

@@ -1,4 +1,4 @@
-"""Fails unless `tenfold serve`, as installed, has the page and reads a picture: check_serve.py TENFOLD PICTURE."""
+"""Fails unless the installed `tenfold serve` has the web app and reads an image: check_serve.py TENFOLD IMAGE."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
-tenfold, picture = sys.argv[1:]
+tenfold, image = sys.argv[1:]
 with tempfile.TemporaryDirectory() as folder:
     words = [tenfold, "serve", "--port", "0", "--database", f"sqlite:///{folder}/feedback.db"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
@@ -16,10 +16,10 @@ with tempfile.TemporaryDirectory() as folder:
         page = urllib.request.urlopen(url).read().decode()
         assert "<title>Tenfold" in page, page[:200]
         headers = {"Content-Type": "image/png"}
-        asked = urllib.request.Request(url + "v1/read", Path(picture).read_bytes(), headers)
-        read = json.load(urllib.request.urlopen(asked))
+        request = urllib.request.Request(url + "v1/read", Path(image).read_bytes(), headers)
+        read = json.load(urllib.request.urlopen(request))
         assert read["digit"] == 7, read
-        print(f"{url}: the page, and a {read['digit']} of {read['confidence']:.3f}")
+        print(f"{url}: web app, digit {read['digit']} with confidence {read['confidence']:.3f}")
     finally:
         process.terminate()
-    assert process.wait(20) == 0, "it must end in peace"
+    assert process.wait(20) == 0, "it must stop cleanly"

@@ -1,4 +1,4 @@
-"""Fails unless the walk that the report belongs to reached what it must reach."""
+"""Fails unless the run of this report meets the targets of `tenfold walk`: check_walk.py REPORT."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ checks = {
     "training accuracy > 98 %": training["train_accuracy"] > 0.98,
     "test accuracy >= 97.2 %": test["accuracy"] >= 0.972,
     "48,000 images to train on": training["train_images"] == 48_000,
-    "12,000 images to watch": training["validation_images"] == 12_000,
+    "12,000 images to validate on": training["validation_images"] == 12_000,
     "10,000 images to test on": test["images"] == 10_000,
     "109,386 parameters": training["parameters"] == 109_386,
     "model of at most 0.6 MB": training["model_bytes"] <= 600_000,

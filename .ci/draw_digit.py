@@ -1,4 +1,4 @@
-"""Draws a seven with a pen on paper, as a picture file of a user's."""
+"""Draws a seven as if with a pen on paper: draw_digit.py FILE."""
 
 import sys
 

@@ -44,6 +44,16 @@ def test_every_dependency_is_pinned_for_ci():
         assert {name.lower() for name, _ in parsed(lines)} <= names, group
 
 
+def test_ci_installs_every_extra_and_dependency_group():
+    exports = [line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("export")]
+    # In Bash, as .ci/run is: it ignores assignments to names such as GROUPS.
+    script = "\n".join([*exports, 'echo "$EXTRAS" && echo "$DEV_GROUPS"'])
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    extras, groups = done.stdout.splitlines()
+    assert set(extras.split(",")) == set(PROJECT["optional-dependencies"])
+    assert set(groups.split()) == set(SETTINGS["dependency-groups"])
+
+
 def test_the_readme_names_both_commands_on_its_first_screen():
     top = "\n".join((ROOT / "README.md").read_text().splitlines()[:30])
     assert "make walk" in top
