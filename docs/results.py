@@ -173,11 +173,8 @@ def _billion() -> str:
 
 
 def _thousand() -> str:
-    sweep, accurate = _result("sweep")["summary"], _result("parallel")["summary"]
+    sweep = _result("sweep")["summary"]
     trials = {"the tutorial's network, two epochs": sweep["seconds of a worker a trial, two processes"]}
-    for precision in ("float32", "bfloat16"):
-        name = f"{precision}, one thread: seconds"
-        trials[f"`accurate`, six epochs in {precision}"] = 6 * accurate[f"{name} an epoch"]
     columns = ["a thousand trials of", "seconds of a core a trial", "core hours", "on 100 cores, min", "USD"]
     return _table(columns, [[title, f"{t:,.1f}", *_paper(1000 * t)] for title, t in trials.items()])
 

@@ -16,9 +16,9 @@ from tenfold.cli import main
 from tenfold.cli.flags import PLAIN, EverywhereFlags, given
 from tenfold.data import load_dataset
 from tenfold.errors import UsageError
+from tenfold.machine import describe_environment
 from tenfold.reading.model_file import ModelFile
 from tenfold.reading.reader import Reader
-from tenfold.runs.environment import describe_environment
 
 SEED = 0
 

@@ -80,13 +80,15 @@ def two_at_once():  # type: ignore[no-untyped-def]
 
 @pytest.fixture(scope="session")
 def one_at_a_time(two_at_once):  # type: ignore[no-untyped-def]
-    """Opens the same pool for one job at a time, so that the order of all that happens is given."""
+    """Opens the same pool for one job at a time, so that the order of events is fixed."""
+    from tenfold.jobs.pool import WorkerPool
 
-    class One:
+    class One(WorkerPool):
         size = 1
+        submit = next_event = answer = None
 
         def __init__(self, pool) -> None:  # type: ignore[no-untyped-def]
-            self.submit, self.next, self.answer = pool.submit, pool.next, pool.answer
+            self.submit, self.next_event, self.answer = pool.submit, pool.next_event, pool.answer
 
     with two_at_once() as pool:
         return lambda: nullcontext(One(pool))
@@ -95,18 +97,18 @@ def one_at_a_time(two_at_once):  # type: ignore[no-untyped-def]
 @pytest.fixture(scope="session")
 def grid(brief: Recipe):  # type: ignore[no-untyped-def]
     """A plan of six trials that come to the same whoever trains them."""
-    from tenfold.studies.sweeps.plan import Plan
+    from tenfold.studies.sweep_plan import SweepPlan
 
-    return Plan.make(brief, ["learning_rate=0.0003,0.001,0.003", "hidden=16,32/16"], sampler="grid", pruner="none")
+    return SweepPlan.make(brief, ["learning_rate=0.0003,0.001,0.003", "hidden=16,32/16"], sampler="grid", pruner="none")
 
 
 @pytest.fixture(scope="session")
 def swept(grid, two_at_once, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
     """A finished sweep of the grid in two processes, its rows, and what was told."""
-    from tenfold.studies.sweeps.sweep import Sweep
+    from tenfold.studies.sweep import Sweep
 
     told: list[str] = []
-    sweep = Sweep.begin(grid, tmp_path_factory.mktemp("sweeps"))
+    sweep = Sweep.create(grid, tmp_path_factory.mktemp("sweeps"))
     return sweep, sweep.run(two_at_once, told.append), told
 
 

@@ -9,8 +9,8 @@ from scipy import ndimage
 
 from tenfold.errors import RecipeError
 from tenfold.training.augment import make_augmentation
+from tenfold.training.optimizers import WARMUP_START, learning_rate_factor
 from tenfold.training.recipe import AugmentConfig, Recipe
-from tenfold.training.schedule import START, learning_rate_share
 
 CPU = torch.device("cpu")
 
@@ -91,12 +91,12 @@ def test_strengths_out_of_range_are_refused():
 
 
 def test_schedules_rise_and_fall_as_they_are_named():
-    assert {learning_rate_share("constant", 0.2, p / 10) for p in range(11)} == {1.0}
+    assert {learning_rate_factor("constant", 0.2, p / 10) for p in range(11)} == {1.0}
     for name in ("one-cycle", "cosine"):
-        shares = [learning_rate_share(name, 0.2, p / 100) for p in range(101)]
-        assert shares[0] == pytest.approx(START)
+        shares = [learning_rate_factor(name, 0.2, p / 100) for p in range(101)]
+        assert shares[0] == pytest.approx(WARMUP_START)
         assert max(shares) == shares[20] == pytest.approx(1)
         assert shares[-1] == pytest.approx(0)
         assert shares[20:] == sorted(shares[20:], reverse=True)
-    assert learning_rate_share("linear", 0.2, 0.25) == pytest.approx(0.75)
-    assert learning_rate_share("one-cycle", 0.2, 0.6) == pytest.approx(0.5)
+    assert learning_rate_factor("linear", 0.2, 0.25) == pytest.approx(0.75)
+    assert learning_rate_factor("one-cycle", 0.2, 0.6) == pytest.approx(0.5)

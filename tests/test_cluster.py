@@ -11,14 +11,12 @@ from pathlib import Path
 import pytest
 
 from tenfold.errors import ClusterError, UsageError
-from tenfold.jobs.job import Job
-from tenfold.jobs.pool import Epoch
+from tenfold.jobs.pool import Job, JobMessage, WorkerPool
 from tenfold.jobs.ray_connection import connected
 from tenfold.jobs.ray_pool import ray_pool
-from tenfold.jobs.seeds import train_seeds_at_once
 from tenfold.runs.seeds import train_seeds
-from tenfold.studies.sweeps.plan import Plan
-from tenfold.studies.sweeps.sweep import Sweep
+from tenfold.studies.sweep import Sweep
+from tenfold.studies.sweep_plan import SweepPlan
 
 pytestmark = pytest.mark.cluster
 
@@ -91,7 +89,7 @@ def two_nodes(ray_cluster):
         yield made
 
 
-class KillsANode:
+class KillsANode(WorkerPool):
     """A pool that keeps every trial waiting after its first epoch until both nodes are at one; then one node dies."""
 
     def __init__(self, pool, kill):
@@ -105,10 +103,10 @@ class KillsANode:
     def submit(self, job):
         self.pool.submit(job)
 
-    def next(self, seconds):
-        event = self.pool.next(seconds)
-        if isinstance(event, Epoch):
-            self.epochs.setdefault(event.key, []).append(event.record.epoch)
+    def next_event(self, seconds):
+        event = self.pool.next_event(seconds)
+        if isinstance(event, JobMessage):
+            self.epochs.setdefault(event.key, []).append(event.message.epoch)
         return event
 
     def answer(self, key, go_on):
@@ -122,7 +120,7 @@ class KillsANode:
 
 
 def test_a_node_that_dies_in_a_sweep_loses_no_trial_and_doubles_none(two_nodes, grid, swept, tmp_path, capfd):
-    sweep = Sweep.begin(grid, tmp_path)
+    sweep = Sweep.create(grid, tmp_path)
     told = []
 
     def kill():
@@ -146,7 +144,7 @@ def test_a_node_that_dies_in_a_sweep_loses_no_trial_and_doubles_none(two_nodes, 
     assert sorted(ended) == [f"trial {number}" for number in range(6)]
     # A trial was lost with its node, and went on after its last whole epoch.
     assert pools[0].epochs == {number: [1, 2] for number in range(6)}
-    assert len([line for line in told if "it is begun again" in line]) == 1
+    assert len([line for line in told if "restarting it" in line]) == 1
     assert len([path for path in (sweep.path / "trials").iterdir() if (path / "model.safetensors").exists()]) == 6
     assert not [path for path in (sweep.path / "trials").iterdir() if path.name.startswith(".")]
     # What Ray's daemons have to say stays off stdout, which is for results.
@@ -155,15 +153,15 @@ def test_a_node_that_dies_in_a_sweep_loses_no_trial_and_doubles_none(two_nodes, 
 
 def test_seeds_on_ray_are_the_seeds_of_this_machine(two_nodes, quick, tmp_path):
     here = train_seeds(quick, 3, folder=tmp_path / "here")
-    there = train_seeds_at_once(quick, 3, lambda: ray_pool(two_nodes.address), folder=tmp_path / "there")
+    there = train_seeds(quick, 3, open_pool=lambda: ray_pool(two_nodes.address), folder=tmp_path / "there")
     assert {s: run.digest for s, run in there.finished.items()} == {s: run.digest for s, run in here.finished.items()}
     assert there.figures("test", "accuracy") == here.figures("test", "accuracy")
     assert (there.folder(2) / "model.onnx").exists()
 
 
 def test_trials_on_ray_are_stopped_where_they_lag(two_nodes, quick, tmp_path):
-    plan = Plan.make(quick, ["learning_rate=log:1e-6..1e-2"], trials=10, sampler="random")
-    rows = Sweep.begin(plan, tmp_path).run(lambda: ray_pool(two_nodes.address, 1))
+    plan = SweepPlan.make(quick, ["learning_rate=log:1e-6..1e-2"], trials=10, sampler="random")
+    rows = Sweep.create(plan, tmp_path).run(lambda: ray_pool(two_nodes.address, 1))
     stopped = [row for row in rows if row.state == "stopped"]
     assert stopped
     assert all(len(row.accuracies) < 3 for row in stopped)
@@ -171,7 +169,7 @@ def test_trials_on_ray_are_stopped_where_they_lag(two_nodes, quick, tmp_path):
 
 def test_a_recipe_with_more_threads_than_any_node_has_is_told(two_nodes, quick, tmp_path):
     with ray_pool(two_nodes.address) as pool, pytest.raises(ClusterError, match="no node of the cluster has 8 CPUs"):
-        pool.submit(Job(key=0, recipe=quick.replace(threads=8), path=tmp_path / "run"))
+        pool.submit(Job(key=0, function=print, folder=tmp_path / "run", threads=8))
 
 
 def test_no_workers_at_all_are_refused():

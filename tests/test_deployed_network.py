@@ -17,8 +17,8 @@ from tenfold.export.evaluate_plain import evaluate_plain
 from tenfold.export.plain import plain_layers
 from tenfold.models import build_model
 from tenfold.models.config import ACTIVATIONS
-from tenfold.training.loop import predict_logits
 from tenfold.training.recipe import Recipe
+from tenfold.training.trainer import predict_logits
 
 CASES = [
     ("tutorial", {}),

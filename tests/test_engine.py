@@ -11,10 +11,10 @@ from tenfold.models import build_model
 from tenfold.models.composite import networks
 from tenfold.runs.run import Run
 from tenfold.runs.train import resume, train
-from tenfold.training import probe
-from tenfold.training.averaging import Average
-from tenfold.training.loop import Part, Trainer
+from tenfold.training import autotune as probe
 from tenfold.training.recipe import Recipe
+from tenfold.training.subset import ImageSubset
+from tenfold.training.trainer import Trainer
 
 
 @pytest.fixture(scope="module")
@@ -128,17 +128,20 @@ def test_members_differ_and_answer_together(brief, tmp_path, small):
 
 def test_the_average_is_the_mean_and_norms_fit_it(small):
     torch.manual_seed(0)
-    network = build_model(Recipe.load("cnn").replace(width=4).model)
-    average = Average(network)
+    recipe = Recipe.load("cnn").replace(
+        width=4, averaging=0.5, batch_size=128, layout="contiguous", precision="float32"
+    )
+    network = build_model(recipe.model)
+    trainer = Trainer(network, recipe)
     seen = []
     for _ in range(3):
         with torch.no_grad():
             for value in network.parameters():
                 value.add_(torch.randn_like(value) * 0.1)
         seen.append([value.clone() for value in network.parameters()])
-        average.add(network)
+        trainer.averaged.update_parameters(network)
     batches = list(torch.from_numpy(small.train_images[:512]).float().div(255).split(128))
-    average.settle(network, batches)
+    trainer._use_average(ImageSubset.of(small.train_images, small.train_labels, np.arange(512), torch.device("cpu")))
     for value, *values in zip(network.parameters(), *seen, strict=True):
         assert torch.allclose(value, torch.stack(values).mean(0), atol=1e-6)
     # The first norm's mean is that of what it is given now.
@@ -152,7 +155,7 @@ def test_the_average_is_the_mean_and_norms_fit_it(small):
 
 def test_a_part_is_read_where_it_lies(mnist):
     rows = np.arange(0, 60_000, 3)
-    part = Part.of(mnist.train_images, mnist.train_labels, rows, torch.device("cpu"))
+    part = ImageSubset.of(mnist.train_images, mnist.train_labels, rows, torch.device("cpu"))
     assert part.images.data_ptr() == mnist.train_images.ctypes.data  # no copy
     order = torch.randperm(len(part))
     images, labels = (torch.cat(parts).numpy() for parts in zip(*part.batches(256, order), strict=True))
@@ -178,7 +181,7 @@ def test_the_schedule_is_followed_step_by_step(brief, small):
     rates = []
     step = trainer.step
     trainer.step = lambda *batch: (rates.append(trainer.optimizer.param_groups[0]["lr"]), step(*batch))[1]
-    part = Part.of(small.train_images, small.train_labels, np.arange(2000), torch.device("cpu"))
+    part = ImageSubset.of(small.train_images, small.train_labels, np.arange(2000), torch.device("cpu"))
     for _ in range(2):
         list(trainer.run_epoch(part, part.sample(100)))
     assert len(rates) == 32
@@ -209,10 +212,9 @@ def test_what_makes_no_sense_is_told(brief, changes, words):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"device": "cuda"}, "--device cuda is not there; this machine has cpu"),
-        ({"device": "mps"}, "--device mps is not there"),
+        ({"device": "cuda"}, "--device cuda is not available; this machine has cpu"),
+        ({"device": "mps"}, "--device mps is not available"),
         ({"batch_size": 5000}, "larger than the 1600 images"),
-        ({"batch_size": 1599}, "a batch of one image"),
         ({"convolutions": ("1 pool", "1 pool", "1 pool", "1 pool")}, "nothing is left"),
     ],
 )
@@ -222,6 +224,13 @@ def test_what_can_not_be_trained_leaves_no_run_behind(brief, tmp_path, changes, 
     with pytest.raises((UsageError, RecipeError), match=words):
         train(brief.replace(**changes), folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_last_batch_of_one_image_is_no_problem_for_convolutions(brief, tmp_path):
+    run = train(
+        brief.replace(batch_size=1599, epochs=1, threads=1, precision="float32", layout="contiguous"), folder=tmp_path
+    )
+    assert run.training["train_images"] == 1600
 
 
 def test_auto_takes_the_device_that_is_there(brief, tmp_path):

@@ -122,7 +122,7 @@ def test_each_fault_is_named_with_its_measure_and_a_flag(history, train, validat
 )
 def test_runs_made_to_have_a_fault_are_found_out(quick, tmp_path, changes, fault):
     from tenfold.errors import TrainingError
-    from tenfold.runs.diagnose import diagnose as diagnose_run
+    from tenfold.runs.evaluate import diagnose as diagnose_run
     from tenfold.runs.train import train
 
     try:
@@ -134,7 +134,7 @@ def test_runs_made_to_have_a_fault_are_found_out(quick, tmp_path, changes, fault
 
 @pytest.mark.slow
 def test_a_real_run_that_is_healthy_gets_no_finding(tmp_path):
-    from tenfold.runs.diagnose import diagnose as diagnose_run
+    from tenfold.runs.evaluate import diagnose as diagnose_run
     from tenfold.runs.train import train
     from tenfold.training.recipe import Recipe
 
@@ -159,7 +159,7 @@ def test_the_flags_that_are_advised_exist(quick):
 
 
 def test_an_unfinished_run_is_not_diagnosed(tmp_path, quick):
-    from tenfold.runs.diagnose import diagnose as diagnose_run
+    from tenfold.runs.evaluate import diagnose as diagnose_run
 
     (tmp_path / "recipe.toml").write_text(quick.to_toml())
     (tmp_path / "events.jsonl").write_text("")

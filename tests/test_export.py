@@ -15,8 +15,8 @@ from tenfold.models import build_model
 from tenfold.models.config import ACTIVATIONS
 from tenfold.reading.model_file import ModelFile
 from tenfold.runs.export import export
-from tenfold.training.loop import predict_logits
 from tenfold.training.recipe import Recipe
+from tenfold.training.trainer import predict_logits
 
 
 def lively(recipe: Recipe) -> torch.nn.Module:

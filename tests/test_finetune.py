@@ -16,7 +16,7 @@ import pytest
 from scipy import ndimage
 
 from tenfold.errors import RunError
-from tenfold.runs.finetune import SLOWER, before_and_after, finetuning
+from tenfold.runs.finetune import SLOWER, before_and_after, finetuning_recipe
 from tenfold.runs.run import Run
 from tenfold.runs.train import resume, train
 from tenfold.serve.feedback import FeedbackSample
@@ -41,7 +41,7 @@ def odd_hand(mnist, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tuned(run, odd_hand, tmp_path_factory):
-    return train(finetuning(run, str(odd_hand)), folder=tmp_path_factory.mktemp("tuned"))
+    return train(finetuning_recipe(run, str(odd_hand)), folder=tmp_path_factory.mktemp("tuned"))
 
 
 def test_the_odd_hand_is_read_better_and_the_rest_no_worse(tuned):
@@ -59,7 +59,7 @@ def test_the_run_tells_where_it_came_from(run, tuned, odd_hand):
 
 
 def test_fine_tuning_again_is_no_slower_than_the_first_time(run, tuned, odd_hand):
-    again = finetuning(tuned, str(odd_hand)).training
+    again = finetuning_recipe(tuned, str(odd_hand)).training
     assert again.learning_rate == tuned.recipe.training.learning_rate
     assert again.start_from == str(tuned.path)
 
@@ -73,7 +73,7 @@ def test_the_commands(run, odd_hand, tmp_path, tenfold_json):
     made = tenfold_json("train", "--from", run.path, "--data", odd_hand, "--out", tmp_path, "--epochs", 1)
     told = tenfold_json("evaluate", made["run"])
     names = [found["set"] for found in told["before_and_after"]]
-    assert names == ["test images of small.npz", "corrections held out"]
+    assert names == ["test images of small.npz", "held-out feedback samples"]
     for found in told["before_and_after"]:
         for when in ("before", "after"):
             low, high = found[when]["interval"]
@@ -99,7 +99,7 @@ def test_a_killed_fine_tuning_is_taken_up_and_ends_the_same(tuned, tmp_path):
 def test_other_corrections_than_at_the_beginning_are_compared_with_nothing(run, odd_hand, tmp_path, tenfold_json):
     moved = tmp_path / "moved"
     shutil.copytree(odd_hand, moved)
-    recipe = finetuning(run, str(moved)).replace(epochs=1)
+    recipe = finetuning_recipe(run, str(moved)).replace(epochs=1)
     made = train(recipe, folder=tmp_path)
     export_samples(
         [
@@ -108,7 +108,7 @@ def test_other_corrections_than_at_the_beginning_are_compared_with_nothing(run, 
         ],
         moved,
     )
-    with pytest.raises(RunError, match="other corrections"):
+    with pytest.raises(RunError, match="other feedback samples"):
         before_and_after(made)
     told = tenfold_json("evaluate", made.path)
     assert told["accuracy"] > 0.5
@@ -137,7 +137,7 @@ def test_another_model_than_it_started_from_is_refused(tuned, run, tmp_path):
 def test_a_run_that_is_not_finished_is_no_start(run, odd_hand, tmp_path):
     shutil.copytree(run.path, tmp_path / "cut", ignore=shutil.ignore_patterns("model.*"))
     with pytest.raises(RunError, match="not finished"):
-        finetuning(Run.load(tmp_path / "cut"), str(odd_hand))
+        finetuning_recipe(Run.load(tmp_path / "cut"), str(odd_hand))
 
 
 @pytest.mark.parametrize(

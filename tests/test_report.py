@@ -91,7 +91,7 @@ def test_the_report_of_an_unfinished_run_is_refused(tmp_path, quick):
 def test_the_exported_model_agrees_with_torch(run, small):
     import torch
 
-    from tenfold.training.loop import predict_logits
+    from tenfold.training.trainer import predict_logits
 
     expected = predict_logits(run.model(), torch.from_numpy(small.test_images)).softmax(1).numpy()
     assert abs(run.predict(small.test_images) - expected).max() < 1e-4

@@ -12,8 +12,8 @@ from tenfold.errors import RunError, TenfoldError, TrainingError, UsageError
 from tenfold.evaluation.statistics import holm, paired, spread
 from tenfold.runs.run import Run
 from tenfold.runs.seeds import Seeds, resume_seeds, train_seeds
-from tenfold.studies import choices
-from tenfold.studies.study import Row, Study
+from tenfold.studies import study_recipes
+from tenfold.studies.study import RecipeResult, Study
 from tenfold.studies.study_report import pareto, write_study_report
 from tenfold.training.recipe import Recipe
 
@@ -75,8 +75,8 @@ def test_holm_raises_the_smallest_most():
 
 def test_seeds_are_runs_of_their_own_and_tell_their_spread(quick, tmp_path):
     told = []
-    done = train_seeds(quick, 3, folder=tmp_path, tell=told.append)
-    assert [path.name for path in sorted(done.path.iterdir())] == ["seed-0", "seed-1", "seed-2", "seeds.json"]
+    done = train_seeds(quick, 3, folder=tmp_path, say=told.append)
+    assert [path.name for path in sorted(done.path.glob("[!.]*"))] == ["seed-0", "seed-1", "seed-2", "seeds.json"]
     accuracies = [Run.load(done.folder(seed)).metrics["test"]["accuracy"] for seed in range(3)]
     assert len(set(accuracies)) > 1
     document = json.loads((done.path / "seeds.json").read_text())
@@ -106,7 +106,7 @@ def test_fewer_seeds_than_one_are_refused_and_leave_nothing(quick, tmp_path, cou
     with pytest.raises(UsageError, match=">= 1"):
         train_seeds(quick, count, folder=tmp_path)
     with pytest.raises(UsageError, match=">= 1"):
-        Study.begin("recipes", {"a": quick, "b": quick}, count, tmp_path)
+        Study.create("recipes", {"a": quick, "b": quick}, count, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -115,7 +115,7 @@ def test_fewer_seeds_than_one_are_refused_and_leave_nothing(quick, tmp_path, cou
     [
         ({"batch_size": 5000}, "larger than the 1600"),
         ({"seed": 2**63 - 1}, "seed is 9223372036854775808"),
-        ({"device": "mps"}, "mps is not there"),
+        ({"device": "mps"}, "mps is not available"),
         ({"dataset": "gone.npz"}, "gone.npz"),
     ],
 )
@@ -126,27 +126,27 @@ def test_what_can_not_be_trained_leaves_no_folder_behind(quick, tmp_path, change
     with pytest.raises(TenfoldError, match=words):
         train_seeds(recipe, 2, folder=tmp_path)
     with pytest.raises(TenfoldError, match=words):
-        Study.begin("recipes", {"a": recipe, "b": recipe}, 2, tmp_path)
+        Study.create("recipes", {"a": recipe, "b": recipe}, 2, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_seed_that_diverges_is_told_and_the_others_go_on(quick, tmp_path, monkeypatch):
-    from tenfold.training import loop
+    from tenfold.training import trainer
 
-    run_epoch = loop.Trainer.run_epoch
+    run_epoch = trainer.Trainer.run_epoch
 
     def poisoned(self, *parts):
         if self.recipe.training.seed == 1:
             raise TrainingError("the loss is nan")
         yield from run_epoch(self, *parts)
 
-    monkeypatch.setattr(loop.Trainer, "run_epoch", poisoned)
+    monkeypatch.setattr(trainer.Trainer, "run_epoch", poisoned)
     told = []
-    done = train_seeds(quick.replace(epochs=1), 3, folder=tmp_path, tell=told.append)
+    done = train_seeds(quick.replace(epochs=1), 3, folder=tmp_path, say=told.append)
     assert "the loss is nan" in told[1]
     assert list(done.finished) == [0, 2]
     assert list(Seeds.load(done.path).failed) == [1]
-    study = Study.begin("recipes", {"a": quick.replace(epochs=1), "b": quick.replace(epochs=2)}, 3, tmp_path / "study")
+    study = Study.create("recipes", {"a": quick.replace(epochs=1), "b": quick.replace(epochs=2)}, 3, tmp_path / "study")
     rows = study.run(lambda record: None, lambda line: None)
     assert [row.failed for row in rows] == [1, 1]
     assert rows[1].difference.n == 2
@@ -154,7 +154,7 @@ def test_a_seed_that_diverges_is_told_and_the_others_go_on(quick, tmp_path, monk
 
 
 def test_one_engine_serves_all_seeds_and_its_probe_counts_in_each(quick, tmp_path, monkeypatch):
-    from tenfold.training import probe
+    from tenfold.training import autotune as probe
 
     probes = []
     fastest = probe._fastest
@@ -163,26 +163,26 @@ def test_one_engine_serves_all_seeds_and_its_probe_counts_in_each(quick, tmp_pat
     assert len(probes) == 1
     assert len({Run.load(done.folder(seed)).recipe.engine for seed in (0, 1)}) == 1
     seconds = Run.load(done.folder(1)).training["seconds"]
-    assert done.figures("training", "seconds")[1] == pytest.approx(seconds + done.probe_seconds)
+    assert done.figures("training", "seconds")[1] == pytest.approx(seconds + done.autotune_seconds)
 
 
 def test_recipes_that_can_not_be_paired_are_refused(quick, tmp_path):
     with pytest.raises(UsageError, match="different images"):
-        Study.begin("recipes", {"a": quick, "b": quick.replace(split_seed=9)}, 2, tmp_path)
+        Study.create("recipes", {"a": quick, "b": quick.replace(split_seed=9)}, 2, tmp_path)
     with pytest.raises(UsageError, match="above 0"):
-        choices.recipes(("cnn", "mlp"), {"validation": 0.0})
-    study = Study.begin("recipes", {"a b": quick.replace(seed=5), "a-b": quick.replace(epochs=1)}, 1, tmp_path)
+        study_recipes.recipes(("cnn", "mlp"), {"validation": 0.0})
+    study = Study.create("recipes", {"a b": quick.replace(seed=5), "a-b": quick.replace(epochs=1)}, 1, tmp_path)
     rows = study.run(lambda record: None, lambda line: None)
     folders = {path.parent.name for path in study.path.glob("*/seed-5")}  # the first's seeds, and a folder each
     assert folders == {"00-a-b", "01-a-b"}
     assert rows[0].figures["test_accuracy"] != rows[1].figures["test_accuracy"]
-    ends = [choices.recipes(("tutorial", "cnn"), {})[name].training.keep for name in ("tutorial", "cnn")]
+    ends = [study_recipes.recipes(("tutorial", "cnn"), {})[name].training.keep for name in ("tutorial", "cnn")]
     assert ends == ["last", "last"]
 
 
 def test_remedies_that_do_not_fit_are_left_out():
-    assert "average of the last fifth" in choices.remedies("ensemble", {})
-    assert "epochs 20" not in choices.remedies("tutorial", {"epochs": 20})
+    assert "average of the last fifth" in study_recipes.remedies("ensemble", {})
+    assert "epochs 20" not in study_recipes.remedies("tutorial", {"epochs": 20})
 
 
 def test_a_relative_path_to_data_holds_from_every_folder(quick, small_file, tmp_path, monkeypatch):
@@ -202,7 +202,7 @@ def test_what_is_not_a_folder_of_seeds_is_told_apart(tmp_path, quick):
 
 def study_of(quick, tmp_path, kind="recipes", count=2):
     recipes = {"small steps": quick.replace(epochs=1, learning_rate=1e-5), "as usual": quick.replace(epochs=1)}
-    return Study.begin(kind, recipes, count, tmp_path)
+    return Study.create(kind, recipes, count, tmp_path)
 
 
 def test_a_comparison_says_what_stands_and_can_be_taken_up(quick, tmp_path):
@@ -240,27 +240,27 @@ def test_a_comparison_says_what_stands_and_can_be_taken_up(quick, tmp_path):
 
 def test_the_front_holds_what_nothing_cheaper_beats():
     def row(label, parameters, accuracy):
-        return Row(label, "", parameters, parameters, 4 * parameters, {"test_accuracy": spread([accuracy])})
+        return RecipeResult(label, "", parameters, parameters, 4 * parameters, {"test_accuracy": spread([accuracy])})
 
     rows = [row("a", 10, 0.9), row("b", 20, 0.95), row("c", 30, 0.93), row("d", 40, 0.97), row("e", 15, 0.9)]
     assert pareto(rows, "parameters") == {"a", "b", "d"}
 
 
 def test_every_architecture_is_compared_once_and_every_remedy_changes_something(quick):
-    models = choices.models((), {"epochs": 1})
+    models = study_recipes.models((), {"epochs": 1})
     assert {recipe.training.epochs for recipe in models.values()} == {1}
     kinds = [type(recipe.model).__name__ for recipe in models.values()]
     assert {"MLPConfig", "LeNetConfig", "CNNConfig", "ResNetConfig", "SeparableConfig", "RecurrentConfig"} == set(kinds)
-    remedies = choices.remedies("tutorial", {})
-    assert len(remedies) == len(choices.REMEDIES) + 1
+    remedies = study_recipes.remedies("tutorial", {})
+    assert len(remedies) == len(study_recipes.REMEDIES) + 1
     assert len({recipe.to_toml() for recipe in remedies.values()}) == len(remedies)
-    assert "batch norm" not in choices.remedies("cnn", {})  # which has it already, and no field for it
+    assert "batch norm" not in study_recipes.remedies("cnn", {})  # which has it already, and no field for it
 
 
 def test_comparisons_are_made_on_validation_images(quick):
-    assert {r.data.validation for r in choices.recipes(("sprint", "cnn"), {}).values()} == {0.2}
+    assert {r.data.validation for r in study_recipes.recipes(("sprint", "cnn"), {}).values()} == {0.2}
     with pytest.raises(UsageError, match="two or more"):
-        choices.recipes(("cnn", "cnn"), {})
+        study_recipes.recipes(("cnn", "cnn"), {})
 
 
 def test_one_seed_per_recipe_is_reported_as_inconclusive(quick, tmp_path):

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from tenfold.errors import RunError, StoreError, TenfoldError, TrainingError
-from tenfold.jobs.job import Job, Outcome, run_job
 from tenfold.runs.evaluate import evaluate
 from tenfold.runs.export import export
 from tenfold.runs.run import Run
+from tenfold.runs.train import train_or_resume
+from tenfold.studies import sweep_storage as storage
+from tenfold.studies.sweep import Sweep
+from tenfold.studies.sweep_plan import SweepPlan
 from tenfold.studies.sweep_report import write_sweep_report
-from tenfold.studies.sweeps import storage
-from tenfold.studies.sweeps.plan import Plan
-from tenfold.studies.sweeps.rows import best_of
-from tenfold.studies.sweeps.sweep import Sweep
+from tenfold.studies.trial_runner import best_trial
 from tenfold.training.recipe import Recipe
 
 
@@ -30,9 +30,7 @@ def test_trials_in_two_processes_are_the_trainings_that_one_would_do(swept, brie
     assert {row.state for row in rows} == {"finished"}
     row = next(row for row in rows if row.values == {"learning_rate": 0.003, "hidden": [32, 16]})
     recipe = brief.replace(learning_rate=0.003, hidden=(32, 16), validation=0.2)
-    outcome = run_job(Job(key=0, recipe=recipe, path=tmp_path / "alone"), None, lambda record: True)
-    alone = Run.load(tmp_path / "alone")
-    assert outcome == Outcome(kind="finished")
+    alone = train_or_resume(recipe, tmp_path / "alone", test=False)
     assert row.accuracy == alone.training["validation_accuracy"]
     assert row.accuracies == {record.epoch: record.validation_accuracy for record in alone.history}
     run = Run.load(sweep.path / "trials" / f"{row.number:04}")
@@ -47,7 +45,7 @@ def test_trials_in_two_processes_are_the_trainings_that_one_would_do(swept, brie
 
 def test_the_best_recipe_trains_as_it_stands(swept, brief):
     sweep, rows, _ = swept
-    best = best_of(rows)
+    best = best_trial(rows)
     assert best.accuracy == max(row.accuracy for row in rows)
     recipe = Recipe.load(sweep.path / "best.toml")
     assert recipe.training.learning_rate == best.values["learning_rate"]
@@ -89,10 +87,10 @@ def test_the_definition_stands_in_the_folder(swept, grid):
 
 @pytest.mark.slow
 def test_tpe_comes_to_the_same_with_one_worker_and_learns(brief, one_at_a_time, tmp_path):
-    plan = Plan.make(brief.replace(epochs=1), ["learning_rate=log:1e-6..1e-2"], trials=14, pruner="none")
-    whole = Sweep.begin(plan, tmp_path / "whole")
+    plan = SweepPlan.make(brief.replace(epochs=1), ["learning_rate=log:1e-6..1e-2"], trials=14, pruner="none")
+    whole = Sweep.create(plan, tmp_path / "whole")
     rows = whole.run(one_at_a_time)
-    stopped = Sweep.begin(plan, tmp_path / "stopped")
+    stopped = Sweep.create(plan, tmp_path / "stopped")
     seen = []
 
     def stop(line):
@@ -109,24 +107,24 @@ def test_tpe_comes_to_the_same_with_one_worker_and_learns(brief, one_at_a_time, 
 
 @pytest.mark.slow
 def test_trials_that_lag_are_stopped_and_the_best_is_not(brief, one_at_a_time, tmp_path):
-    plan = Plan.make(brief.replace(epochs=3), ["learning_rate=log:1e-6..1e-2"], trials=12, sampler="random")
-    rows = Sweep.begin(plan, tmp_path).run(one_at_a_time)
+    plan = SweepPlan.make(brief.replace(epochs=3), ["learning_rate=log:1e-6..1e-2"], trials=12, sampler="random")
+    rows = Sweep.create(plan, tmp_path).run(one_at_a_time)
     stopped = [row for row in rows if row.state == "stopped"]
     assert stopped
     assert all(len(row.accuracies) < 3 and row.accuracy is None for row in stopped)
-    best = best_of(rows)
+    best = best_trial(rows)
     assert len(best.accuracies) == 3
     assert all(max(row.accuracies.values()) < best.accuracy for row in stopped)
-    plan = Plan.make(brief.replace(epochs=4), ["learning_rate=log:1e-6..1e-2"], trials=8, sampler="random",
+    plan = SweepPlan.make(brief.replace(epochs=4), ["learning_rate=log:1e-6..1e-2"], trials=8, sampler="random",
                      pruner="hyperband")  # fmt: skip
-    rows = Sweep.begin(plan, tmp_path).run(one_at_a_time)
+    rows = Sweep.create(plan, tmp_path).run(one_at_a_time)
     assert {row.state for row in rows} == {"stopped", "finished"}
 
 
 @pytest.mark.slow
 def test_sqlite_keeps_a_sweep_too(swept, grid, two_at_once, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with Sweep.begin(grid, tmp_path / "runs", "sqlite:///trials.db") as begun:
+    with Sweep.create(grid, tmp_path / "runs", "sqlite:///trials.db") as begun:
         path = begun.path
     monkeypatch.chdir("/")
     with Sweep.load(path) as sweep:
@@ -136,30 +134,30 @@ def test_sqlite_keeps_a_sweep_too(swept, grid, two_at_once, tmp_path, monkeypatc
 
 def test_a_password_is_never_written_down(grid, tmp_path):
     with pytest.raises(StoreError, match="can't be opened") as told:
-        Sweep.begin(grid, tmp_path, "postgresql://me:secret@127.0.0.1:1/none")
+        Sweep.create(grid, tmp_path, "postgresql://me:secret@127.0.0.1:1/none")
     assert "secret" not in str(told.value)
-    assert "secret" not in storage.shown("postgresql://me:secret@127.0.0.1:1/none")
+    assert "secret" not in storage.without_password("postgresql://me:secret@127.0.0.1:1/none")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_trials_that_all_fail_are_told(brief, one_at_a_time, tmp_path):
     # Of 1,600 images 1,200 would be a batch, but 1,599 leave one over, which batch norm can't take.
-    plan = Plan.make(brief.replace(batch_norm=True), ["batch_size=1599,533"], sampler="grid")
-    sweep = Sweep.begin(plan, tmp_path)
+    plan = SweepPlan.make(brief.replace(batch_norm=True), ["batch_size=1599,533"], sampler="grid")
+    sweep = Sweep.create(plan, tmp_path)
     told = []
-    with pytest.raises(TrainingError, match=r"none of 2 trials came to its end; the first: .*a batch of one image"):
+    with pytest.raises(TrainingError, match=r"none of 2 trials finished; the first: .*a batch of one image"):
         sweep.run(one_at_a_time, told.append)
     assert [line.split(":")[1] for line in told] == [" failed", " failed"]
-    assert {row.state for row in sweep.rows()} == {"failed"}
+    assert {row.state for row in sweep.results()} == {"failed"}
     assert not (sweep.path / "best.toml").exists()
 
 
 def test_a_trial_that_diverges_teaches_and_the_others_go_on(brief, one_at_a_time, tmp_path):
-    plan = Plan.make(brief.replace(epochs=1, optimizer="sgd"), ["learning_rate=0.01,1e30"], sampler="grid")
-    sweep = Sweep.begin(plan, tmp_path)
+    plan = SweepPlan.make(brief.replace(epochs=1, optimizer="sgd"), ["learning_rate=0.01,1e30"], sampler="grid")
+    sweep = Sweep.create(plan, tmp_path)
     rows = sweep.run(one_at_a_time)
     assert [row.state for row in rows] == ["finished", "diverged"]
-    assert "diverged" in rows[1].why
+    assert "diverged" in rows[1].reason
     assert "Diverged or failed: trial 1" in write_sweep_report(sweep, rows).read_text()
 
 
@@ -169,7 +167,7 @@ def test_a_trial_that_diverges_teaches_and_the_others_go_on(brief, one_at_a_time
 )
 def test_what_can_not_be_trained_leaves_no_folder_behind(brief, tmp_path, changes, words):
     with pytest.raises(TenfoldError, match=words):
-        Sweep.begin(Plan.make(brief.replace(**changes), ["learning_rate=0.1,0.2"]), tmp_path)
+        Sweep.create(SweepPlan.make(brief.replace(**changes), ["learning_rate=0.1,0.2"]), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -197,8 +195,7 @@ def test_the_command_sweeps_and_says_what_is_next(small_file, tmp_path, tenfold_
         (["sweep"], "--param"),
         (["sweep", "--param", "epoch=1,2"], "did you mean 'epochs'"),
         (["train", "--workers", "0"], "--workers is 0; it must be >= 1"),
-        (["train", "ensemble", "--workers", "2", "--tensorboard"], "goes with one process"),
-        (["train", "--seeds", "2", "--workers", "2", "--tensorboard"], "one training at a time"),
+        (["train", "--workers", "2"], "has one network"),
     ],
 )
 def test_flags_that_do_not_go_together_are_told(words, said, capsys, tmp_path, monkeypatch):

@@ -15,13 +15,12 @@ import numpy as np
 import pytest
 
 from tenfold.errors import RunError, StorageError, StoreError
-from tenfold.jobs.job import Job, run_job
 from tenfold.jobs.local import local_pool
-from tenfold.jobs.pool import ATTEMPTS, Lost, work
-from tenfold.studies.sweeps import storage
-from tenfold.studies.sweeps import sweep as sweeps
-from tenfold.studies.sweeps.plan import Plan
-from tenfold.studies.sweeps.sweep import Sweep
+from tenfold.jobs.pool import ATTEMPTS, Job, JobLost, JobSource, WorkerPool, execute
+from tenfold.runs.resumable import locked
+from tenfold.studies import sweep_storage as storage
+from tenfold.studies.sweep import Sweep
+from tenfold.studies.sweep_plan import SweepPlan
 
 
 def results(rows):
@@ -34,49 +33,62 @@ def nothing_left():
 
 @pytest.mark.slow
 def test_a_killed_workers_trial_goes_on_in_another(swept, grid, tmp_path):
-    class Kills:
+    class Kills(WorkerPool):
         """A pool of two, one of which is killed while both are in the middle of a trial."""
 
-        def __init__(self, pool, victim):
-            self.size, self.submit, self.next = pool.size, pool.submit, pool.next
-            self._pool, self._victim = pool, victim
+        size = 2
+        submit = next_event = None
+
+        def __init__(self, pool, others):
+            self.submit, self.next_event = pool.submit, pool.next_event
+            self._pool, self._others = pool, others
 
         def answer(self, key, go_on):
-            if self._victim is not None:
-                self._victim.kill()
-                self._victim = None
+            if self._others is not None:
+                (set(multiprocessing.active_children()) - self._others).pop().kill()
+                self._others = None
             self._pool.answer(key, go_on)
 
     @contextmanager
     def deadly():
         before = set(multiprocessing.active_children())
         with local_pool(2) as pool:
-            yield Kills(pool, (set(multiprocessing.active_children()) - before).pop())
+            yield Kills(pool, before)
 
     told = []
-    rows = Sweep.begin(grid, tmp_path).run(deadly, told.append)
-    assert len([line for line in told if "its process ended by SIGKILL; it is begun again" in line]) == 1
+    rows = Sweep.create(grid, tmp_path).run(deadly, told.append)
+    assert len([line for line in told if "its process ended by SIGKILL; restarting it" in line]) == 1
     assert len(told) == 7
     assert results(rows) == results(swept[1])
     assert [row.number for row in rows] == list(range(6))
 
 
 def test_a_job_that_kills_every_process_is_given_up(tmp_path, brief):
-    class Deadly:
+    class Deadly(WorkerPool):
         """A pool whose processes die each time."""
 
         size = 1
         submitted = 0
+        answer = None
 
         def submit(self, job):
             self.submitted += 1
-            self.event = Lost(key=job.key, reason="its process ended by SIGKILL")
+            self.event = JobLost(key=job.key, reason="its process ended by SIGKILL")
 
-        def next(self, seconds):
+        def next_event(self, seconds):
             return self.event
 
-    done, jobs, pool = [], iter([Job(key=3, recipe=brief, path=tmp_path)]), Deadly()
-    work(pool, lambda: next(jobs, None), None, lambda job, outcome: done.append(outcome), lambda line: None)
+    class One(JobSource):
+        jobs = iter([Job(key=3, function=print, folder=tmp_path)])
+
+        def next_job(self):
+            return next(self.jobs, None)
+
+        def on_done(self, job, outcome):
+            done.append(outcome)
+
+    done, pool = [], Deadly()
+    pool.run(One())
     assert [(outcome.kind, pool.submitted) for outcome in done] == [("lost", ATTEMPTS)]
 
 
@@ -87,9 +99,10 @@ import os, signal, sys, time
 from contextlib import contextmanager
 from pathlib import Path
 from tenfold.jobs.local import local_pool
-from tenfold.studies.sweeps.sweep import Sweep
+from tenfold.jobs.pool import WorkerPool
+from tenfold.studies.sweep import Sweep
 
-class Watched:
+class Watched(WorkerPool):
     size = 1
     asked = 0
 
@@ -100,10 +113,10 @@ class Watched:
         (gate / str(os.getpid())).touch()
         self.pool.submit(job)
 
-    def next(self, seconds):
+    def next_event(self, seconds):
         if len(list(gate.iterdir())) < int(party):
             return time.sleep(0.05)
-        return self.pool.next(seconds)
+        return self.pool.next_event(seconds)
 
     def answer(self, key, go_on):
         self.asked += 1
@@ -145,10 +158,10 @@ def told_by(process):
 
 @pytest.mark.slow
 def test_a_sweep_that_is_killed_goes_on_and_counts_nothing_twice(swept, grid, two_at_once, tmp_path):
-    sweep = Sweep.begin(grid, tmp_path / "runs")
+    sweep = Sweep.create(grid, tmp_path / "runs")
     process = machine(tmp_path, sweep.path.name, tmp_path / "runs", sleep_at=5)
     wait_for_sleep(process)
-    with pytest.raises(RunError, match="another process is at"):
+    with pytest.raises(RunError, match="another process is at work in"):
         Sweep.load(sweep.path).run(nothing_left)
     process.kill()
     first = process.communicate()[0].splitlines()
@@ -166,7 +179,7 @@ def test_a_sweep_that_is_killed_goes_on_and_counts_nothing_twice(swept, grid, tw
 def test_machines_share_a_sweep_on_postgresql_though_one_dies_and_one_sleeps(swept, grid, tmp_path, postgres):
     import psycopg
 
-    with Sweep.begin(grid, tmp_path / "first", postgres.url) as sweep:
+    with Sweep.create(grid, tmp_path / "first", postgres.url) as sweep:
         name = sweep.study.study_name
         # Both have had one trial, and are at their second.
         doomed, sleeper = [machine(tmp_path, name, tmp_path / who, postgres.url, sleep_at=3) for who in ("d", "s")]
@@ -190,7 +203,7 @@ def test_machines_share_a_sweep_on_postgresql_though_one_dies_and_one_sleeps(swe
     assert len(rows) == 6
     for number in range(2):
         assert (tmp_path / f"{number}" / name / "best.toml").exists()
-    with pytest.raises(RunError, match="is there already"):
+    with pytest.raises(RunError, match="exists already"):
         Sweep.join(name, tmp_path / "first", postgres.url)
     with pytest.raises(RunError, match="no sweep 'none'"):
         Sweep.join("none", tmp_path, postgres.url)
@@ -205,8 +218,8 @@ def test_a_database_that_goes_away_ends_the_sweep_and_it_goes_on_later(swept, gr
         told.append(line)
         postgres.stop()
 
-    with Sweep.begin(grid, tmp_path, postgres.url) as sweep:
-        with pytest.raises(StoreError, match=r"can't be used any more: .*; it goes on with: tenfold sweep --resume"):
+    with Sweep.create(grid, tmp_path, postgres.url) as sweep:
+        with pytest.raises(StoreError, match=r"can't be used any more: .*; resume with: tenfold sweep --resume"):
             sweep.run(one_at_a_time, stop)
         postgres.start()
         assert results(sweep.run(one_at_a_time, told.append)) == results(swept[1])
@@ -215,9 +228,9 @@ def test_a_database_that_goes_away_ends_the_sweep_and_it_goes_on_later(swept, gr
 
 @pytest.mark.slow
 def test_a_full_disk_ends_the_sweep_and_it_goes_on_later(grid, one_at_a_time, two_at_once, tmp_path):
-    sweep = Sweep.begin(grid, tmp_path)
+    sweep = Sweep.create(grid, tmp_path)
     (sweep.path / "trials").write_text("in the way")
-    with pytest.raises(RunError, match=r"trial 0: cannot write .* mend that, then: tenfold sweep --resume"):
+    with pytest.raises(RunError, match=r"trial 0: cannot write .* fix that, then: tenfold sweep --resume"):
         sweep.run(one_at_a_time)
     (sweep.path / "trials").unlink()
     assert {row.state for row in Sweep.load(sweep.path).run(two_at_once)} == {"finished"}
@@ -226,7 +239,7 @@ def test_a_full_disk_ends_the_sweep_and_it_goes_on_later(grid, one_at_a_time, tw
 def test_a_disk_that_is_full_in_the_middle_of_a_line_loses_that_line_alone(grid, one_at_a_time, tmp_path, monkeypatch):
     from optuna.storages.journal import JournalFileBackend
 
-    sweep, write = Sweep.begin(grid, tmp_path), JournalFileBackend.append_logs
+    sweep, write = Sweep.create(grid, tmp_path), JournalFileBackend.append_logs
     journal = sweep.path / storage.JOURNAL
 
     def full(self, logs):
@@ -238,13 +251,13 @@ def test_a_disk_that_is_full_in_the_middle_of_a_line_loses_that_line_alone(grid,
 
     with monkeypatch.context() as patched:
         patched.setattr(JournalFileBackend, "append_logs", full)
-        with pytest.raises(StorageError, match=r"No space left on device; it goes on with: tenfold sweep --resume"):
+        with pytest.raises(StorageError, match=r"No space left on device; resume with: tenfold sweep --resume"):
             sweep.run(one_at_a_time)
     assert not journal.read_bytes().endswith(b"\n")
     rows = Sweep.load(sweep.path).run(one_at_a_time)
     assert [(row.number, row.state) for row in rows] == [(number, "finished") for number in range(6)]
     # What was written behind the line that was cut short can be read.
-    assert Sweep.load(sweep.path).rows() == rows
+    assert Sweep.load(sweep.path).results() == rows
 
 
 def test_other_images_than_a_sweep_was_begun_with_are_told(brief, small, tmp_path):
@@ -254,36 +267,35 @@ def test_other_images_than_a_sweep_was_begun_with_are_told(brief, small, tmp_pat
         np.savez(path, x_train=images, y_train=small.train_labels, x_test=small.test_images, y_test=small.test_labels)
 
     save(small.train_images)
-    sweep = Sweep.begin(Plan.make(brief.replace(dataset=str(path)), ["batch_size=16,32"], trials=2), tmp_path)
+    sweep = Sweep.create(SweepPlan.make(brief.replace(dataset=str(path)), ["batch_size=16,32"], trials=2), tmp_path)
     assert Sweep.load(sweep.path).plan.digest
     save(small.train_images[::-1])
-    with pytest.raises(RunError, match="holds other images than when the sweep was begun"):
+    with pytest.raises(RunError, match=r"holds other data than when .* was created"):
         Sweep.load(sweep.path)
 
 
 def test_a_sweep_at_work_is_left_alone_by_who_would_take_it_up(grid, tmp_path):
-    sweep = Sweep.begin(grid, tmp_path)
+    sweep = Sweep.create(grid, tmp_path)
     lock = sweep.path / f"{storage.JOURNAL}.lock"
-    with sweeps._alone(sweep.path):
+    with locked(sweep.path):
         lock.symlink_to("held")
-        with pytest.raises(RunError, match="another process is at"):
+        with pytest.raises(RunError, match="another process is at work in"):
             Sweep.load(sweep.path)
         assert lock.is_symlink()
     Sweep.load(sweep.path)
     assert not lock.is_symlink()
 
 
-def test_what_nobody_foresaw_costs_its_trial_alone(brief, tmp_path, monkeypatch):
-    def fails(*_, **__):
+def test_what_nobody_foresaw_costs_its_trial_alone(tmp_path):
+    def fails(report, folder):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory\nand where")
 
-    monkeypatch.setattr("tenfold.jobs.job.train_into", fails)
-    outcome = run_job(Job(key=0, recipe=brief, path=tmp_path / "run"), None, lambda record: True)
-    assert (outcome.kind, outcome.message) == ("refused", "RuntimeError: DefaultCPUAllocator: can't allocate memory")
+    outcome = execute(Job(key=0, function=fails, folder=tmp_path / "run"), lambda message: None)
+    assert (outcome.kind, outcome.message) == ("invalid", "RuntimeError: DefaultCPUAllocator: can't allocate memory")
 
 
 def test_a_database_that_another_version_wrote_is_told(grid, tmp_path):
-    with Sweep.begin(grid, tmp_path, f"sqlite:///{tmp_path / 'trials.db'}") as sweep:
+    with Sweep.create(grid, tmp_path, f"sqlite:///{tmp_path / 'trials.db'}") as sweep:
         path = sweep.path
     with closing(sqlite3.connect(tmp_path / "trials.db")) as database, database:
         database.execute("update alembic_version set version_num = 'v99.0.0'")
@@ -303,7 +315,7 @@ def test_a_journal_that_another_version_wrote_is_told(swept, tmp_path, line):
 def test_a_folder_that_another_version_wrote_is_told(swept, tmp_path):
     path = shutil.copytree(swept[0].path, tmp_path / "copy", ignore=shutil.ignore_patterns("trials"))
     document = json.loads((path / "sweep.json").read_text())
-    (path / "sweep.json").write_text(json.dumps({**document, "version": 2}))
+    (path / "sweep.json").write_text(json.dumps({**document, "version": 1}))
     with pytest.raises(RunError, match="another version of Tenfold"):
         Sweep.load(path)
     (path / "sweep.json").write_text(json.dumps({**document, "study": "gone"}))

@@ -14,14 +14,16 @@ from safetensors.torch import load_file
 
 from tenfold.errors import CheckpointError, ModelError, RunError, TrainingError, UsageError
 from tenfold.models import build_model
-from tenfold.runs.begin import split_indices
+from tenfold.runs.fit import best_epoch, stopped_early
+from tenfold.runs.prepare import split_indices
+from tenfold.runs.resumable import locked
 from tenfold.runs.run import Run, latest_run
-from tenfold.runs.train import best_epoch, resume, stopped_early, train
-from tenfold.training.loop import Part, to_float
-from tenfold.training.loss import STRANGER
-from tenfold.training.mixture import is_mixed, mixed
+from tenfold.runs.train import resume, train
+from tenfold.training.extra_images import has_extra_images, with_extra_images
+from tenfold.training.loss import NON_DIGIT
 from tenfold.training.recipe import DataConfig, Recipe
 from tenfold.training.records import EpochRecord, read_history, to_line
+from tenfold.training.subset import ImageSubset, scale_pixels
 
 
 class StopHere(Exception):  # noqa: N818
@@ -99,18 +101,18 @@ def test_a_finished_run_is_not_resumed(run):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_epoch(quick, tmp_path, monkeypatch):
-    from tenfold.training import loop
+    from tenfold.training import trainer
 
     steps = itertools.count(1)
-    step = loop.Trainer.step
+    step = trainer.Trainer.step
 
     def poisoned(self, images, labels):
-        loss, classes = step(self, images, labels)
+        loss, logits = step(self, images, labels)
         return (
             loss * float("nan") if next(steps) == 60 else loss
-        ), classes  # 50 steps an epoch: the second epoch's tenth
+        ), logits  # 50 steps an epoch: the second epoch's tenth
 
-    monkeypatch.setattr(loop.Trainer, "step", poisoned)
+    monkeypatch.setattr(trainer.Trainer, "step", poisoned)
     with pytest.raises(TrainingError, match=r"epoch 2, step 10.*learning-rate.*epoch 1 are kept"):
         train(quick, folder=tmp_path)
     monkeypatch.undo()
@@ -161,15 +163,11 @@ def test_a_run_knows_the_data_that_it_was_trained_on(quick, small, small_file, t
 
 
 def test_two_processes_do_not_train_one_run(quick, tmp_path):
-    import fcntl
-
     with pytest.raises(StopHere):
         train(quick, folder=tmp_path, watch=stop_after(1))
     path = latest_run(tmp_path)
-    with (path / "recipe.toml").open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(RunError, match="another process"):
-            resume(path)
+    with locked(path), pytest.raises(RunError, match="another process"):
+        resume(path)
     assert len(resume(path).history) == 3
 
 
@@ -204,7 +202,7 @@ def test_a_run_that_was_tampered_with_is_told_apart(run, tmp_path):
     import shutil
 
     from tenfold.report.run_report import write_report
-    from tenfold.runs.diagnose import diagnose
+    from tenfold.runs.evaluate import diagnose
 
     for name, content in (("metrics.json", '{"training": {}}'), ("metrics.json", "[]"), ("environment.json", "{}"),
                           ("environment.json", "[]"), ("events.jsonl", ""), ("metrics.json", None)):  # fmt: skip
@@ -256,7 +254,7 @@ def test_the_loss_falls_and_the_history_counts_every_image(run):
 def test_training_sees_what_preprocessing_shows(small):
     from tenfold.data.preprocessing import normalise
 
-    assert np.array_equal(to_float(torch.from_numpy(small.train_images)).numpy(), normalise(small.train_images))
+    assert np.array_equal(scale_pixels(torch.from_numpy(small.train_images)).numpy(), normalise(small.train_images))
 
 
 def test_validation_by_writer_has_no_writer_who_is_trained_on(quick, small, tmp_path):
@@ -282,7 +280,7 @@ def test_without_validation_all_images_are_trained_on(quick, tmp_path):
 
 
 def test_requests_that_cannot_be_met_leave_nothing_behind(quick, tmp_path):
-    for changes, words in (({"batch_size": 5000}, "larger than the 1600"), ({"device": "mps"}, "is not there")):
+    for changes, words in (({"batch_size": 5000}, "larger than the 1600"), ({"device": "mps"}, "is not available")):
         with pytest.raises(UsageError, match=words):
             train(quick.replace(**changes), folder=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
@@ -299,7 +297,7 @@ def test_the_global_settings_of_torch_are_given_back(run, quick, tmp_path):
 def test_tensorboard_gets_the_curves(quick, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    from tenfold.training.monitors import tensorboard
+    from tenfold.training.records import tensorboard
 
     finished = train(quick, folder=tmp_path, monitors=[tensorboard])
     events = EventAccumulator(str(finished.path / "tensorboard")).Reload()
@@ -313,15 +311,15 @@ def test_damaged_weights_are_told_apart(run, tmp_path, quick):
     whole = (run.path / "model.safetensors").read_bytes()
     for content in (b"", whole[:100], whole[:-1000], b"junk" * 100):
         (tmp_path / "cut.safetensors").write_bytes(content)
-        with pytest.raises(CheckpointError, match="cut short or not"):
+        with pytest.raises(CheckpointError, match="damaged or not"):
             load_weights(tmp_path / "cut.safetensors", build_model(quick.model))
     with pytest.raises(CheckpointError, match="missing"):
         load_weights(tmp_path / "none.safetensors", build_model(quick.model))
     save_weights(tmp_path / "other.safetensors", build_model(quick.replace(hidden=(128, 32)).model))
-    with pytest.raises(CheckpointError, match=r"shape \(32, 128\).*wants \(64, 128\)"):
+    with pytest.raises(CheckpointError, match=r"shape \(32, 128\).*model has \(64, 128\)"):
         load_weights(tmp_path / "other.safetensors", build_model(quick.model))
     save_weights(tmp_path / "deep.safetensors", build_model(quick.replace(hidden=(128, 64, 32)).model))
-    with pytest.raises(CheckpointError, match="which the recipe's model has not"):
+    with pytest.raises(CheckpointError, match="which the recipe's model lacks"):
         load_weights(tmp_path / "deep.safetensors", build_model(quick.model))
 
 
@@ -347,14 +345,14 @@ def test_what_is_not_a_run_is_told_apart(tmp_path, run):
 
 
 def test_made_up_ink_is_other_in_each_epoch_and_the_same_again(mnist):
-    part = Part.of(mnist.train_images, mnist.train_labels, np.arange(50, 150), torch.device("cpu"))
+    part = ImageSubset.of(mnist.train_images, mnist.train_labels, np.arange(50, 150), torch.device("cpu"))
     config = DataConfig(drawn=20, rescanned=10, strangers=24)
-    first, again, other = (mixed(part, config, 0, epoch) for epoch in (1, 1, 2))
+    first, again, other = (with_extra_images(part, config, 0, epoch) for epoch in (1, 1, 2))
     assert len(first) == 154
     assert torch.equal(first.images, again.images)
     assert torch.equal(first.images[:100], part.images[50:150])
     assert not torch.equal(first.images[100:], other.images[100:])
     assert torch.equal(first.labels[:100], part.labels[50:150])
-    assert (first.labels[130:] == STRANGER).all()
-    assert int((first.labels == STRANGER).sum()) == 24
-    assert not is_mixed(DataConfig())
+    assert (first.labels[130:] == NON_DIGIT).all()
+    assert int((first.labels == NON_DIGIT).sum()) == 24
+    assert not has_extra_images(DataConfig())

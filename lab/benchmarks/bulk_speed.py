@@ -31,8 +31,7 @@ from PIL import Image
 from lab import RESULTS
 from tenfold.data import load_dataset
 from tenfold.data.idx import encode
-from tenfold.machine import usable_cores
-from tenfold.runs.environment import describe_environment
+from tenfold.machine import describe_environment, usable_cores
 
 MEMORY_SIZES = (10_000, 100_000, 1_000_000)
 # Images a file: of a tar, and of a row group.

@@ -30,7 +30,7 @@ def main() -> None:
     if options.one:
         one(options.one, options.recipe)
         return
-    from tenfold.runs.environment import describe_environment
+    from tenfold.machine import describe_environment
 
     rows = []
     with tempfile.TemporaryDirectory(prefix="tenfold-growth-") as folder:

@@ -27,7 +27,7 @@ import uvloop
 from lab import RESULTS
 from lab.benchmarks.local_server import Connection, latency_figures, start_server, stop_server
 from tenfold.data import load_dataset
-from tenfold.runs.environment import describe_environment
+from tenfold.machine import describe_environment
 from tenfold.serve.feedback import FeedbackSample, FeedbackStore
 
 STROKES = [[[float(x), float(x % 17)] for x in range(60)]]

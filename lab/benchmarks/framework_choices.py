@@ -75,7 +75,7 @@ def main() -> None:
 
 def write(found: dict[str, dict[str, list[float]]]) -> dict[str, Any]:
     """Puts what was found so far in the place of what the file had of it."""
-    from tenfold.runs.environment import describe_environment
+    from tenfold.machine import describe_environment
 
     rows = {
         name: {

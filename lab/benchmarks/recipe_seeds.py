@@ -19,7 +19,7 @@ from pathlib import Path
 
 from lab import RESULTS
 from tenfold.evaluation.statistics import spread
-from tenfold.runs.environment import describe_environment
+from tenfold.machine import describe_environment
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from lab import PICTURES, RESULTS, ROOT
 from tenfold.report.figures.comparison_figures import Bar, differences
 from tenfold.report.figures.figure_style import to_png
-from tenfold.studies.choices import REMEDIES, flags_of
+from tenfold.studies.study_recipes import REMEDIES, flags_of
 
 KEPT = RESULTS / "remedies.json"
 

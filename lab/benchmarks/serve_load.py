@@ -19,7 +19,7 @@ from PIL import Image
 from lab import RESULTS
 from lab.benchmarks.local_server import Connection, latency_figures, start_server, stop_server
 from tenfold.data import load_dataset
-from tenfold.runs.environment import describe_environment
+from tenfold.machine import describe_environment
 
 
 def main() -> None:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from lab.ink import measure_ink
+from tenfold.machine import describe_environment
 from tenfold.models.describe import totals
 from tenfold.reading.reader import shipped_model
 from tenfold.runs.calibrate import calibrate
-from tenfold.runs.environment import describe_environment
 from tenfold.runs.export import export
 from tenfold.runs.run import Run
 from tenfold.runs.train import train
@@ -79,7 +79,7 @@ printed fonts among them. No other handwriting. Recipe `reader`, seed {document[
 
 **Confidence.** Temperature {calibration["temperature"]:.3f}; unsure below {calibration["unsure_below"]:.3f}. On the calibration images the expected
 calibration error is {_percent(calibration["error_after"])} % ({_percent(calibration["error_before"])} % before), {_percent(calibration["answered"])} % are answered, and of synthetic non-digits
-{_percent(calibration["strangers_unsure"])} % are unsure.
+{_percent(calibration["non_digits_unsure"])} % are unsure.
 
 **Measured** through the public `Reader`, each digit counted, unsure or not. All sets but MNIST's test images have shaped the
 work: treat them as development results.

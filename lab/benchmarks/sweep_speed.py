@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from lab import RESULTS
-from tenfold.runs.environment import describe_environment
+from tenfold.machine import describe_environment
 
 WAYS = ("one process", "two processes", "ray, two CPUs")
 GRID = ("learning_rate=0.0005,0.001,0.002,0.004", "dropout=0,0.1,0.2", "l2=0,0.01")
@@ -66,11 +66,11 @@ def main() -> None:
 def measure(way: str) -> dict[str, object]:
     """Seconds of one sweep, and when each trial ended."""
     from tenfold.jobs.local import local_pool
-    from tenfold.studies.sweeps.plan import Plan
-    from tenfold.studies.sweeps.sweep import Sweep
+    from tenfold.studies.sweep import Sweep
+    from tenfold.studies.sweep_plan import SweepPlan
     from tenfold.training.recipe import Recipe
 
-    plan = Plan.make(Recipe.load("tutorial").replace(epochs=2, keep="last"), GRID, sampler="grid", pruner="none")
+    plan = SweepPlan.make(Recipe.load("tutorial").replace(epochs=2, keep="last"), GRID, sampler="grid", pruner="none")
     assert plan.trials == TRIALS
     cluster = None
     if way == "ray, two CPUs":
@@ -90,7 +90,7 @@ def measure(way: str) -> dict[str, object]:
     ends = []
     try:
         with tempfile.TemporaryDirectory() as folder:
-            sweep = Sweep.begin(plan, Path(folder))
+            sweep = Sweep.create(plan, Path(folder))
             started = time.perf_counter()
             rows = sweep.run(open_pool, lambda line: ends.append(time.perf_counter() - started))
             seconds = time.perf_counter() - started

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from lab import PICTURES, RESULTS
-from tenfold.runs.environment import describe_environment
+from tenfold.machine import describe_environment
 
 RUNS = RESULTS / "time_to_accuracy.jsonl"
 TARGETS = (0.97, 0.98, 0.99, 0.995)

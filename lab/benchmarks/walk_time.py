@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from lab import RESULTS
-from tenfold.runs.environment import describe_environment
+from tenfold.machine import describe_environment
 
 TENFOLD = [sys.executable, "-m", "tenfold"]
 

@@ -27,7 +27,7 @@ from lab import RESULTS, ROOT
 from lab.benchmarks.local_server import served
 from lab.benchmarks.slow_network import SLOW_4G, Network, through
 from tenfold import Reader
-from tenfold.runs.environment import describe_environment
+from tenfold.machine import describe_environment
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

@@ -16,9 +16,8 @@ from lab.worker import run_worker
 from tenfold import files
 from tenfold.errors import RunError, UsageError, WorkerError, nearest
 from tenfold.evaluation.statistics import Spread, spread
-from tenfold.machine import usable_cores
-from tenfold.runs.begin import new_folder
-from tenfold.runs.environment import describe_environment
+from tenfold.machine import describe_environment, usable_cores
+from tenfold.runs.resumable import new_folder
 
 FILE = "frameworks.json"
 _MEASURE = "lab.frameworks.framework_measurement:"

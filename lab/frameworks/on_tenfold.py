@@ -8,10 +8,11 @@ from torch import Tensor, nn
 
 from lab.frameworks.framework_task import Floats, Labels, Task
 from lab.frameworks.on_pytorch import PyTorch
-from tenfold.training.engine import settings
-from tenfold.training.loop import Part, Trainer
+from tenfold.training.device import execution
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord
+from tenfold.training.subset import ImageSubset
+from tenfold.training.trainer import Trainer
 
 # More than are run: epochs are requested one at a time.
 EPOCHS = 1000
@@ -36,7 +37,7 @@ class Tenfold(PyTorch):
             group["eps"] = task.epsilon
         # Kept as long as this object; closing would restore the previous settings.
         self.settings = ExitStack()
-        self.settings.enter_context(settings(recipe.engine))
+        self.settings.enter_context(execution(recipe.engine))
 
     def load_data(self, images: Floats, labels: Labels) -> None:
         self.bytes, self.classes = np.empty(images.shape, np.uint8), labels
@@ -45,7 +46,7 @@ class Tenfold(PyTorch):
 
     def train(self, order: Labels) -> float:
         device = torch.device("cpu")
-        part, nothing = (Part.of(self.bytes, self.classes, rows, device) for rows in (order, order[:0]))
+        part, nothing = (ImageSubset.of(self.bytes, self.classes, rows, device) for rows in (order, order[:0]))
         *_, record = self.trainer.run_epoch(part, nothing)
         assert isinstance(record, EpochRecord)
         return record.train_loss

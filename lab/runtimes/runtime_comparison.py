@@ -18,10 +18,9 @@ from tenfold import files
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import UsageError, WorkerError
 from tenfold.export.onnx import TOLERANCE
-from tenfold.machine import usable_cores
-from tenfold.runs.begin import new_folder
-from tenfold.runs.environment import describe_environment
+from tenfold.machine import describe_environment, usable_cores
 from tenfold.runs.export import CHANGED
+from tenfold.runs.resumable import new_folder
 
 FILE = "runtimes.json"
 

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from tenfold.errors import TenfoldError
     from tenfold.evaluation.metrics import Evaluation
     from tenfold.reading.reader import Number, Reader, Reading
-    from tenfold.runs.diagnose import diagnose
-    from tenfold.runs.evaluate import evaluate
+    from tenfold.runs.evaluate import diagnose, evaluate
     from tenfold.runs.run import Run
     from tenfold.runs.train import resume, train
     from tenfold.training.recipe import Recipe
@@ -56,7 +55,7 @@ _HOMES = {
     "Recipe": "training.recipe",
     "Run": "runs.run",
     "TenfoldError": "errors",
-    "diagnose": "runs.diagnose",
+    "diagnose": "runs.evaluate",
     "evaluate": "runs.evaluate",
     "load_dataset": "data",
     "preprocess": "data.preprocessing",

@@ -1,28 +1,73 @@
-"""What this machine gives a process, and what the process has taken of it."""
+"""This machine: the cores that a process may use, the memory that it took, and a description to store with figures."""
 
 import os
+import platform
+import shlex
 import sys
+from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("tenfold", "torch", "numpy", "scipy", "scikit-learn", "onnx", "onnxruntime", "matplotlib")
 
 
 def usable_cores() -> list[int]:
-    """The cores that this process may use, which in a container are fewer than the machine has.
-
-    Where the system does not tell, all.
-    """
+    """The cores that this process may use, which in a container are fewer than the machine has; all of them where the
+    system does not say."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has had resident.
+    """The peak resident memory of this process, in bytes.
 
-    Linux's ru_maxrss would be that of the process that started this one, where that had more.
+    Linux's ru_maxrss includes that of the process that started this one, so it is not used there.
     """
     try:
-        told = Path("/proc/self/status").read_text(encoding="ascii")
-        return 1024 * int(told.partition("VmHWM:")[2].split()[0])
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return 1024 * int(status.partition("VmHWM:")[2].split()[0])
     except (OSError, IndexError):
-        import resource  # Windows has none, and does without this figure.
+        import resource  # Windows has none, and no figure.
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def describe_environment() -> dict[str, Any]:
+    """Command, machine, system, Python and package versions, as JSON takes them: why the same command may give other
+    figures elsewhere."""
+    return {
+        "command": _command(),
+        "machine": {"processor": _processor(), "cores": os.cpu_count(), "memory_gb": _memory_gb()},
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "packages": {name: version for name in _PACKAGES if (version := _version(name))},
+    }
+
+
+def _command() -> str:
+    program = Path(sys.argv[0]).name
+    return shlex.join(["tenfold", *sys.argv[1:]] if program in ("tenfold", "__main__.py") else [program])
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _memory_gb() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (ValueError, OSError, AttributeError):
+        return None
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -24,7 +24,7 @@ from tenfold.machine import usable_cores
 if TYPE_CHECKING:
     from tenfold.cli.console import Screen
     from tenfold.jobs.pool import Pool
-    from tenfold.studies.sweeps.sweep import Sweep
+    from tenfold.studies.sweep import Sweep
 
 Workers = Annotated[int | None, given("How many trainings at once; none: one for each core, or all of Ray.")]
 Ray = Annotated[str | None, given("Train on a Ray cluster: auto for the one of this machine, or HOST:PORT.")]
@@ -76,44 +76,51 @@ def sweep(
         )
     if join is not None and (storage is None or resume is not None):
         raise UsageError("--join NAME takes part in a sweep of a database: give its --storage, and no --resume")
-    from tenfold.studies.sweeps.plan import Plan
-    from tenfold.studies.sweeps.sweep import Sweep
+    from tenfold.studies.sweep import Sweep
+    from tenfold.studies.sweep_plan import SweepPlan
 
     plan = None
     if resume is None and join is None:
-        plan = Plan.make(
+        plan = SweepPlan.make(
             resolve_recipe(recipe, flags), param, trials=trials, sampler=sampler, pruner=pruner,
             given=recipe_changes(flags),
         )  # fmt: skip
     with _reached(workers, ray):
         if plan is not None:
-            found = Sweep.begin(plan, out, storage)
+            found = Sweep.create(plan, out, storage)
         elif join is not None and storage is not None:
             found = Sweep.join(join, out, storage)
         else:
-            found = Sweep.load(Sweep.latest(out) if str(resume) == "latest" else str(resume), storage)
+            found = Sweep.load(_latest(out) if str(resume) == "latest" else str(resume), storage)
         with found:
             _run(screen, found, workers, ray)
 
 
+def _latest(out: Path) -> Path:
+    from tenfold.runs.resumable import latest_folder
+    from tenfold.studies.sweep import Sweep
+
+    return latest_folder(out, Sweep.manifest, what="sweep", made_by="tenfold sweep")
+
+
 def _run(screen: "Screen", found: "Sweep", workers: int | None, ray: str | None) -> None:
     from tenfold.studies.sweep_report import typed, write_sweep_report
-    from tenfold.studies.sweeps.rows import best_of
+    from tenfold.studies.trial_runner import best_trial
 
     screen.say(f"{found.path}: {found.plan.trials} trials of {found.plan.name}, {found.plan.sampler}")
     if found.url is not None:
         screen.say(f"others take part with: tenfold sweep --join {found.study.study_name} --storage {found.url}")
     threads = found.plan.space.recipe.engine.threads
-    rows = found.run(lambda: pool_for(workers, ray, threads), screen.say)
-    report = write_sweep_report(found, rows)
-    best = best_of(rows)
+    results = found.run(lambda: pool_for(workers, ray, threads), screen.say)
+    report = write_sweep_report(found, results)
+    best = best_trial(results)
     assert best is not None
     screen.say()
     screen.table(["best value of", ""], [[name, typed(value)] for name, value in best.values.items()],
                  f"trial {best.number}: {100 * (best.accuracy or 0):.2f} % of the validation images")  # fmt: skip
     screen.say(f"\nThe report: {report}")
     screen.say(f"next: tenfold train {found.path / 'best.toml'} --seeds 5")
-    screen.result({"path": str(found.path), "report": str(report), **found.result(rows)})
+    screen.result({"path": str(found.path), "report": str(report), **found.result_document(results)})
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Commands that set recipes side by side: compare models, remedies and recipes."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,11 +22,10 @@ from tenfold.errors import UsageError
 if TYPE_CHECKING:
     from tenfold.training.recipe import Recipe
 
-SeedCount = Annotated[int | None, Parameter(show_default=False, help="How many seeds of each; none: 5.")]
+SeedCount = Annotated[int | None, Parameter(show_default=False, help="Number of seeds per recipe. [default: 5]")]
 Out = Annotated[Path, Parameter(help="The folder to make the comparison in.")]
-Resume = Annotated[
-    Path | None, Parameter(show_default=False, help="Take up a comparison that was stopped: its folder.")
-]
+Resume = Annotated[Path | None, Parameter(show_default=False, help="Resume an interrupted comparison: its folder.")]
+Workers = Annotated[int | None, Parameter(show_default=False, help="Number of concurrent trainings. [default: 1]")]
 
 
 @compare_app.command(sort_key=1)
@@ -36,14 +36,15 @@ def models(
     seeds: SeedCount = None,
     out: Out = Path("runs"),
     resume: Resume = None,
+    workers: Workers = None,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Train every architecture by its recipe: accuracy against complexity."""
-    from tenfold.studies import choices
+    from tenfold.studies import study_recipes
 
     changes = _changes(resume, flags, bool(recipes) or seeds is not None)
-    _compare("models", lambda: choices.models(recipes, changes), seeds, out, resume, everywhere)
+    _compare("models", lambda: study_recipes.models(recipes, changes), seeds, out, resume, workers, everywhere)
 
 
 @compare_app.command(sort_key=2)
@@ -54,14 +55,15 @@ def remedies(
     seeds: SeedCount = None,
     out: Out = Path("runs"),
     resume: Resume = None,
+    workers: Workers = None,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Measure what each remedy of the tutorials does to a recipe."""
-    from tenfold.studies import choices
+    from tenfold.studies import study_recipes
 
     changes = _changes(resume, flags, recipe != "tutorial" or seeds is not None)
-    _compare("remedies", lambda: choices.remedies(recipe, changes), seeds, out, resume, everywhere)
+    _compare("remedies", lambda: study_recipes.remedies(recipe, changes), seeds, out, resume, workers, everywhere)
 
 
 @compare_app.command(sort_key=3)
@@ -74,19 +76,20 @@ def recipes(
     seeds: SeedCount = None,
     out: Out = Path("runs"),
     resume: Resume = None,
+    workers: Workers = None,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Say whether recipes differ by more than chance."""
-    from tenfold.studies import choices
+    from tenfold.studies import study_recipes
 
     changes = _changes(resume, flags, bool(names) or seeds is not None)
-    _compare("recipes", lambda: choices.recipes(names, changes), seeds, out, resume, everywhere)
+    _compare("recipes", lambda: study_recipes.recipes(names, changes), seeds, out, resume, workers, everywhere)
 
 
 def _changes(resume: Path | None, flags: Any, named: bool) -> dict[str, Any]:
     if resume is not None and (named or flags != NO_RECIPE_FLAGS):
-        raise UsageError("--resume goes on with the comparison's own recipes; leave out recipes, --seeds and flags")
+        raise UsageError("--resume continues with the comparison's own recipes; leave out recipes, --seeds and flags")
     return recipe_changes(flags)
 
 
@@ -96,20 +99,27 @@ def _compare(
     seeds: int | None,
     out: Path,
     resume: Path | None,
+    workers: int | None,
     everywhere: Everywhere,
 ) -> None:
     screen = everywhere.screen()
+    from tenfold.jobs.local import local_pool
+    from tenfold.jobs.pool import in_process_pool
+    from tenfold.runs.prepare import one_thread_each
     from tenfold.studies.number_format import percent
     from tenfold.studies.study import Study, as_document
     from tenfold.studies.study_report import change, verdict, write_study_report
 
-    study = (
-        Study.load(resume, kind)
-        if resume is not None
-        else Study.begin(kind, recipes(), 5 if seeds is None else seeds, out)
-    )
+    if resume is not None:
+        study = Study.load(resume, kind)
+    else:
+        compared = recipes()
+        if workers is not None:
+            compared = {label: one_thread_each(recipe) for label, recipe in compared.items()}
+        study = Study.create(kind, compared, 5 if seeds is None else seeds, out)
+    open_pool = in_process_pool if workers is None else partial(local_pool, workers)
     with screen.training(quiet=True) as watch:
-        rows = study.run(watch, screen.say)
+        rows = study.run(watch, screen.say, open_pool)
     report = write_study_report(study, rows)
     if kind == "models":
         columns = ["recipe", ">parameters", ">multiply-adds", ">validation, %", ">test, %", ">seconds"]

@@ -114,7 +114,7 @@ def augment(
     screen = everywhere.screen()
     resolved = resolve_recipe("cnn" if recipe is None else recipe, flags)
     from tenfold.data import load_dataset
-    from tenfold.runs.augment import TYPICAL, measure_cost
+    from tenfold.runs.augmentation_cost import TYPICAL, measure_cost
 
     changes = recipe_changes(flags)
     if recipe is None:

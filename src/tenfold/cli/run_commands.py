@@ -115,7 +115,7 @@ def predict(
 def diagnose(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
     """Detect overfitting, poor convergence or low accuracy, and suggest flags."""
     screen = everywhere.screen()
-    from tenfold.runs.diagnose import diagnose as look
+    from tenfold.runs.evaluate import diagnose as look
     from tenfold.runs.run import Run
 
     opened = Run.load(run)
@@ -155,7 +155,7 @@ def calibrate(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN
     )
     screen.say(
         f"unsure below {made.unsure_below:.3f}: {100 * made.answered:.2f} % of these images answered, "
-        f"{100 * made.strangers_unsure:.1f} % of synthetic non-digits unsure"
+        f"{100 * made.non_digits_unsure:.1f} % of synthetic non-digits unsure"
     )
     screen.result(dataclasses.asdict(made))
 

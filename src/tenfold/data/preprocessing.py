@@ -1,7 +1,7 @@
 """Pixels and labels -> what a network trains on, step by step and as plain NumPy.
 
-Training does the same to each batch when it uses it (`training.loop.to_float`), which takes a quarter of the memory;
-a test holds the two equal.
+Training does the same to each batch when it uses it (`training.subset.scale_pixels`), which takes a quarter of the
+memory; a test holds the two equal.
 """
 
 import math

@@ -20,7 +20,7 @@ from tenfold import files
 from tenfold.errors import ExportError
 from tenfold.models.layers import set_memory_format
 from tenfold.reading.model_file import METADATA
-from tenfold.training.loop import predict_logits
+from tenfold.training.trainer import predict_logits
 
 # Largest difference between torch's and ONNX Runtime's outputs that passes for rounding in float32: of a probability,
 # of a logit up to 1, and of a larger logit as a share of it.

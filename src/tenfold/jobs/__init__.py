@@ -1,1 +1,1 @@
-"""Work that outgrows one process: many trainings at once, on this machine's cores, on several machines, or on Ray."""
+"""Jobs on one pool interface: one after another in this process, in local processes, or on a Ray cluster."""

@@ -1,8 +1,10 @@
-"""Jobs in processes of this machine, which live as long as there are jobs: PyTorch is imported once in each."""
+"""A pool of processes of this machine. They live as long as the pool: PyTorch is imported once in each."""
 
 import ctypes
+import dataclasses
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 from collections.abc import Iterator
@@ -12,11 +14,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from tenfold.data import Dataset
 from tenfold.errors import UsageError
-from tenfold.jobs.job import Job, run_job
-from tenfold.jobs.pool import Done, Epoch, Event, Lost
-from tenfold.training.records import EpochRecord
+from tenfold.jobs.pool import Job, JobDone, JobLost, JobMessage, JobStopped, Outcome, PoolEvent, WorkerPool, execute
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
@@ -27,49 +26,54 @@ class _Worker:
     process: BaseProcess
     connection: "Connection[Any, Any]"
     key: int | None = None
+    shared: tuple[Any, ...] = ()
 
 
-class LocalPool:
-    """As many processes as `workers`. data: in place of the sets that recipes name."""
+class LocalPool(WorkerPool):
+    """A pool of up to `workers` processes, started as jobs come; one that dies is replaced. Close it, as `local_pool`
+    does."""
 
-    def __init__(self, workers: int, data: Dataset | None = None) -> None:
+    def __init__(self, workers: int) -> None:
         # Not forked: PyTorch's threads don't survive that.
         self._context = multiprocessing.get_context("spawn")
-        self._data = data
-        self._workers = [self._begin() for _ in range(workers)]
+        self._size = workers
+        self._workers: list[_Worker] = []
 
     @property
     def size(self) -> int:
-        return len(self._workers)
+        return self._size
 
     def submit(self, job: Job) -> None:
-        worker = next(worker for worker in self._workers if worker.key is None)
+        worker = next((worker for worker in self._workers if worker.key is None), None) or self._start_worker()
         worker.key = job.key
-        with suppress(OSError):  # It has died; `next` will tell.
-            worker.connection.send(job)
+        with suppress(OSError):  # It has died, which `next_event` reports.
+            if job.shared is not worker.shared:
+                _send(worker.connection, job.shared)
+                worker.shared = job.shared
+            _send(worker.connection, dataclasses.replace(job, shared=()))
 
-    def next(self, seconds: float) -> Event | None:
+    def next_event(self, seconds: float) -> PoolEvent | None:
         for ready in wait([worker.connection for worker in self._workers if worker.key is not None], seconds):
             worker = next(worker for worker in self._workers if worker.connection is ready)
             assert worker.key is not None
             key = worker.key
             try:
-                told = worker.connection.recv()
+                received = worker.connection.recv()
             except (EOFError, OSError):
-                return self._lost(worker, key)
-            if isinstance(told, EpochRecord):
-                return Epoch(key=key, record=told)
-            worker.key = None
-            return Done(key=key, outcome=told)
+                return self._remove(worker, key)
+            if isinstance(received, Outcome):
+                worker.key = None
+                return JobDone(key=key, outcome=received)
+            return JobMessage(key=key, message=received)
         return None
 
-    def answer(self, key: int, go_on: bool) -> None:
+    def answer(self, key: int, proceed: bool) -> None:
         worker = next(worker for worker in self._workers if worker.key == key)
         with suppress(OSError):
-            worker.connection.send(go_on)
+            _send(worker.connection, proceed)
 
     def close(self) -> None:
-        """Ends the processes, whatever they do."""
+        """Ends the processes, whatever they are doing."""
         for worker in self._workers:
             worker.process.terminate()
         for worker in self._workers:
@@ -79,66 +83,90 @@ class LocalPool:
             worker.process.close()
             worker.connection.close()
 
-    def _lost(self, worker: _Worker, key: int) -> Lost:
+    def _remove(self, worker: _Worker, key: int) -> JobLost:
         worker.process.join()
         code = worker.process.exitcode or 0
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
         worker.process.close()
         worker.connection.close()
-        self._workers[self._workers.index(worker)] = self._begin()
-        return Lost(key=key, reason=f"its process ended {how}")
+        self._workers.remove(worker)
+        return JobLost(key=key, reason=f"its process ended {how}")
 
-    def _begin(self) -> _Worker:
+    def _start_worker(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, os.getpid(), self._data), daemon=True)
+        process = self._context.Process(target=_work, args=(theirs, os.getpid()), daemon=True)
         process.start()
-        # Ours alone may keep the other end open, or its death would go unheard.
+        # This process must not hold the worker's end too, or it would not notice the worker's death.
         theirs.close()
-        return _Worker(process, ours)
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        return worker
 
 
 @contextmanager
-def local_pool(workers: int, data: Dataset | None = None) -> Iterator[LocalPool]:
-    """A pool of this machine's processes, which are ended with the block. Raises `UsageError` for none at all."""
+def local_pool(workers: int) -> Iterator[LocalPool]:
+    """A pool of `workers` processes of this machine, ended with the block. Raises `UsageError` for fewer than one."""
     if workers < 1:
         raise UsageError(f"--workers is {workers}; it must be >= 1")
-    pool = LocalPool(workers, data)
+    pool = LocalPool(workers)
     try:
         yield pool
     finally:
         pool.close()
 
 
-def _serve(connection: "Connection[Any, Any]", parent: int, data: Dataset | None) -> None:
-    # An interrupt is for the one who began the sweep; it ends these.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # In good order: what libraries have of the system is given back.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit())
-    end_with(parent)
+def _send(connection: "Connection[Any, Any]", message: Any) -> None:
+    # Not `connection.send`, for which PyTorch would keep tensors in shared memory of the sender's.
+    connection.send_bytes(pickle.dumps(message))
 
-    def ask(record: EpochRecord) -> bool:
+
+class _ParentGone(BaseException):
+    """Nobody is left to report to, which is no fault of the job."""
+
+
+@dataclass(frozen=True)
+class _PipeReport:
+    connection: "Connection[Any, Any]"
+
+    def __call__(self, message: Any) -> None:
         try:
-            connection.send(record)
-            return bool(connection.recv())
+            _send(self.connection, message)
+            proceed = self.connection.recv()
         except (EOFError, OSError) as error:
-            raise _Alone from error
+            raise _ParentGone from error
+        if not proceed:
+            raise JobStopped
 
+    def progress(self, message: Any) -> None:
+        pass
+
+
+def _work(connection: "Connection[Any, Any]", parent: int) -> None:
+    """What a worker process does: the jobs that it is sent, and before them their shared arguments."""
+    # Ctrl-C is for the parent, which ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # By an exception, so that libraries release what they hold.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit())
+    _end_with_parent(parent)
+    shared: tuple[Any, ...] = ()
     try:
         while True:
-            connection.send(run_job(connection.recv(), data, ask))
-    except (_Alone, EOFError, OSError):
+            received = connection.recv()
+            if isinstance(received, Job):
+                outcome = execute(dataclasses.replace(received, shared=shared), _PipeReport(connection))
+                # Not every exception can be pickled.
+                _send(connection, dataclasses.replace(outcome, error=None))
+            else:
+                shared = received
+    except (_ParentGone, EOFError, OSError):
         return
 
 
-class _Alone(BaseException):
-    """Nobody is there to hear of the job: no fault of its own."""
-
-
-def end_with(parent: int) -> None:
-    """Ends this process with its parent, however that ends: else a sweep taken up at once would meet old trainings."""
+def _end_with_parent(parent: int) -> None:
+    """Has the kernel end this process when its parent dies: a resumed sweep must not meet the old workers."""
     try:
         ctypes.CDLL("libc.so.6").prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     except OSError:
-        return  # Elsewhere than on Linux it ends at its next epoch.
+        return  # Elsewhere than on Linux it ends at its next message.
     if os.getppid() != parent:
         os._exit(1)

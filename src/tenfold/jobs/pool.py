@@ -1,96 +1,243 @@
-"""Many jobs at once: what runs them is a pool, of this machine's processes or of Ray's; the loop is the same."""
+"""The pool interface: jobs, their source, and the pool that runs them one after another in this process."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
-from tenfold.jobs.job import Job, Outcome
-from tenfold.training.records import EpochRecord
+from tenfold.errors import DataError, ExportError, RunError, StorageError, TenfoldError, TrainingError
 
-# A job whose process dies is begun again; one that kills every process, such as by its memory, is given up.
+# A job whose process dies is restarted; after so many deaths it is given up, since it may itself be what kills them.
 ATTEMPTS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Epoch:
-    """A job's epoch is over, and its process waits to hear whether to go on."""
+class Job:
+    """A function call for a pool to run, in whichever process.
+
+    key: unique among the jobs of a pool. function: called as `function(report, folder, *arguments, *shared)`; it must
+    be importable, and everything must be picklable. folder: where the job writes; on a cluster it is copied back after
+    every message, so a job that is restarted finds what it had written. shared: arguments that many jobs have in
+    common, such as a data set: one tuple object is sent to a worker once. threads, gpus: what Ray reserves.
+    """
 
     key: int
-    record: EpochRecord
+    function: Callable[..., Any]
+    folder: Path
+    arguments: tuple[Any, ...] = ()
+    shared: tuple[Any, ...] = ()
+    threads: int = 1
+    gpus: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Done:
-    """A job has come to its end."""
+class Outcome:
+    """How a job ended.
+
+    kind: `finished`; `stopped` by its source; `diverged` (a `TrainingError`); `invalid`: the job's own arguments are
+    at fault, others may succeed; `failed`: the environment is at fault, such as a full disk; `lost`: its processes
+    died, `ATTEMPTS` times. value: what the function returned. error: the exception, where it was raised in this
+    process.
+    """
+
+    kind: Literal["finished", "stopped", "diverged", "invalid", "failed", "lost"]
+    message: str = ""
+    value: Any = None
+    error: Exception | None = field(default=None, compare=False)
+
+
+class JobStopped(BaseException):
+    """Raised in a job by `report` when its source answers that it is to stop."""
+
+
+class Report(Protocol):
+    """How a running job talks to its source."""
+
+    def __call__(self, message: Any) -> None:
+        """Delivers `message`, and waits for the answer. Raises `JobStopped` where the job is to stop."""
+
+    def progress(self, message: Any) -> None:
+        """Shows `message` where that costs nothing, in the same process; other pools drop it."""
+
+
+class JobSource:
+    """Supplies a pool with jobs and handles what they report. Subclass it; all methods run in the calling process."""
+
+    say: Callable[[str], None] = staticmethod(lambda line: None)
+
+    def next_job(self) -> Job | None:
+        """The next job; None when there is none for now. Called when the pool has an idle worker."""
+        raise NotImplementedError
+
+    def on_message(self, job: Job, message: Any) -> bool:
+        """Handles a message; whether the job is to continue."""
+        return True
+
+    def on_progress(self, job: Job, message: Any) -> None:
+        """Handles what a job of this process shows."""
+
+    def on_done(self, job: Job, outcome: Outcome) -> None:
+        """Called once for every job."""
+
+    def on_lost(self, job: Job, reason: str, attempts: int) -> Job | None:
+        """The job to run in place of one whose process died, the same by default; None gives it up."""
+        if attempts == ATTEMPTS:
+            return None
+        self.say(f"{job.folder.name}: {reason}; restarting it")
+        return job
+
+    def tick(self) -> None:
+        """Called about once a second and between messages by pools of several processes."""
+
+
+class Pool(Protocol):
+    """Runs jobs. size: how many at a time, now; a cluster may grow and shrink."""
+
+    @property
+    def size(self) -> int: ...
+
+    def run(self, source: JobSource) -> None:
+        """Runs jobs until `source` has no more and none is running. An exception of the source's ends it."""
+
+
+OpenPool = Callable[[], AbstractContextManager[Pool]]
+
+
+def execute(job: Job, report: Report) -> Outcome:
+    """Calls the job's function."""
+    try:
+        value = job.function(report, job.folder, *job.arguments, *job.shared)
+    except JobStopped:
+        return Outcome(kind="stopped")
+    except TrainingError as error:
+        return Outcome(kind="diverged", message=str(error), error=error)
+    except (StorageError, DataError, RunError, ExportError, OSError) as error:
+        return Outcome(kind="failed", message=str(error), error=error)
+    except TenfoldError as error:
+        return Outcome(kind="invalid", message=str(error), error=error)
+    except Exception as error:  # Such as PyTorch's, for a model that memory is too small for.
+        lines = str(error).splitlines() or [""]
+        return Outcome(kind="invalid", message=f"{type(error).__name__}: {lines[0]}", error=error)
+    return Outcome(kind="finished", value=value)
+
+
+class InProcessPool:
+    """Runs jobs one after another in this process. Messages are calls, and `progress` is delivered too."""
+
+    size = 1
+
+    def run(self, source: JobSource) -> None:
+        while (job := source.next_job()) is not None:
+            try:
+                outcome = execute(job, _DirectReport(source, job))
+            except _SourceFailed as failed:
+                raise failed.error from None
+            source.on_done(job, outcome)
+
+
+@contextmanager
+def in_process_pool() -> Iterator[InProcessPool]:
+    """The pool that needs no workers."""
+    yield InProcessPool()
+
+
+class _SourceFailed(BaseException):
+    """Carries an exception of the source's through the job, whose own it must not pass for."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+@dataclass(frozen=True)
+class _DirectReport:
+    source: JobSource
+    job: Job
+
+    def __call__(self, message: Any) -> None:
+        try:
+            proceed = self.source.on_message(self.job, message)
+        except Exception as error:
+            raise _SourceFailed(error) from error
+        if not proceed:
+            raise JobStopped
+
+    def progress(self, message: Any) -> None:
+        try:
+            self.source.on_progress(self.job, message)
+        except Exception as error:
+            raise _SourceFailed(error) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobMessage:
+    """A job has reported, and its process waits for the answer."""
+
+    key: int
+    message: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobDone:
+    """A job has ended."""
 
     key: int
     outcome: Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lost:
+class JobLost:
     """The process or the machine that a job ran on is gone."""
 
     key: int
     reason: str
 
 
-Event = Epoch | Done | Lost
+PoolEvent = JobMessage | JobDone | JobLost
 
 
-class Pool(Protocol):
-    """Where jobs run. size: how many at once, now; a cluster may grow and shrink."""
+class WorkerPool(ABC):
+    """A pool of several processes: the loop over their events."""
 
     @property
+    @abstractmethod
     def size(self) -> int: ...
 
+    @abstractmethod
     def submit(self, job: Job) -> None:
-        """Begins a job; called for no more than `size` of them at once."""
+        """Starts a job; called for no more than `size` of them at a time."""
 
-    def next(self, seconds: float) -> Event | None:
-        """What happens next; None when nothing does for so long."""
+    @abstractmethod
+    def next_event(self, seconds: float) -> PoolEvent | None:
+        """The next event; None when there is none for so many seconds."""
 
-    def answer(self, key: int, go_on: bool) -> None:
-        """Answers an `Epoch`."""
+    @abstractmethod
+    def answer(self, key: int, proceed: bool) -> None:
+        """Answers a `JobMessage`."""
 
-
-OpenPool = Callable[[], AbstractContextManager[Pool]]
-
-
-def work(
-    pool: Pool,
-    take: Callable[[], Job | None],
-    on_epoch: Callable[[Job, EpochRecord], bool],
-    on_done: Callable[[Job, Outcome], None],
-    tell: Callable[[str], None],
-    tick: Callable[[], None] = lambda: None,
-) -> None:
-    """Runs jobs until `take` gives no more and none is running.
-
-    on_epoch: says whether the job is to go on. on_done: is called once a job. tell: hears of lost ones, which are begun
-    again. tick: is called about once a second and between events.
-    """
-    running: dict[int, Job] = {}
-    attempts: dict[int, int] = {}
-    while True:
-        while len(running) < pool.size and (job := take()) is not None:
-            running[job.key] = job
-            pool.submit(job)
-        if not running:
-            return
-        event = pool.next(1.0)
-        tick()
-        if isinstance(event, Epoch):
-            pool.answer(event.key, on_epoch(running[event.key], event.record))
-        elif isinstance(event, Done):
-            on_done(running.pop(event.key), event.outcome)
-        elif isinstance(event, Lost):
-            attempts[event.key] = attempts.get(event.key, 0) + 1
-            job = running[event.key]
-            if attempts[event.key] < ATTEMPTS:
-                tell(f"{job.path.name}: {event.reason}; it is begun again")
-                pool.submit(job)
-            else:
-                running.pop(event.key)
-                on_done(job, Outcome(kind="lost", message=f"{event.reason}, {ATTEMPTS} times"))
+    def run(self, source: JobSource) -> None:
+        running: dict[int, Job] = {}
+        attempts: dict[int, int] = {}
+        while True:
+            while len(running) < self.size and (job := source.next_job()) is not None:
+                running[job.key] = job
+                self.submit(job)
+            if not running:
+                return
+            event = self.next_event(1.0)
+            source.tick()
+            match event:
+                case JobMessage(key=key, message=message):
+                    self.answer(key, source.on_message(running[key], message))
+                case JobDone(key=key, outcome=outcome):
+                    source.on_done(running.pop(key), outcome)
+                case JobLost(key=key, reason=reason):
+                    attempts[key] = attempts.get(key, 0) + 1
+                    again = source.on_lost(running[key], reason, attempts[key])
+                    if again is not None:
+                        running[key] = again
+                        self.submit(again)
+                    else:
+                        message = f"{reason}, {attempts[key]} times"
+                        source.on_done(running.pop(key), Outcome(kind="lost", message=message))

@@ -54,16 +54,16 @@ def _answers(place: str) -> None:
     if place != "auto":
         host, _, port = place.removeprefix("ray://").rpartition(":")
         if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-            raise UsageError(f"--ray is {place!r}: it takes auto, or HOST:PORT as ray start --head tells it")
+            raise UsageError(f"--ray is {place!r}: it takes auto, or HOST:PORT as ray start --head prints it")
         try:
-            # What is not there at all is told at once.
+            # Where nothing listens this fails immediately.
             socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
         except OSError as error:
             reason = error.strerror or error
             raise ClusterError(
                 f"no Ray cluster answers at {place}: {reason}; is it running, and may this machine reach it?"
             ) from error
-    # In a process of its own, for Ray can't be told to give up: whatever this does ends in time.
+    # In a process of its own, since Ray has no timeout that ends for certain.
     code = f"import ray; print(flush=True); ray.init(address={place!r}, log_to_driver=False, logging_level='ERROR')"
     with subprocess.Popen(
         [sys.executable, "-P", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -71,19 +71,19 @@ def _answers(place: str) -> None:
         assert tried.stdout is not None
         tried.stdout.readline()  # Ray is imported, however long a busy machine took for it.
         try:
-            _, told = tried.communicate(timeout=PATIENCE)
+            _, stderr = tried.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             tried.kill()
             where = "on this machine" if place == "auto" else f"at {place}"
             raise ClusterError(
                 f"no Ray cluster answers {where} within {PATIENCE} seconds; is it up, and the port that ray start "
-                "--head tells?"
+                "--head prints?"
             ) from None
     if tried.returncode:
-        if "Could not find any running Ray instance" in told:
+        if "Could not find any running Ray instance" in stderr:
             raise ClusterError(_NONE_HERE)
-        said = told.strip().splitlines() or [f"exit status {tried.returncode}"]
-        raise ClusterError(f"Ray can't be reached at {place}: {said[-1]}")
+        lines = stderr.strip().splitlines() or [f"exit status {tried.returncode}"]
+        raise ClusterError(f"Ray can't be reached at {place}: {lines[-1]}")
 
 
 def _quiet() -> None:

@@ -7,7 +7,7 @@ from tenfold.report.figures import data_figures
 from tenfold.report.figures.figure_files import Show, first_of_each_class
 from tenfold.report.html_report import Paragraph, Section, SvgFigure, Table
 from tenfold.report.run_facts import RunFacts
-from tenfold.runs.augment import examples
+from tenfold.runs.augmentation_cost import examples
 
 
 def profile_section(facts: RunFacts, show: Show) -> Section:

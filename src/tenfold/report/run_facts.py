@@ -10,8 +10,7 @@ from tenfold.data import Dataset
 from tenfold.data.profile import Profile, profile
 from tenfold.evaluation.diagnose import Finding
 from tenfold.evaluation.metrics import Evaluation
-from tenfold.runs.diagnose import diagnose
-from tenfold.runs.evaluate import evaluate
+from tenfold.runs.evaluate import diagnose, evaluate
 from tenfold.runs.predict import random_test_images
 from tenfold.runs.run import Run
 from tenfold.training.records import EpochRecord

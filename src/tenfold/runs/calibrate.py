@@ -1,4 +1,4 @@
-"""Calibrating a run: confidence that means what it says, and a level below which it is unsure."""
+"""Calibration: a temperature for a run's probabilities, and the confidence below which it abstains."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,22 +11,22 @@ from tenfold import files
 from tenfold.errors import UsageError
 from tenfold.evaluation.calibration import calibration_error, choose_threshold, fit_temperature
 from tenfold.export.evaluate_plain import softmax
-from tenfold.runs.begin import split_indices
+from tenfold.runs.prepare import split_indices
 from tenfold.runs.run import Run
 from tenfold.synthesis.non_digits import draw_strangers
-from tenfold.training.loop import predict_logits
+from tenfold.training.trainer import predict_logits
 
-# Made-up images of no digit, drawn by a seed that no training uses.
-STRANGERS, STRANGERS_SEED = 5_000, 2**40
+# Synthetic non-digits, drawn by a seed that no training uses.
+NON_DIGITS, NON_DIGITS_SEED = 5_000, 2**40
 # The share of validation digits that must be answered.
 ANSWERED = 0.995
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """temperature: what logits are divided by. unsure_below: the confidence below which a reading is unsure. images:
-    validation digits that both were chosen on. error_before, error_after: expected calibration error there.
-    answered: the share of them that is not unsure. strangers_unsure: the share of made-up strangers that is."""
+    """temperature: divides the logits. unsure_below: the confidence below which the reader abstains. images: validation
+    digits that both were fitted on. error_before, error_after: expected calibration error on them. answered: the share
+    of them that it does not abstain on. non_digits_unsure: the share of synthetic non-digits that it abstains on."""
 
     temperature: float
     unsure_below: float
@@ -34,35 +34,35 @@ class Calibration:
     error_before: float
     error_after: float
     answered: float
-    strangers_unsure: float
+    non_digits_unsure: float
 
 
 def calibrate(run: Run) -> Calibration:
-    """Chooses both on the run's validation images, and keeps them in the run, where `tenfold export` finds them.
+    """Fits both on the run's validation images, and stores them in the run, where `export` finds them.
 
     Raises `UsageError` for a run without validation images.
     """
     data = run.dataset
-    kept = split_indices(run.recipe, data)[1]
-    if len(kept) == 0:
-        raise UsageError(f"{run.path} kept no validation images to calibrate on: train it with --validation 0.1")
+    held_out = split_indices(run.recipe, data)[1]
+    if len(held_out) == 0:
+        raise UsageError(f"{run.path} has no validation images to calibrate on: train it with --validation 0.1")
     model = run.model()
-    images, labels = np.array(data.train_images[kept]), data.train_labels[kept]
+    images, labels = np.array(data.train_images[held_out]), data.train_labels[held_out]
     logits = predict_logits(model, torch.from_numpy(images)).numpy()
     temperature = fit_temperature(logits, labels)
-    strangers = draw_strangers(STRANGERS, STRANGERS_SEED, images, labels)
-    none = confidences(predict_logits(model, torch.from_numpy(strangers)).numpy() / temperature)
+    non_digits = draw_strangers(NON_DIGITS, NON_DIGITS_SEED, images, labels)
+    none = confidences(predict_logits(model, torch.from_numpy(non_digits)).numpy() / temperature)
     sure = confidences(logits / temperature)
     threshold = choose_threshold(sure, none, ANSWERED)
     right = logits.argmax(1) == labels
     made = Calibration(
         temperature=temperature,
         unsure_below=threshold,
-        images=len(kept),
+        images=len(held_out),
         error_before=calibration_error(confidences(logits), right),
         error_after=calibration_error(sure, right),
         answered=float((sure >= threshold).mean()),
-        strangers_unsure=float((none < threshold).mean()),
+        non_digits_unsure=float((none < threshold).mean()),
     )
     files.write_json(run.path / "calibration.json", asdict(made))
     return made

@@ -1,4 +1,4 @@
-"""A run's model as a file that others run: ONNX, ONNX with int8 weights, or a web file."""
+"""Export a run's model: ONNX, ONNX with int8 weights, or the web app's format."""
 
 import json
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from tenfold.export.plain_onnx import write_int8_onnx
 from tenfold.export.web import read_web, write_web
 from tenfold.reading.model_file import ModelFile
 from tenfold.runs.run import Run
-from tenfold.training.loop import predict_logits
+from tenfold.training.trainer import predict_logits
 
 FORMATS = {"onnx": ".onnx", "onnx-int8": ".onnx", "web": ".10fd"}
-# Of the images that parity is proven on, the share that int8 weights may read otherwise.
+# The share of the parity images whose digit int8 weights may change.
 CHANGED = 0.005
 
 
 @dataclass(frozen=True)
 class Exported:
-    """path: the file. size_bytes: of it. difference: the largest difference of a probability from the run's model;
-    changed: how many of `images` real digits it reads otherwise."""
+    """path, size_bytes: of the file. difference: the largest difference of a probability from the run's model.
+    changed: how many of `images` real digits get another prediction."""
 
     path: Path
     size_bytes: int
@@ -37,11 +37,11 @@ class Exported:
 
 
 def export(run: Run, to: str = "onnx", out: Path | None = None) -> Exported:
-    """Writes a run's model as `to` says: onnx, onnx-int8 or web; into the run's folder unless `out` says otherwise.
+    """Writes a run's model in a format, one of onnx, onnx-int8 and web, to `out` or into the run's folder.
 
-    Where the run was calibrated, probabilities are, and the file says below which confidence it is unsure. Raises
-    `UsageError` for another format, and `ExportError` for a model that has no such form, or a file that doesn't agree
-    with the run's model on 512 real digits.
+    A calibrated run gives calibrated probabilities, and its file stores the confidence below which to abstain. Raises
+    `UsageError` for another format, and `ExportError` for a model that the format can't express, or a file that
+    disagrees with the run's model on 512 real digits.
     """
     if to not in FORMATS:
         raise UsageError(f"--to {to}{nearest(to, FORMATS)}")
@@ -61,17 +61,16 @@ def export(run: Run, to: str = "onnx", out: Path | None = None) -> Exported:
         else:
             write_web(layers, path, settings)
             found = softmax(evaluate_plain(read_web(path)[0], images))
-        _prove(path, found, kept, images)
+        _check_parity(path, found, kept, images)
     changed = int((found.argmax(1) != expected.argmax(1)).sum())
     if changed > CHANGED * len(images):
         path.unlink()
-        raise ExportError(f"int8 weights change {changed} of {len(images)} readings: export it with --to onnx")
+        raise ExportError(f"int8 weights change {changed} of {len(images)} predictions: export it with --to onnx")
     return Exported(path, path.stat().st_size, float(np.abs(found - expected).max()), changed, len(images))
 
 
 def calibration_of(run: Run) -> tuple[float, dict[str, object]]:
-    """The temperature to divide logits by, and what a model file is to say of itself: 1 and nothing for a run that was
-    not calibrated."""
+    """The temperature that divides logits, and the settings for a model file; 1 and none for an uncalibrated run."""
     path = run.path / "calibration.json"
     if not path.exists():
         return 1.0, {}
@@ -79,8 +78,8 @@ def calibration_of(run: Run) -> tuple[float, dict[str, object]]:
     return found["temperature"], {"unsure_below": found["unsure_below"]}
 
 
-def _prove(path: Path, found: NDArray[np.float32], kept: list[PlainLayer], images: NDArray[np.uint8]) -> None:
-    """The file must do what its own weights say."""
+def _check_parity(path: Path, found: NDArray[np.float32], kept: list[PlainLayer], images: NDArray[np.uint8]) -> None:
+    """Checks that the file computes what its own weights do."""
     difference = float(np.abs(found - softmax(evaluate_plain(kept, images))).max())
     if not difference <= TOLERANCE:
         path.unlink()

@@ -1,4 +1,4 @@
-"""Reading single images with a run's model."""
+"""Predictions of a run's model for single images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from tenfold.runs.run import Run
 
 @dataclass(frozen=True)
 class Prediction:
-    """One image read. source: a file, or `test 123`. pixels: uint8[28,28], what the model saw. probabilities:
-    float32[10]. label: the truth, where it is known."""
+    """source: a file, or `test 123`. pixels: uint8[28,28], what the model saw. probabilities:
+    float32[10]. label: the true digit, where it is known."""
 
     source: str
     pixels: NDArray[np.uint8]
@@ -34,7 +34,7 @@ class Prediction:
         return float(self.probabilities.max())
 
     def summary(self) -> dict[str, Any]:
-        """All of it but the pixels, as JSON takes it."""
+        """Everything but the pixels, as JSON takes it."""
         return {
             "image": self.source,
             "digit": self.digit,
@@ -45,7 +45,7 @@ class Prediction:
 
 
 def predict_files(run: Run, paths: Sequence[Path]) -> list[Prediction]:
-    """Reads image files of one digit each, brought to MNIST's form first. Raises `FormatError` for one that is none."""
+    """Predicts image files of one digit each, normalized as MNIST is. Raises `FormatError` for other files."""
     pixels = np.stack([_pixels(path) for path in paths])
     rows = run.predict(pixels)
     return [Prediction(str(path), *pair) for path, *pair in zip(paths, pixels, rows, strict=True)]
@@ -57,7 +57,7 @@ def _pixels(path: Path) -> NDArray[np.uint8]:
 
 
 def predict_random(run: Run, count: int, seed: int) -> list[Prediction]:
-    """Reads `count` test images, drawn at random by `seed`."""
+    """Predicts `count` random test images, the same for the same seed."""
     data = run.dataset
     chosen = random_test_images(run, count, seed)
     pixels = data.test_images[chosen]
@@ -66,6 +66,6 @@ def predict_random(run: Run, count: int, seed: int) -> list[Prediction]:
 
 
 def random_test_images(run: Run, count: int, seed: int) -> NDArray[np.int64]:
-    """`count` different indices of test images, the same for the same seed; all of them when there are fewer."""
+    """`count` distinct indices of test images, the same for the same seed; all of them when there are fewer."""
     total = len(run.dataset.test_labels)
     return np.random.default_rng(seed).choice(total, min(count, total), replace=False)

@@ -1,11 +1,11 @@
-"""Run: the folder that a training leaves, read back."""
+"""Run: the folder of a training."""
 
 import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 from tenfold import files
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import RecipeError, RunError
+from tenfold.machine import describe_environment
+from tenfold.runs.resumable import ResumableFolder, check_digest, latest_folder
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord, read_history
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from tenfold.runs.prepare import Prepared
 
 _TRAINING_KEYS = {
     "train_accuracy", "validation_accuracy", "epochs", "kept_epoch", "seconds", "parameters", "model_bytes",
@@ -26,25 +30,44 @@ _TRAINING_KEYS = {
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(ResumableFolder):
     """A run folder, with `recipe.toml`, `events.jsonl`, `metrics.json`, `model.safetensors`, `model.onnx` and more.
 
-    path: the folder. recipe: as resolved when the run began. data: what it was trained on, where that is in memory.
+    path: the folder. recipe: as resolved when the run was created. data: what it was trained on, where that is in
+    memory.
     """
+
+    manifest: ClassVar[str] = "recipe.toml"
+    command: ClassVar[str] = "tenfold train --resume"
 
     path: Path
     recipe: Recipe
     data: Dataset | None = None
 
     @classmethod
+    def create(cls, prepared: "Prepared", path: Path) -> "Run":
+        """A run folder at `path` that nothing is trained in yet."""
+        recipe = prepared.recipe
+        files.make_folder(path)
+        digests = {"data": prepared.data.digest}
+        if prepared.feedback:
+            digests["feedback"] = prepared.feedback.digest
+        if recipe.training.start_from:
+            digests["start_from"] = Run.load(recipe.training.start_from).digest
+        files.write_json(path / "environment.json", {**describe_environment(), **digests})
+        files.write_text(path / "events.jsonl", "")
+        files.write_text(path / cls.manifest, recipe.to_toml())
+        return cls(path, recipe, prepared.data)
+
+    @classmethod
     def load(cls, path: str | Path) -> "Run":
         """Opens a run folder; `latest` means the newest in `runs/`. Raises `RunError` when it is not one."""
         folder = latest_run() if str(path) == "latest" else Path(path)
-        recipe_file = folder / "recipe.toml"
+        recipe_file = folder / cls.manifest
         if not folder.is_dir():
             raise RunError(f"{folder} is not a folder; a run is one, such as runs/2026-01-31-120000-tutorial")
         if (folder / "seeds.json").is_file():
-            raise RunError(f"{folder} holds a run for each of several seeds: name one, such as {folder / 'seed-0'}")
+            raise RunError(f"{folder} holds one run per seed: name one of them, such as {folder / 'seed-0'}")
         if not recipe_file.is_file():
             raise RunError(f"{folder} is not a run: it has no recipe.toml (tenfold train makes runs)")
         try:
@@ -55,23 +78,26 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether training came to its end."""
+        """Whether training is complete."""
         return (self.path / "model.safetensors").exists()
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The data that the run was trained on. Raises `RunError` when what the recipe names is other data now."""
+        """The data that the run was trained on. Raises `RunError` when the recipe's data set has changed since."""
         data = self.data or load_dataset(self.recipe.data.dataset)
         self.check_data(data)
         return data
 
     def check_data(self, data: Dataset) -> None:
-        """Raises `RunError` unless `data` is what the run was begun with."""
-        if self.environment["data"] != data.digest:
-            raise RunError(
-                f"{self.path} was trained on other data than {data.name} is now: figures on it would mean nothing; "
-                "bring the data back, or hand it over from Python"
-            )
+        """Raises `RunError` unless `data` is what the run was created with."""
+        check_digest(data, self.environment["data"], self.path)
+
+    def check_prepared(self, prepared: "Prepared") -> None:
+        """Raises `RunError` where data, feedback samples or starting weights have changed since the run was created."""
+        self.check_data(prepared.data)
+        self.check_feedback(prepared.feedback)
+        if self.recipe.training.start_from:
+            self.check_start(Run.load(self.recipe.training.start_from))
 
     @property
     def digest(self) -> str:
@@ -81,31 +107,31 @@ class Run:
         return hashlib.sha256((self.path / "model.safetensors").read_bytes()).hexdigest()
 
     def check_start(self, start: "Run") -> None:
-        """Raises `RunError` unless `start` holds the weights that this run was begun with."""
+        """Raises `RunError` unless `start` holds the weights that this run started from."""
         if self.environment.get("start_from") != start.digest:
             raise RunError(f"{start.path} holds other weights than when {self.path} started from it")
 
-    def check_corrections(self, corrections: Dataset | None) -> None:
-        """Raises `RunError` unless they are what the run was begun with."""
-        if corrections is not None and self.environment.get("corrections") != corrections.digest:
+    def check_feedback(self, feedback: Dataset | None) -> None:
+        """Raises `RunError` unless they are the feedback samples that the run was created with."""
+        if feedback is not None and self.environment.get("feedback") != feedback.digest:
             raise RunError(
-                f"{self.recipe.data.corrections} holds other corrections than when {self.path} was begun: "
-                "train again from the same run"
+                f"{self.recipe.data.corrections} holds other feedback samples than when {self.path} was created: "
+                "train a new run"
             )
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """What the ten outputs stand for; known without the data set at hand."""
+        """The names of the ten outputs; known without the data set."""
         return tuple(self.training["class_names"])
 
     @property
     def training(self) -> dict[str, Any]:
-        """What was measured at the end of the training. Raises `RunError` for a run that is not finished."""
+        """The final figures of the training. Raises `RunError` for a run that is not finished."""
         if not self.finished:
             raise RunError(f"{self.path} is not finished: tenfold train --resume {self.path}")
         figures = self.metrics.get("training")
         if not isinstance(figures, dict) or not figures.keys() >= _TRAINING_KEYS:
-            raise RunError(f"{self.path / 'metrics.json'} lacks the training's figures: it was changed or cut short")
+            raise RunError(f"{self.path / 'metrics.json'} lacks the training's figures: it was changed or truncated")
         return figures
 
     @property
@@ -115,7 +141,7 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """What was measured: `training` by `train`, `test` by `evaluate`. Empty before either."""
+        """`training`, written by `train`, and `test`, written by `evaluate`. Empty before either."""
         file = self.path / "metrics.json"
         try:
             document = json.loads(file.read_text(encoding="utf-8"))
@@ -129,18 +155,18 @@ class Run:
 
     @property
     def environment(self) -> dict[str, Any]:
-        """The machine and versions that the run was made with."""
+        """The machine, the package versions and the command that made the run."""
         file = self.path / "environment.json"
         try:
             document = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise RunError(f"{file} can't be read: {error}") from error
         if not isinstance(document, dict) or not {"command", "machine", "packages", "data"} <= document.keys():
-            raise RunError(f"{file} does not tell the environment: it was changed or cut short")
+            raise RunError(f"{file} does not describe the environment: it was changed or truncated")
         return document
 
     def add_metrics(self, **sections: Any) -> None:
-        """Puts sections into `metrics.json`, in place of any of the same names."""
+        """Adds sections to `metrics.json`, replacing those of the same names."""
         files.write_json(self.path / "metrics.json", {**self.metrics, **sections})
 
     def model(self) -> "nn.Module":
@@ -164,14 +190,10 @@ class Run:
         if not path.is_file():
             if self.finished:
                 raise RunError(f"{path} is missing: tenfold export {self.path} --to onnx writes it")
-            raise RunError(f"{path} is missing: the run was not finished (tenfold train --resume {self.path})")
+            raise RunError(f"{path} is missing: the run is not finished (tenfold train --resume {self.path})")
         return ModelFile(path).probabilities(images)
 
 
-def latest_run(folder: Path = Path("runs"), files: tuple[str, ...] = ("recipe.toml",)) -> Path:
-    """What was begun last in `folder`, of what holds one of `files`. Raises `RunError` when there is nothing."""
-    found = [path for name in files for path in folder.glob(f"*/{name}")]
-    if not found:
-        raise RunError(f"there is no run in {folder.absolute()} yet: tenfold train tutorial makes one")
-    # A recipe.toml is written when the run begins and never since: right for renamed folders too.
-    return max(found, key=lambda file: file.stat().st_mtime_ns).parent
+def latest_run(folder: Path = Path("runs")) -> Path:
+    """The newest run in `folder`. Raises `RunError` when there is none."""
+    return latest_folder(folder, Run.manifest)

@@ -1,96 +1,96 @@
-"""One recipe trained with several seeds: a folder with a run for each, and what they say together."""
+"""One recipe trained with several seeds: a folder with a run for each, and the spread of their figures."""
 
 import dataclasses
-import json
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from tenfold import files
 from tenfold.data import Dataset, load_dataset
-from tenfold.errors import RecipeError, RunError, TrainingError, UsageError
+from tenfold.errors import RecipeError, RunError, UsageError
 from tenfold.evaluation.statistics import Spread, spread
-from tenfold.runs.begin import anchored, check, new_folder, resolved
-from tenfold.runs.evaluate import evaluate
+from tenfold.jobs.pool import Job, JobSource, OpenPool, Outcome, Pool, in_process_pool
+from tenfold.runs.fit import Watch
+from tenfold.runs.prepare import Prepared, one_thread_each, prepare
+from tenfold.runs.resumable import ResumableFolder, check_digest, new_folder
 from tenfold.runs.run import Run
-from tenfold.runs.train import Watch, resume, train
-from tenfold.training.monitors import Monitor
+from tenfold.runs.train import train_run
 from tenfold.training.recipe import Recipe
-
-FILE = "seeds.json"
+from tenfold.training.records import Monitor
 
 
 @dataclass(frozen=True)
-class Seeds:
+class Seeds(ResumableFolder):
     """A folder of runs that differ in nothing but their seed: `seed-0`, `seed-1` and so on, and `seeds.json`.
 
-    path: the folder. recipe: with the engine that a probe decided on, once for all. seeds: all that were asked for.
-    probe_seconds: what the probe took, which counts in each run's seconds. failed: seeds whose training diverged.
+    path: the folder. recipe: resolved once for all seeds. seeds: all that were asked for. autotune_seconds: what
+    autotuning took, which counts in each run's seconds. failed: seeds whose training diverged, with the reason.
     digest: of the data set.
     """
+
+    manifest: ClassVar[str] = "seeds.json"
+    command: ClassVar[str] = "tenfold train --resume"
 
     path: Path
     recipe: Recipe
     seeds: tuple[int, ...]
-    probe_seconds: float
+    autotune_seconds: float
     failed: dict[int, str]
     digest: str
 
     @classmethod
-    def begin(cls, recipe: Recipe, count: int, path: Path, data: Dataset) -> "Seeds":
-        """Opens `path` for `count` seeds, from the recipe's own on; `check_seeds` before says whether that can be."""
-        started = time.perf_counter()
-        recipe = resolved(anchored(recipe), data)
-        first = recipe.training.seed
-        every, probed = tuple(range(first, first + count)), time.perf_counter() - started
-        seeds = cls(path, recipe, every, probed, {}, data.digest)
-        seeds.write()
+    def create(cls, prepared: Prepared, count: int, path: Path) -> "Seeds":
+        """A folder at `path` for `count` seeds, counted from the recipe's own."""
+        first = prepared.recipe.training.seed
+        numbers = tuple(range(first, first + count))
+        seeds = cls(path, prepared.recipe, numbers, prepared.autotune_seconds, {}, prepared.data.digest)
+        seeds.save()
         return seeds
 
     @classmethod
     def load(cls, path: str | Path) -> "Seeds":
         """Reads the folder back. Raises `RunError` when it is not one."""
-        file = Path(path) / FILE
+        document = cls.read_manifest(Path(path))
         try:
-            document = json.loads(file.read_text(encoding="utf-8"))
             return cls(
                 Path(path),
                 Recipe.from_toml(document["recipe"], name=Path(path).name),
                 tuple(int(seed) for seed in document["seeds"]),
-                float(document["probe_seconds"]),
+                float(document["autotune_seconds"]),
                 {int(seed): str(text) for seed, text in document["failed"].items()},
                 str(document["data"]),
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecipeError) as error:
-            raise RunError(f"{file} can't be read: {error}") from error
-
-    def check_data(self, data: Dataset) -> None:
-        """Raises `RunError` for other images than the seeds were begun with: they would not compare."""
-        if data.digest != self.digest:
-            raise RunError(f"{data.name} holds other images than when {self.path} was begun: bring those back")
+        except (ValueError, KeyError, TypeError, AttributeError, RecipeError) as error:
+            raise RunError(f"{Path(path) / cls.manifest} can't be read: {error}") from error
 
     def folder(self, seed: int) -> Path:
-        """Where that seed's run is."""
+        """The folder of that seed's run."""
         return self.path / f"seed-{seed}"
+
+    def is_finished(self, seed: int) -> bool:
+        """Whether that seed's run is trained and evaluated."""
+        run = Run(self.folder(seed), self.recipe)
+        return run.finished and "test" in run.metrics
 
     @property
     def finished(self) -> dict[int, Run]:
-        """The runs that are trained and tested, by their seeds."""
-        runs = {seed: Run(self.folder(seed), self.recipe.replace(seed=seed)) for seed in self.seeds}
-        return {seed: run for seed, run in runs.items() if run.finished and "test" in run.metrics}
+        """The runs that are trained and evaluated, by their seeds."""
+        return {
+            seed: Run(self.folder(seed), self.recipe.replace(seed=seed))
+            for seed in self.seeds
+            if self.is_finished(seed)
+        }
 
-    def figures(self, part: str, key: str) -> dict[int, float]:
+    def figures(self, section: str, key: str) -> dict[int, float]:
         """A figure of each finished run, such as `("test", "accuracy")`, by its seed; empty where they have none."""
-        values = {seed: run.metrics[part].get(key) for seed, run in self.finished.items()}
+        values = {seed: run.metrics[section].get(key) for seed, run in self.finished.items()}
         if None in values.values():
             return {}
-        extra = self.probe_seconds if key == "seconds" else 0.0
+        extra = self.autotune_seconds if key == "seconds" else 0.0
         return {seed: float(value) + extra for seed, value in values.items()}
 
     def summary(self) -> dict[str, Spread]:
-        """Spreads over the finished runs; accuracies as shares of 1."""
+        """Spreads over the finished runs; accuracies are shares of 1."""
         named = {
             "test_accuracy": self.figures("test", "accuracy"),
             "validation_accuracy": self.figures("training", "validation_accuracy"),
@@ -98,80 +98,91 @@ class Seeds:
         }
         return {name: spread(list(values.values())) for name, values in named.items() if values}
 
-    def train_one(
-        self,
-        seed: int,
-        data: Dataset,
-        watch: Watch = lambda record: None,
-        monitors: Iterable[Monitor] = (),
-    ) -> str:
-        """Trains and tests one seed: goes on where it was stopped, and leaves what is finished as it is.
-
-        Returns a line on what came of it. A training that diverges would do so again: it is kept as failed, and the
-        others go on.
-        """
-        if seed not in self.failed:
-            try:
-                train_into(self.recipe.replace(seed=seed), self.folder(seed), data, watch, monitors, test=True)
-            except TrainingError as error:
-                self.failed[seed] = str(error)
-        return self.settle(seed)
-
-    def settle(self, seed: int) -> str:
-        """Writes down that the seed is trained or failed, and returns a line on it."""
-        self.write()
+    def describe(self, seed: int) -> str:
+        """A line on the result of a seed that is finished or failed."""
         if seed in self.failed:
             return f"seed {seed}: {self.failed[seed]}"
-        return (
-            f"seed {seed}: test {100 * self.figures('test', 'accuracy')[seed]:.2f} %, "
-            f"{self.figures('training', 'seconds')[seed]:.2f} s"
-        )
+        accuracy, seconds = self.figures("test", "accuracy")[seed], self.figures("training", "seconds")[seed]
+        return f"seed {seed}: test {100 * accuracy:.2f} %, {seconds:.2f} s"
 
-    def write(self) -> None:
+    def save(self) -> None:
         """Brings `seeds.json` up to date."""
-        files.write_json(self.path / FILE, self.document())
+        self.write_manifest(self.document())
 
     def document(self) -> dict[str, Any]:
         """What `seeds.json` holds."""
         return {
             "recipe": self.recipe.to_toml(),
             "seeds": list(self.seeds),
-            "probe_seconds": self.probe_seconds,
+            "autotune_seconds": self.autotune_seconds,
             "failed": {str(seed): text for seed, text in self.failed.items()},
             "data": self.digest,
             "summary": {name: dataclasses.asdict(found) for name, found in self.summary().items()},
         }
 
 
-def train_into(
-    recipe: Recipe,
-    path: Path,
-    data: Dataset,
-    watch: Watch = lambda record: None,
-    monitors: Iterable[Monitor] = (),
-    *,
-    test: bool,
-) -> Run:
-    """The finished run in `path`: trained there, gone on with where it was stopped, or left as it is.
+class SeedSource(JobSource):
+    """The trainings of several seeds, of one recipe or of several, as jobs in a given order.
 
-    test: read the test images, once; without that no `model.onnx` is written either. Raises what `train` and `resume`
-    raise.
+    turns: seeds folders, each with a seed, its data set and the start of its lines. resume_command: for error messages.
+    A training that diverges would do so again: it is recorded as failed, and the others continue.
     """
-    if not (path / "recipe.toml").exists():
-        train(recipe, data, path=path, watch=watch, monitors=monitors, deploy=test)
-    elif not Run.load(path).finished:
-        resume(path, data, watch=watch, monitors=monitors, deploy=test)
-    run = Run(path, Run.load(path).recipe, data)
-    if test and "test" not in run.metrics:
-        evaluate(run)
-    return run
 
+    def __init__(
+        self,
+        turns: Iterable[tuple[str, Seeds, int, Dataset]],
+        resume_command: str,
+        watch: Watch,
+        say: Callable[[str], None],
+        monitors: Iterable[Monitor] = (),
+    ) -> None:
+        self.say, self._watch, self._resume_command = say, watch, resume_command
+        self._turns = list(turns)
+        self._monitors = tuple(monitors)
+        self._next = 0
+        # One tuple for each data set, which a pool sends once.
+        self._shared = {id(data): (data,) for *_, data in self._turns}
 
-def check_seeds(recipe: Recipe, count: int, data: Dataset) -> None:
-    """Raises `UsageError` or `RecipeError` for what can't be trained, before anything is written."""
-    if count < 1:
-        raise UsageError(f"--seeds is {count}; it must be >= 1")
-    check(recipe.replace(seed=recipe.training.seed + count - 1), data)
+    def next_job(self) -> Job | None:
+        while self._next < len(self._turns):
+            key, self._next = self._next, self._next + 1
+            _, seeds, seed, data = self._turns[key]
+            if seed in seeds.failed or seeds.is_finished(seed):
+                self._finish(key)
+                continue
+            recipe = seeds.recipe.replace(seed=seed)
+            return Job(
+                key=key,
+                function=train_run,
+                folder=seeds.folder(seed),
+                arguments=(recipe, True, self._monitors),
+                shared=self._shared[id(data)],
+                threads=recipe.engine.threads,
+                gpus=int(recipe.engine.device == "cuda"),
+            )
+        return None
+
+    def on_message(self, job: Job, message: Any) -> bool:
+        self._watch(message)
+        return True
+
+    def on_progress(self, job: Job, message: Any) -> None:
+        self._watch(message)
+
+    def on_done(self, job: Job, outcome: Outcome) -> None:
+        label, seeds, seed, _ = self._turns[job.key]
+        if outcome.kind == "diverged":
+            seeds.failed[seed] = outcome.message
+        elif outcome.kind != "finished":
+            raise RunError(
+                f"{label}seed {seed}: {outcome.message}; fix that, then: {self._resume_command}"
+            ) from outcome.error
+        self._finish(job.key)
+
+    def _finish(self, key: int) -> None:
+        label, seeds, seed, _ = self._turns[key]
+        seeds.save()
+        self.say(f"{label}{seeds.describe(seed)}")
 
 
 def train_seeds(
@@ -181,19 +192,20 @@ def train_seeds(
     *,
     folder: str | Path = "runs",
     watch: Watch = lambda record: None,
-    tell: Callable[[str], None] = lambda line: None,
+    say: Callable[[str], None] = lambda line: None,
     monitors: Iterable[Monitor] = (),
+    open_pool: OpenPool = in_process_pool,
 ) -> Seeds:
-    """Trains `recipe` with `count` seeds, one after another, in a new folder of `folder`, and tests each run once.
+    """Trains `recipe` with `count` seeds, in a new folder of `folder`, and evaluates each run once.
 
-    tell: is called with a line for each seed that is done. A training that is stopped leaves a folder that
-    `resume_seeds` takes up. Raises what `train` raises, but for a seed that diverges, which is kept as failed; and
-    `UsageError` for a count under 1.
+    open_pool: where they are trained, one after another in this process by default; the weights are the same in any
+    pool. say: called with a line for each seed. A seed that diverges is recorded as failed. `resume_seeds` continues
+    an interrupted training. Raises what `train` raises, and `UsageError` for a count below 1.
     """
-    data = data or load_dataset(recipe.data.dataset)
-    check_seeds(recipe, count, data)
-    path = new_folder(Path(folder), f"{recipe.name}-seeds")
-    return _go_on(Seeds.begin(recipe, count, path, data), data, watch, tell, monitors)
+    with open_pool() as pool:
+        prepared = prepare_seeds(one_thread_each(recipe) if pool.size > 1 else recipe, count, data)
+        path = new_folder(Path(folder), f"{recipe.name}-seeds")
+        return _train_seeds(Seeds.create(prepared, count, path), prepared.data, pool, watch, say, monitors)
 
 
 def resume_seeds(
@@ -201,22 +213,35 @@ def resume_seeds(
     data: Dataset | None = None,
     *,
     watch: Watch = lambda record: None,
-    tell: Callable[[str], None] = lambda line: None,
+    say: Callable[[str], None] = lambda line: None,
     monitors: Iterable[Monitor] = (),
+    open_pool: OpenPool = in_process_pool,
 ) -> Seeds:
-    """Takes up seeds that were stopped, in the epoch of the seed that they were in; finished ones are told again."""
+    """Continues the interrupted training of several seeds, after the last whole epoch of each, in any pool."""
     seeds = Seeds.load(path)
     data = data or load_dataset(seeds.recipe.data.dataset)
-    seeds.check_data(data)
-    return _go_on(seeds, data, watch, tell, monitors)
+    check_digest(data, seeds.digest, seeds.path)
+    with open_pool() as pool:
+        return _train_seeds(seeds, data, pool, watch, say, monitors)
 
 
-def _go_on(
-    seeds: Seeds, data: Dataset, watch: Watch, tell: Callable[[str], None], monitors: Iterable[Monitor]
+def prepare_seeds(recipe: Recipe, count: int, data: Dataset | None = None) -> Prepared:
+    """What `prepare` makes of the recipe. Raises `UsageError` or `RecipeError` too for a count that makes no sense."""
+    if count < 1:
+        raise UsageError(f"--seeds is {count}; it must be >= 1")
+    recipe.replace(seed=recipe.training.seed + count - 1)
+    return prepare(recipe, data)
+
+
+def _train_seeds(
+    seeds: Seeds,
+    data: Dataset,
+    pool: Pool,
+    watch: Watch,
+    say: Callable[[str], None],
+    monitors: Iterable[Monitor],
 ) -> Seeds:
-    try:
-        for seed in seeds.seeds:
-            tell(seeds.train_one(seed, data, watch, monitors))
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"the seeds go on with: tenfold train --resume {seeds.path}") from None
+    with seeds.working():
+        turns = [("", seeds, seed, data) for seed in seeds.seeds]
+        pool.run(SeedSource(turns, seeds.resume_command, watch, say, monitors))
     return seeds

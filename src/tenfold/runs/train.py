@@ -1,73 +1,71 @@
-"""train: a recipe and a data set -> a finished run."""
+"""train and resume: a recipe and a data set -> a finished run. Start here to follow a recipe to its steps."""
 
-import os
-import time
+import copy
+import shutil
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
+from torch import nn
 
 from tenfold import files
-from tenfold.data import Dataset, load_dataset
-from tenfold.errors import RunError, TrainingError
+from tenfold.data import Dataset
+from tenfold.errors import RunError, UsageError
 from tenfold.export.onnx import export_onnx
-from tenfold.runs.begin import (
-    alone,
-    anchored,
-    begin,
-    check,
-    corrections_of,
-    new_folder,
-    resolved,
-    split_indices,
-    start_model,
-)
+from tenfold.jobs.pool import OpenPool, Pool, Report, in_process_pool
+from tenfold.models.composite import networks
+from tenfold.runs.ensemble import MEMBERS, train_ensemble
+from tenfold.runs.evaluate import evaluate
+from tenfold.runs.fit import CHECKPOINT, Watch, best_epoch, fit, parts_of, report_epochs
+from tenfold.runs.prepare import Prepared, one_thread_each, prepare
+from tenfold.runs.resumable import new_folder
 from tenfold.runs.run import Run
-from tenfold.training.checkpoint import clone_weights, load_checkpoint, save_checkpoint, save_weights
-from tenfold.training.engine import settings, torch_device
-from tenfold.training.loop import Part, Trainer, loss_and_accuracy
-from tenfold.training.mixture import is_mixed, mixed
-from tenfold.training.monitors import Monitor
+from tenfold.training.checkpoint import save_weights
+from tenfold.training.device import execution, torch_device
 from tenfold.training.recipe import Recipe
-from tenfold.training.records import EpochRecord, Progress, to_line
-from tenfold.training.share import Share
+from tenfold.training.records import Monitor
+from tenfold.training.subset import ImageSubset
+from tenfold.training.trainer import loss_and_accuracy
 
-Watch = Callable[[Progress | EpochRecord], None]
-
-CHECKPOINT = "checkpoint.safetensors"
-# Training images that the accuracy on them is measured on at the end, evenly spaced; all of a smaller set.
+# Training images that the final training accuracy is measured on, evenly spaced; all of a smaller set.
 TRAIN_SAMPLE = 10_000
 
 
 def train(
-    recipe: Recipe,
+    recipe: Recipe | Prepared,
     data: Dataset | None = None,
     *,
     folder: str | Path = "runs",
     path: Path | None = None,
     watch: Watch = lambda record: None,
+    say: Callable[[str], None] = lambda line: None,
     monitors: Iterable[Monitor] = (),
-    deploy: bool = True,
+    write_onnx: bool = True,
+    open_pool: OpenPool = in_process_pool,
 ) -> Run:
-    """Trains `recipe` and leaves a finished run in a new folder of `folder`, or in `path` where that is given.
+    """Trains `recipe` and returns the finished run, in a new folder of `folder`, or in `path` where that is given.
 
-    data: in place of the data set that the recipe names. watch: is called with every `Progress` and `EpochRecord`,
-    as they come. deploy: whether to write `model.onnx`, which takes half a second. The test images are not touched.
-    A training that is stopped leaves a run that `resume` takes up.
+    recipe: or what `prepare` made of it. data: in place of the data set that the recipe names. watch: called with every
+    `Progress` and `EpochRecord`. say: called with a line for each network of an ensemble. write_onnx: whether to write
+    `model.onnx`, which takes half a second. open_pool: where the networks of an ensemble are trained, one after another
+    in this process by default; the weights are the same in any pool. The test images are not used. `resume` continues
+    an interrupted training.
 
-    Raises `TrainingError` at a loss that is not finite, with the last good epoch kept; `UsageError` for a batch
-    larger than the data or a device that is not there; `StorageError` when a file can't be written.
+    Raises `TrainingError` at a loss that is not finite, `StorageError` when a file can't be written, and what `prepare`
+    raises.
     """
-    data = data or load_dataset(recipe.data.dataset)
-    check(recipe, data)
-    started = time.perf_counter()
-    recipe = resolved(anchored(recipe), data)
-    probed = time.perf_counter() - started
-    run = begin(recipe, data, path or new_folder(Path(folder), recipe.name))
-    return _train(run, data, watch, monitors, probed, deploy)
+    with open_pool() as pool:
+        if isinstance(recipe, Recipe):
+            recipe = prepare(one_thread_each(recipe) if pool.size > 1 else recipe, data)
+        if pool.size > 1 and recipe.recipe.model.members == 1:
+            raise UsageError(
+                f"recipe {recipe.recipe.name} has one network, which one process trains; --workers and --ray go with "
+                "--seeds and with ensembles"
+            )
+        run = Run.create(recipe, path or new_folder(Path(folder), recipe.recipe.name))
+        return _train(run, recipe, pool, watch, say, tuple(monitors), write_onnx)
 
 
 def resume(
@@ -75,135 +73,65 @@ def resume(
     data: Dataset | None = None,
     *,
     watch: Watch = lambda record: None,
+    say: Callable[[str], None] = lambda line: None,
     monitors: Iterable[Monitor] = (),
-    deploy: bool = True,
-    share: Share | None = None,
+    write_onnx: bool = True,
+    open_pool: OpenPool = in_process_pool,
 ) -> Run:
-    """Takes up a run that was stopped, after its last whole epoch, and ends with the weights of an unbroken run.
+    """Continues an interrupted training after its last whole epoch; the weights are those of an uninterrupted one.
 
-    share: this process's, where several train the model, each with the run in a folder of its own; the first one's
-    alone is finished. Raises `RunError` when the run is finished already or is not one.
+    Raises `RunError` for a finished run, or where data, feedback samples or starting weights have changed since.
     """
     run = Run.load(path)
     if run.finished:
         raise RunError(f"{run.path} is finished: there is nothing to resume")
-    data = data or load_dataset(run.recipe.data.dataset)
-    run.check_data(data)
-    run.check_corrections(corrections_of(run.recipe))
-    if run.recipe.training.start_from:
-        run.check_start(Run.load(run.recipe.training.start_from))
-    return _train(Run(run.path, run.recipe, data), data, watch, monitors, 0.0, deploy, share=share)
-
-
-def train_member(recipe: Recipe, member: int, data: Dataset, path: Path, watch: Watch = lambda record: None) -> None:
-    """Trains one network of an ensemble in a folder of its own, which ends with its checkpoint: see `runs.members`.
-
-    member: which, from 0. A training that was stopped goes on. Raises what `train` and `resume` raise.
-    """
-    if not (path / "recipe.toml").exists():
-        begin(resolved(anchored(recipe), data), data, path)
-    run = Run.load(path)
-    run.check_data(data)
-    _train(Run(path, run.recipe, data), data, watch, (), 0.0, deploy=False, member=member)
-    # What makes a network trained, so it comes last.
-    run.add_metrics(member=member)
+    prepared = prepare(run.recipe, data)
+    run.check_prepared(prepared)
+    with open_pool() as pool:
+        return _train(Run(run.path, run.recipe, prepared.data), prepared, pool, watch, say, tuple(monitors), write_onnx)
 
 
 def _train(
     run: Run,
-    data: Dataset,
+    prepared: Prepared,
+    pool: Pool,
     watch: Watch,
-    monitors: Iterable[Monitor],
-    probed: float,
-    deploy: bool,
-    member: int | None = None,
-    share: Share | None = None,
+    say: Callable[[str], None],
+    monitors: tuple[Monitor, ...],
+    write_onnx: bool,
 ) -> Run:
-    try:
-        with ExitStack() as stack:
-            stack.enter_context(alone(run))
-            stack.enter_context(settings(run.recipe.engine))
-            watchers = [watch, *(stack.enter_context(monitor(run.path)) for monitor in monitors)]
-            _fit(run, data, watchers, probed, deploy, member, share)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"the training goes on with: tenfold train --resume {run.path}") from None
+    device = torch_device(run.recipe.engine.device)
+    model = copy.deepcopy(prepared.model).to(device)
+    train_part, validation_part = parts_of(prepared)
+    with run.working():
+        if run.recipe.model.members > 1:
+            preparing = train_ensemble(run, prepared, model, pool, watch, say, monitors)
+        else:
+            with ExitStack() as stack:
+                stack.enter_context(execution(run.recipe.engine))
+                watchers = [watch, *(stack.enter_context(monitor(run.path)) for monitor in monitors)]
+                preparing = fit(run, prepared, networks(model)[0], train_part, validation_part, watchers)
+        with execution(run.recipe.engine):
+            _finish(run, model, preparing, train_part, validation_part, write_onnx)
     return run
-
-
-def _fit(
-    run: Run,
-    data: Dataset,
-    watchers: list[Watch],
-    probed: float,
-    deploy: bool,
-    member: int | None,
-    share: Share | None,
-) -> None:
-    started = time.perf_counter()
-    recipe, device = run.recipe, torch_device(run.recipe.engine.device)
-    torch.manual_seed(recipe.training.seed)
-    model = start_model(recipe).to(device)
-    corrections = corrections_of(recipe)
-    told = None if corrections is None else (corrections.train_images, corrections.train_labels)
-    trainer = Trainer(model, recipe, share)
-    begun, last = 0, trainer.epochs
-    if member is not None:
-        begun, last = member * recipe.training.epochs, (member + 1) * recipe.training.epochs
-    best_weights = _take_up(run, trainer, begun)
-    earlier = trainer.preparing_seconds
-    history = run.history
-    train_part, validation_part = (
-        Part.of(data.train_images, data.train_labels, indices, device) for indices in split_indices(recipe, data)
-    )
-    # What the networks see; the model as a whole deskews by itself.
-    deskewed = Part.deskewed if recipe.model.deskew else lambda part: part
-    seen, seen_validation = deskewed(train_part), deskewed(validation_part)
-    trainer.preparing_seconds = earlier + probed + time.perf_counter() - started
-    while trainer.epoch < last and not stopped_early(history, recipe):
-        if is_mixed(recipe.data):
-            began = time.perf_counter()
-            seen = deskewed(mixed(train_part, recipe.data, recipe.training.seed, trainer.epoch + 1, told))
-            trainer.preparing_seconds += time.perf_counter() - began
-        for record in _epoch(run, trainer, seen, seen_validation):
-            if isinstance(record, EpochRecord):
-                # On disk before anyone hears of it: what is shown is never lost.
-                _append(run, record)
-                history.append(record)
-                if recipe.training.keep == "best" and best_epoch(history) == record.epoch:
-                    best_weights = clone_weights(trainer.model)
-                save_checkpoint(run.path / CHECKPOINT, trainer, best_weights)
-            for watcher in watchers:
-                watcher(record)
-    if member is not None or trainer.share.rank:
-        return
-    if best_weights is not None:
-        trainer.model.load_state_dict(best_weights)
-    _finish(run, trainer, history, train_part, validation_part, data, deploy)
-
-
-def _epoch(run: Run, trainer: Trainer, train_part: Part, validation_part: Part) -> Iterable[Progress | EpochRecord]:
-    try:
-        yield from trainer.run_epoch(train_part, validation_part)
-    except TrainingError as error:
-        kept = f"the weights of epoch {trainer.epoch} are kept in {run.path / CHECKPOINT}"
-        raise TrainingError(f"{error} ({kept if trainer.epoch else 'in the first epoch: nothing to keep'})") from error
 
 
 def _finish(
     run: Run,
-    trainer: Trainer,
-    history: list[EpochRecord],
-    train_part: Part,
-    validation_part: Part,
-    data: Dataset,
-    deploy: bool,
+    model: nn.Module,
+    preparing: float,
+    train_part: ImageSubset,
+    validation_part: ImageSubset,
+    write_onnx: bool,
 ) -> None:
-    model, engine = trainer.model, run.recipe.engine
+    """Measures the trained model and writes it."""
+    assert run.data is not None
+    engine, history = run.recipe.engine, run.history
     train_loss, train_accuracy = loss_and_accuracy(model, train_part.sample(TRAIN_SAMPLE), engine)
     validation_loss, validation_accuracy = loss_and_accuracy(model, validation_part, engine)
-    parity = export_onnx(model, run.path / "model.onnx", data.train_images) if deploy else None
-    save_weights(run.path / "final.safetensors", model)
-    model_bytes = (run.path / "final.safetensors").stat().st_size
+    difference = export_onnx(model, run.path / "model.onnx", run.data.train_images) if write_onnx else None
+    weights = run.path / "final.safetensors"
+    save_weights(weights, model)
     run.add_metrics(
         training={
             "train_images": len(train_part),
@@ -214,58 +142,47 @@ def _finish(
             "validation_accuracy": validation_accuracy,
             "epochs": len(history),
             "kept_epoch": best_epoch(history) if run.recipe.training.keep == "best" else len(history),
-            "seconds": trainer.preparing_seconds + sum(record.seconds for record in history),
-            "preparing_seconds": trainer.preparing_seconds,
+            "seconds": preparing + sum(record.seconds for record in history),
+            "preparing_seconds": preparing,
             "parameters": sum(p.numel() for p in model.parameters()),
-            "model_bytes": model_bytes,
-            "onnx_difference": parity,
-            "class_names": list(data.class_names),
-            "classes_present": len(np.unique(data.train_labels)),
+            "model_bytes": weights.stat().st_size,
+            "onnx_difference": difference,
+            "class_names": list(run.data.class_names),
+            "classes_present": len(np.unique(run.data.train_labels)),
         }
     )
     # model.safetensors is what makes a run finished, so it comes last.
     with files.storage_errors(run.path):
-        (run.path / "final.safetensors").replace(run.path / "model.safetensors")
+        weights.replace(run.path / "model.safetensors")
         (run.path / CHECKPOINT).unlink(missing_ok=True)
+        shutil.rmtree(run.path / MEMBERS, ignore_errors=True)
 
 
-def _take_up(run: Run, trainer: Trainer, begun: int) -> dict[str, Tensor] | None:
-    """Puts the trainer after the last whole epoch of the run, and its events too; None when no best is kept yet.
+def train_or_resume(
+    recipe: Recipe,
+    path: Path,
+    data: Dataset | None = None,
+    *,
+    test: bool,
+    watch: Watch = lambda record: None,
+    monitors: Iterable[Monitor] = (),
+) -> Run:
+    """The finished run at `path`: trained there, resumed, or left as it is.
 
-    begun: the epochs before the run's first.
+    test: whether to evaluate it on the test images, once; otherwise no `model.onnx` is written either.
     """
-    trainer.epoch = begun
-    events = run.path / "events.jsonl"
-    best = None
-    if (run.path / CHECKPOINT).exists():
-        best = load_checkpoint(run.path / CHECKPOINT, trainer)
-    # A kill between an epoch's record and its checkpoint leaves a record of an epoch that will be trained again.
-    records = run.history if events.exists() else []
-    trained = trainer.epoch - begun
-    if [record.epoch for record in records[:trained]] != list(range(begun + 1, trainer.epoch + 1)):
-        raise RunError(f"{events} lacks some of the {trained} epochs trained: the run can't be resumed truly")
-    files.write_text(events, "".join(to_line(record) for record in records if record.epoch <= trainer.epoch))
-    return best
+    if not (path / Run.manifest).exists():
+        train(recipe, data, path=path, watch=watch, monitors=monitors, write_onnx=test)
+    elif not Run.load(path).finished:
+        resume(path, data, watch=watch, monitors=monitors, write_onnx=test)
+    run = Run(path, Run.load(path).recipe, data)
+    if test and "test" not in run.metrics:
+        evaluate(run)
+    return run
 
 
-def _append(run: Run, record: EpochRecord) -> None:
-    events = run.path / "events.jsonl"
-    with files.storage_errors(events), events.open("a", encoding="utf-8") as file:
-        file.write(to_line(record))
-        file.flush()
-        os.fsync(file.fileno())  # Before the checkpoint is: it must never know of more epochs than this file.
-
-
-def best_epoch(history: list[EpochRecord]) -> int:
-    """The epoch that read the most validation images right; the first of equals.
-
-    By accuracy and not by loss: the loss begins to rise from a few confident mistakes while accuracy still grows
-    (docs/log.md has the measurement).
-    """
-    return max(history, key=lambda record: (record.validation_accuracy or 0.0, -record.epoch)).epoch
-
-
-def stopped_early(history: list[EpochRecord], recipe: Recipe) -> bool:
-    """Whether early stopping ends the run after this history."""
-    patience = recipe.training.early_stopping
-    return bool(patience and history) and len(history) - best_epoch(history) >= patience
+def train_run(
+    report: Report, folder: Path, recipe: Recipe, test: bool, monitors: tuple[Monitor, ...], data: Dataset | None
+) -> None:
+    """A job: `train_or_resume` in the job's folder, which reports every epoch."""
+    train_or_resume(recipe, folder, data, test=test, watch=partial(report_epochs, report), monitors=monitors)

@@ -1,1 +1,1 @@
-"""Recipes side by side: several seeds of each, in turn, and what can be said of the differences."""
+"""Studies: comparisons of recipes over several seeds, and sweeps over the values of one recipe."""

@@ -18,10 +18,10 @@ from tenfold.report.html_report import (
     write_html_report,
 )
 from tenfold.studies.number_format import percent
-from tenfold.studies.study import Row, Study
+from tenfold.studies.study import RecipeResult, Study
 
 
-def write_study_report(study: Study, rows: Sequence[Row]) -> Path:
+def write_study_report(study: Study, rows: Sequence[RecipeResult]) -> Path:
     """Writes `compare.html` and its figures into the study's folder; returns the report's path.
 
     Raises `RunError` when every training diverged.
@@ -54,7 +54,7 @@ def write_study_report(study: Study, rows: Sequence[Row]) -> Path:
     )
 
 
-def pareto(rows: Sequence[Row], cost: str) -> set[str]:
+def pareto(rows: Sequence[RecipeResult], cost: str) -> set[str]:
     """The labels of the Pareto-optimal rows: none that costs the same or less has a better mean test accuracy."""
     return {
         row.label
@@ -85,7 +85,7 @@ def change(difference: Difference | None) -> str:
     return f"{mean} ({100 * low:+.2f} to {100 * high:+.2f})"
 
 
-def _headline(study: Study, rows: Sequence[Row]) -> tuple[str, str, str]:
+def _headline(study: Study, rows: Sequence[RecipeResult]) -> tuple[str, str, str]:
     if study.kind == "models":
         return _models_headline(rows)
     differences = [row.difference for row in rows if row.difference]
@@ -110,7 +110,7 @@ def _headline(study: Study, rows: Sequence[Row]) -> tuple[str, str, str]:
     return f"{better} of {len(differences)}", what, lead
 
 
-def _models_headline(rows: Sequence[Row]) -> tuple[str, str, str]:
+def _models_headline(rows: Sequence[RecipeResult]) -> tuple[str, str, str]:
     lead = "Each architecture was trained with its own recipe; every run was evaluated once on the test set."
     validation = [row.figures["validation_accuracy"].mean for row in rows if "validation_accuracy" in row.figures]
     if len(validation) < len(rows):
@@ -125,7 +125,7 @@ def _models_headline(rows: Sequence[Row]) -> tuple[str, str, str]:
     )
 
 
-def _models_section(rows: Sequence[Row], show: Show) -> Section:
+def _models_section(rows: Sequence[RecipeResult], show: Show) -> Section:
     fronts = {cost: pareto(rows, cost) for cost in ("parameters", "multiply_adds")}
     panels = [
         (
@@ -166,7 +166,7 @@ def _models_section(rows: Sequence[Row], show: Show) -> Section:
     )  # fmt: skip
 
 
-def _changes_section(study: Study, rows: Sequence[Row], show: Show) -> Section:
+def _changes_section(study: Study, rows: Sequence[RecipeResult], show: Show) -> Section:
     base, *others = rows
     ordered = sorted(others, key=lambda row: -(row.difference.mean if row.difference else 0))
     bars = [
@@ -228,12 +228,12 @@ def _reproduction_section(study: Study) -> Section:
     )
 
 
-def _point(row: Row, cost: str, front: bool) -> Point:
+def _point(row: RecipeResult, cost: str, front: bool) -> Point:
     accuracy = row.figures["test_accuracy"]
     return Point(row.label, getattr(row, cost), 100 * accuracy.mean, 100 * (accuracy.sd or 0.0), front)
 
 
-def _test(row: Row) -> float:
+def _test(row: RecipeResult) -> float:
     return row.figures["test_accuracy"].mean
 
 

@@ -16,20 +16,20 @@ from tenfold.report.html_report import (
     format_duration,
     write_html_report,
 )
-from tenfold.studies.sweeps.plan import Plan
-from tenfold.studies.sweeps.rows import Row, best_of
-from tenfold.studies.sweeps.sweep import Sweep
+from tenfold.studies.sweep import Sweep
+from tenfold.studies.sweep_plan import SweepPlan
+from tenfold.studies.trial_runner import TrialResult, best_trial
 
 # Trials in the table: the best ones.
 _TABLE_ROWS = 20
 
 
-def write_sweep_report(sweep: Sweep, rows: Sequence[Row]) -> Path:
+def write_sweep_report(sweep: Sweep, rows: Sequence[TrialResult]) -> Path:
     """Writes `sweep.html` and its figures into the sweep's folder; returns the report's path.
 
     Raises `RunError` when no trial has finished.
     """
-    best = best_of(list(rows))
+    best = best_trial(list(rows))
     if best is None or best.accuracy is None:
         raise RunError(f"{sweep.path}: no trial has finished, so there is nothing to report")
     show = figure_maker(sweep.path / "figures")
@@ -72,7 +72,7 @@ def typed(value: Any) -> str:
     return "/".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _best_section(sweep: Sweep, best: Row) -> Section:
+def _best_section(sweep: Sweep, best: TrialResult) -> Section:
     rows = [[name, typed(value)] for name, value in best.values.items()]
     return Section(
         "best",
@@ -88,7 +88,7 @@ def _best_section(sweep: Sweep, best: Row) -> Section:
     )
 
 
-def _history_section(rows: Sequence[Row], best: Row, show: Show) -> Section:
+def _history_section(rows: Sequence[TrialResult], best: TrialResult, show: Show) -> Section:
     marks = _marks(rows, best)
     return Section(
         "history",
@@ -104,7 +104,7 @@ def _history_section(rows: Sequence[Row], best: Row, show: Show) -> Section:
     )
 
 
-def _importance_section(sweep: Sweep, rows: Sequence[Row], best: Row, show: Show) -> Section:
+def _importance_section(sweep: Sweep, rows: Sequence[TrialResult], best: TrialResult, show: Show) -> Section:
     section = Section("parameters", "Parameters")
     shares = sweep.importance()
     if shares:
@@ -133,7 +133,7 @@ def _importance_section(sweep: Sweep, rows: Sequence[Row], best: Row, show: Show
     return section
 
 
-def _trials_section(sweep: Sweep, rows: Sequence[Row]) -> Section:
+def _trials_section(sweep: Sweep, rows: Sequence[TrialResult]) -> Section:
     names = [parameter.name for parameter in sweep.plan.space.parameters]
     ordered = sorted(rows, key=lambda row: (-(row.accuracy or 0.0), -max(row.accuracies.values(), default=0.0)))
     table = [
@@ -150,7 +150,7 @@ def _trials_section(sweep: Sweep, rows: Sequence[Row]) -> Section:
     ]
     columns = [">trial", *names, "state", ">epochs", ">validation, %", ">parameters", ">seconds"]
     section = Section("trials", "The best trials" if len(rows) > _TABLE_ROWS else "All trials", [Table(columns, table)])
-    if reasons := [f"trial {row.number}: {row.why}" for row in rows if row.why]:
+    if reasons := [f"trial {row.number}: {row.reason}" for row in rows if row.reason]:
         more = f"; and {len(reasons) - 5} more" if len(reasons) > 5 else ""
         section.blocks.append(Paragraph(f"Diverged or failed: {'; '.join(reasons[:5])}{more}."))
     return section
@@ -177,7 +177,7 @@ def _reproduction_section(sweep: Sweep) -> Section:
     )
 
 
-def _marks(rows: Sequence[Row], best: Row) -> list[TrialMark]:
+def _marks(rows: Sequence[TrialResult], best: TrialResult) -> list[TrialMark]:
     found = []
     for row in rows:
         last = row.accuracy if row.accuracy is not None else next(reversed(row.accuracies.values()), None)
@@ -186,7 +186,7 @@ def _marks(rows: Sequence[Row], best: Row) -> list[TrialMark]:
     return found
 
 
-def _slice(plan: Plan, name: str, rows: Sequence[Row]) -> ParameterPanel:
+def _slice(plan: SweepPlan, name: str, rows: Sequence[TrialResult]) -> ParameterPanel:
     parameter = next(parameter for parameter in plan.space.parameters if parameter.name == name)
     values = [typed(row.values[name]) if name in row.values else "" for row in rows]
     if parameter.choices:

@@ -1,17 +1,19 @@
-"""What training tells of itself. The loop yields records; monitors store them; the console shows them."""
+"""Records of training: the loop yields them, `events.jsonl` and TensorBoard store them, the console shows them."""
 
 import dataclasses
 import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tenfold.errors import RunError
+from tenfold.errors import MissingDependencyError, RunError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where an epoch stands. For eyes, not for the record: never stored."""
+    """The state of an epoch in progress; for display only, never stored."""
 
     epoch: int
     epochs: int
@@ -23,11 +25,11 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochRecord:
-    """One epoch, as `events.jsonl` keeps it. Accuracies are shares of 1; losses are nats per image.
+    """One epoch, as `events.jsonl` stores it. Accuracies are from 0 to 1; losses are nats per image.
 
-    The training figures are means over the epoch's batches, taken while the weights moved and with dropout at work,
-    so they may stand below the validation figures, which are taken at the epoch's end. Without a validation part
-    those are None.
+    Training figures are means over the epoch's batches, measured while the weights changed and with dropout active, so
+    they may be below the validation figures, which are measured at the epoch's end. Without validation images those
+    are None.
     """
 
     epoch: int
@@ -39,23 +41,19 @@ class EpochRecord:
     seconds: float
 
 
+# Opened with the run's folder; gives a function that is called with every record.
+Monitor = Callable[[Path], AbstractContextManager[Callable[[Progress | EpochRecord], None]]]
+
+
 def to_line(record: EpochRecord) -> str:
-    """One line of `events.jsonl`."""
+    """Returns the record as a line of `events.jsonl`."""
     return json.dumps({"event": "epoch", **dataclasses.asdict(record)}, allow_nan=False) + "\n"
 
 
-def _typed(record: EpochRecord) -> EpochRecord:
-    optional = (record.validation_loss, record.validation_accuracy)
-    numbers = (record.epoch, record.train_loss, record.train_accuracy, record.learning_rate, record.seconds)
-    if not all(isinstance(number, int | float) for number in (*numbers, *(v for v in optional if v is not None))):
-        raise TypeError("text where a number belongs")
-    return record
-
-
 def read_history(path: Path) -> list[EpochRecord]:
-    """The epochs in an `events.jsonl`, in order; a last line cut short by a kill is passed over.
+    """Returns the epochs in an `events.jsonl`, in order; an incomplete last line, left by a kill, is ignored.
 
-    Raises `RunError` when the file is missing or a whole line is not a record.
+    Raises `RunError` when the file is missing or a complete line is not a record.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -66,9 +64,41 @@ def read_history(path: Path) -> list[EpochRecord]:
         try:
             fields: dict[str, Any] = json.loads(line)
             if fields.pop("event") == "epoch":
-                history.append(_typed(EpochRecord(**fields)))
+                history.append(_checked(EpochRecord(**fields)))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             if number == len(lines):
                 break
             raise RunError(f"{path}, line {number} is not a training record: {error}") from error
     return history
+
+
+@contextmanager
+def tensorboard(folder: Path) -> Iterator[Callable[[Progress | EpochRecord], None]]:
+    """Writes loss and accuracy of every epoch to `folder/tensorboard`: view with `tensorboard --logdir runs`."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise MissingDependencyError("tensorboard", "train") from error
+    writer = SummaryWriter(str(folder / "tensorboard"))
+
+    def watch(record: Progress | EpochRecord) -> None:
+        if isinstance(record, EpochRecord):
+            for name in ("loss", "accuracy"):
+                for part in ("train", "validation"):
+                    value = getattr(record, f"{part}_{name}")
+                    if value is not None:
+                        writer.add_scalar(f"{name}/{part}", value, record.epoch)
+            writer.flush()
+
+    try:
+        yield watch
+    finally:
+        writer.close()
+
+
+def _checked(record: EpochRecord) -> EpochRecord:
+    optional = (record.validation_loss, record.validation_accuracy)
+    numbers = (record.epoch, record.train_loss, record.train_accuracy, record.learning_rate, record.seconds)
+    if not all(isinstance(number, int | float) for number in (*numbers, *(v for v in optional if v is not None))):
+        raise TypeError("text in place of a number")
+    return record

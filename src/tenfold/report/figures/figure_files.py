@@ -13,7 +13,7 @@ from tenfold.data.profile import Profile
 from tenfold.report.figures import data_figures, evaluation_figures
 from tenfold.report.figures.figure_style import Draw, to_png, to_svg
 from tenfold.report.html_report import SvgFigure
-from tenfold.runs.augment import examples
+from tenfold.runs.augmentation_cost import examples
 from tenfold.runs.predict import Prediction
 from tenfold.training.recipe import AugmentConfig
 

@@ -1,4 +1,4 @@
-"""What a recipe's augmentation does and what it costs, measured on its own training steps."""
+"""Examples of a recipe's augmentations, and their cost relative to its training step."""
 
 import dataclasses
 import time
@@ -11,23 +11,23 @@ from numpy.typing import NDArray
 
 from tenfold.data import Dataset
 from tenfold.errors import UsageError
-from tenfold.models import build_model
-from tenfold.runs.begin import check
+from tenfold.models.composite import networks
+from tenfold.runs.prepare import prepare
 from tenfold.training.augment import make_augmentation
-from tenfold.training.engine import settings
-from tenfold.training.loop import Trainer, to_float
-from tenfold.training.probe import resolve
+from tenfold.training.device import execution
 from tenfold.training.recipe import AugmentConfig, Recipe
+from tenfold.training.subset import scale_pixels
+from tenfold.training.trainer import Trainer
 
-# Strengths at which each is plain to see and a digit stays itself.
+# Strengths at which each is clearly visible and digits stay readable.
 TYPICAL = {"rotation": 10.0, "shear": 0.15, "zoom": 0.1, "shift": 2.0, "elastic": 0.7, "thickness": 0.5}
-# Timed of each; the median counts.
+# Batches timed of each; the median counts.
 STEPS = 30
 
 
 @dataclass(frozen=True)
-class Cost:
-    """seconds: of one batch, the median. share: of a training step with all of the recipe's augmentation."""
+class AugmentationCost:
+    """seconds: median of one batch. share: of the time of a training step with all of the recipe's augmentation."""
 
     name: str
     strength: str
@@ -36,7 +36,7 @@ class Cost:
 
 
 def kinds(config: AugmentConfig) -> dict[str, AugmentConfig]:
-    """Each augmentation that `config` asks for by itself, by name; and all of them together, where there are more."""
+    """Each augmentation of `config` by itself, by name; then all of them together, where there are several."""
     single = {
         name: dataclasses.replace(AugmentConfig(), **{name: strength})
         for name, strength in vars(config).items()
@@ -45,19 +45,17 @@ def kinds(config: AugmentConfig) -> dict[str, AugmentConfig]:
     return {**single, "all together": config} if len(single) > 1 else single
 
 
-def measure_cost(recipe: Recipe, data: Dataset) -> list[Cost]:
+def measure_cost(recipe: Recipe, data: Dataset) -> list[AugmentationCost]:
     """Times each augmentation of `recipe`, and its training step. Raises `UsageError` when it augments nothing."""
     if not kinds(recipe.augment):
-        raise UsageError(f"recipe {recipe.name} changes no image; give a strength, such as --rotation 10")
-    recipe = recipe.replace(device="cpu")
-    check(recipe, data)
-    size = recipe.training.batch_size
+        raise UsageError(f"recipe {recipe.name} augments nothing; give a strength, such as --rotation 10")
+    prepared = prepare(recipe.replace(device="cpu"), data)
+    recipe, size = prepared.recipe, prepared.recipe.training.batch_size
     images = torch.from_numpy(np.array(data.train_images[:size]))
     labels = torch.from_numpy(data.train_labels[:size].astype(np.int64))
-    recipe = resolve(recipe, images, labels)
-    trainer = Trainer(build_model(recipe.model), recipe)
-    pixels = to_float(images)
-    with settings(recipe.engine), torch.random.fork_rng(devices=[]):
+    trainer = Trainer(networks(prepared.model)[0], recipe)
+    pixels = scale_pixels(images)
+    with execution(recipe.engine), torch.random.fork_rng(devices=[]):
         step = _median(lambda: trainer.step(images, labels))
         costs = []
         for name, config in kinds(recipe.augment).items():
@@ -65,14 +63,14 @@ def measure_cost(recipe: Recipe, data: Dataset) -> list[Cost]:
             assert augment is not None
             seconds = _median(lambda augment=augment: augment(pixels))  # type: ignore[misc]
             strength = "" if name == "all together" else f"{getattr(config, name):g}"
-            costs.append(Cost(name, strength, seconds, seconds / step))
+            costs.append(AugmentationCost(name, strength, seconds, seconds / step))
     return costs
 
 
 def examples(images: NDArray[np.uint8], config: AugmentConfig, seed: int = 0) -> dict[str, NDArray[np.uint8]]:
     """images: uint8[N,28,28] -> by name, uint8[N,28,28] changed by each augmentation of `config`, and by all."""
     changed = {}
-    pixels = to_float(torch.from_numpy(np.array(images)))
+    pixels = scale_pixels(torch.from_numpy(np.array(images)))
     for name, one in kinds(config).items():
         augment = make_augmentation(one, torch.device("cpu"))
         assert augment is not None

@@ -1,4 +1,4 @@
-"""What a sweep was asked for: written down when it begins, and the same ever after."""
+"""The definition of a sweep: written when it is created, and never changed."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tenfold.data import Dataset
 from tenfold.errors import RunError, UsageError, nearest
-from tenfold.studies.choices import VALIDATION
-from tenfold.studies.sweeps.space import Space
+from tenfold.runs.prepare import Prepared, with_absolute_paths
+from tenfold.studies.search_space import SearchSpace
+from tenfold.studies.study_recipes import VALIDATION
 from tenfold.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
-# Of what a plan is written as. One that is read must be of the same number.
-VERSION = 1
+# Version of the format that plans are written in; one that is read must have the same.
+VERSION = 2
 SAMPLERS = ("tpe", "random", "grid")
 PRUNERS = ("median", "hyperband", "none")
 TRIALS = 50
@@ -27,16 +27,16 @@ STARTUP = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class SweepPlan:
     """What is searched, and how.
 
-    wanted: the recipe as it was asked for, which the best one is written from. space: the parameters, and the recipe
-    that trials change: with validation images, and an engine that leaves nothing open. trials: how many in all. digest:
-    of the data set, once the sweep is begun. The recipe's seed is the sampler's too.
+    wanted: the recipe as it was asked for, which the best one is derived from. space: the parameters, and the recipe
+    that trials change: with validation images, and resolved once the sweep is created. trials: how many in all. digest:
+    of the data set. The recipe's seed is the sampler's too.
     """
 
     wanted: Recipe
-    space: Space
+    space: SearchSpace
     sampler: str
     pruner: str
     trials: int
@@ -52,11 +52,11 @@ class Plan:
         sampler: str = "tpe",
         pruner: str = "median",
         given: Mapping[str, Any] | None = None,
-    ) -> "Plan":
-        """A plan that makes sense. given: the recipe's fields that were set on purpose.
+    ) -> "SweepPlan":
+        """A checked plan. given: the recipe's fields that were set explicitly.
 
-        A recipe without validation images has a share kept back, for trials are judged by nothing else. Raises
-        `UsageError` for what can't be searched.
+        Where the recipe keeps no validation images, a share is held out, since trials are judged by nothing else.
+        Raises `UsageError` for what can't be searched.
         """
         for name, value, known in (("sampler", sampler, SAMPLERS), ("pruner", pruner, PRUNERS)):
             if value not in known:
@@ -66,7 +66,7 @@ class Plan:
         if given and given.get("validation") == 0:
             raise UsageError("--validation is 0; trials are judged by validation images, so it must be above 0")
         trained = recipe if recipe.data.validation else recipe.replace(validation=VALIDATION)
-        space = Space.parse(parameters, trained)
+        space = SearchSpace.parse(parameters, trained)
         if sampler == "grid":
             trials = min(trials or len(space.grid()), len(space.grid()))
         return cls(wanted=recipe, space=space, sampler=sampler, pruner=pruner, trials=trials or TRIALS)
@@ -79,18 +79,14 @@ class Plan:
     def seed(self) -> int:
         return self.wanted.training.seed
 
-    def on(self, data: Dataset, recipe: Recipe, wanted: Recipe) -> "Plan":
-        """The same search on those images, of a recipe that is resolved."""
-        space = dataclasses.replace(self.space, recipe=recipe)
-        return dataclasses.replace(self, wanted=wanted, space=space, digest=data.digest)
-
-    def check_data(self, data: Dataset) -> None:
-        """Raises `RunError` for other images than the sweep was begun with: its trials would not compare."""
-        if data.digest != self.digest:
-            raise RunError(f"{data.name} holds other images than when the sweep was begun: bring those back")
+    def resolved(self, prepared: Prepared) -> "SweepPlan":
+        """The same search, with what was prepared of the space's recipe."""
+        space = dataclasses.replace(self.space, recipe=prepared.recipe)
+        wanted = with_absolute_paths(self.wanted)
+        return dataclasses.replace(self, wanted=wanted, space=space, digest=prepared.data.digest)
 
     def queue(self) -> list[dict[str, Any]]:
-        """One for each trial: what it must have, or nothing where the sampler is to decide when its turn comes."""
+        """One for each trial: its fixed values; empty where the sampler decides when the trial starts."""
         if self.sampler == "tpe":
             return [{} for _ in range(self.trials)]
         if self.sampler == "grid":
@@ -110,15 +106,14 @@ class Plan:
         return drawn
 
     def make_sampler(self, number: int) -> "BaseSampler":
-        """The sampler for one trial; its seed is made of the trial's number, so a sweep that goes on is the same."""
+        """The sampler for one trial, seeded by the trial's number, so that a resumed sweep samples the same."""
         from optuna.samplers import TPESampler
 
         seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
         return TPESampler(seed=seed, n_startup_trials=STARTUP)
 
     def make_pruner(self) -> "BasePruner":
-        """Which trials are not worth their rest: below the median of the others (Golovin et al. 2017), or by Hyperband
-        (Li et al. 2018)."""
+        """What stops trials early: the median of the others (Golovin et al. 2017), or Hyperband (Li et al. 2018)."""
         from optuna import pruners
 
         if self.pruner == "median":
@@ -128,7 +123,7 @@ class Plan:
         return pruners.NopPruner()
 
     def best_recipe(self, changes: Mapping[str, Any]) -> Recipe:
-        """The recipe that was asked for, with a trial's changes, and a name that says where it comes from."""
+        """The recipe that was asked for, with a trial's values, named `<name>-best`."""
         recipe = self.wanted.replace(**changes)
         return dataclasses.replace(recipe, name=f"{self.name}-best")
 
@@ -146,18 +141,18 @@ class Plan:
         }
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], where: str) -> "Plan":
-        """Reads a plan back. Raises `RunError`, beginning with `where`, for what another version wrote."""
+    def from_document(cls, document: Mapping[str, Any], where: str) -> "SweepPlan":
+        """Reads a plan back. Raises `RunError`, naming `where`, for one of another version."""
         if document.get("version") != VERSION:
             raise RunError(
-                f"{where} was written by another version of Tenfold (it is in form {document.get('version')!r}, and "
-                f"this one writes {VERSION}): go on with the version that wrote it, or begin a new sweep"
+                f"{where} was written by another version of Tenfold (format {document.get('version')!r}, and this one "
+                f"writes {VERSION}): continue with the version that wrote it, or start a new sweep"
             )
         try:
             recipe = Recipe.from_toml(document["recipe"], name="sweep")
             return cls(
                 wanted=Recipe.from_toml(document["wanted"], name="sweep"),
-                space=Space.parse([str(word) for word in document["parameters"]], recipe),
+                space=SearchSpace.parse([str(word) for word in document["parameters"]], recipe),
                 sampler=str(document["sampler"]),
                 pruner=str(document["pruner"]),
                 trials=int(document["trials"]),

@@ -1,4 +1,4 @@
-"""What a sweep searches: `learning_rate=log:1e-4..1e-1` -> a parameter, checked against the recipe before any trial."""
+"""The search space of a sweep: `learning_rate=log:1e-4..1e-1` -> a parameter, checked against the recipe."""
 
 import itertools
 import re
@@ -15,19 +15,19 @@ from tenfold.training.recipe import Recipe, recipe_fields
 if TYPE_CHECKING:
     from optuna import Trial
 
-# Trials are compared by their validation images, which must be the same for all.
+# Trials are compared on the same validation images, so these fields can't vary.
 _FIXED = ("dataset", "validation", "split_seed", "writers")
 _FORMS = "NAME=LOW..HIGH, NAME=LOW..HIGH:STEP, NAME=log:LOW..HIGH or NAME=ONE,OTHER"
 _WORDS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parameter:
-    """One field of the recipe that trials differ in.
+class SearchParameter:
+    """One field of the recipe that is searched.
 
-    kind: of its values: int, float, str, bool or tuple. choices: the values as they were typed, or empty for a range
-    from `low` to `high`, both of them in it. step: None is any value between, or any whole number. log: as many trials
-    in each decade as in any other.
+    kind: the type of its values: int, float, str, bool or tuple. choices: the values as they were typed; empty for a
+    range from `low` to `high`, inclusive. step: None for a continuous range, or every integer. log: sampled uniformly
+    in the logarithm.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Parameter:
         return self.kind(text)
 
     def suggest(self, trial: "Trial") -> Any:
-        """What the trial has, or the sampler chooses, as the recipe takes it."""
+        """The trial's fixed value, or the sampler's choice, as the recipe takes it."""
         if self.choices:
             return self.value(str(trial.suggest_categorical(self.name, self.choices)))
         if self.kind is int:
@@ -58,37 +58,37 @@ class Parameter:
         return trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log)
 
     def grid(self) -> list[Any]:
-        """Every value, as a trial holds it. Raises `UsageError` for a range without steps."""
+        """Every value, as a trial stores it. Raises `UsageError` for a range without steps."""
         if self.choices:
             return list(self.choices)
         if self.log or (self.step is None and self.kind is float):
             raise UsageError(f"--sampler grid takes values, not a range: --param {self.name}=LOW..HIGH:STEP, or a list")
         step = self.step or 1
-        # The very sums that Optuna makes of a range, or it would say that 0.30000000000000004 is not in it.
+        # Computed exactly as Optuna does, which would refuse 0.30000000000000004 as outside of the range.
         count = int((Decimal(str(self.high)) - Decimal(str(self.low))) / Decimal(str(step))) + 1
         return [self.kind(Decimal(str(self.low)) + index * Decimal(str(step))) for index in range(count)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Space:
-    """The parameters of a sweep, and the recipe that they change. typed: as they were given."""
+class SearchSpace:
+    """The parameters of a sweep, and the recipe that they change. typed: the parameters as they were typed."""
 
     recipe: Recipe
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[SearchParameter, ...]
     typed: tuple[str, ...]
 
     @classmethod
-    def parse(cls, words: Sequence[str], recipe: Recipe) -> "Space":
+    def parse(cls, words: Sequence[str], recipe: Recipe) -> "SearchSpace":
         """Raises `UsageError` for a field that the recipe doesn't have, an empty range or a value that it refuses."""
         if not words:
             raise UsageError(
-                f"a sweep needs something to search, such as --param learning_rate=log:1e-4..1e-1; it takes {_FORMS}"
+                f"a sweep needs a parameter, such as --param learning_rate=log:1e-4..1e-1; it takes {_FORMS}"
             )
         parameters = [_parse(word) for word in words]
         names = [parameter.name for parameter in parameters]
         if twice := [name for name in names if names.count(name) > 1]:
             raise UsageError(f"--param {twice[0]} is given twice; give one range or list for each field")
-        # Which other fields there are hangs on the architecture, so that is decided first.
+        # First the architecture, on which the recipe's other fields depend.
         parameters.sort(key=lambda parameter: parameter.name != "architecture")
         space = cls(recipe=recipe, parameters=tuple(parameters), typed=tuple(words))
         for parameter, word in zip(parameters, sorted(words, key=lambda w: _name(w) != "architecture"), strict=True):
@@ -96,7 +96,7 @@ class Space:
         return space
 
     def architectures(self) -> tuple[str, ...]:
-        """Those that trials may have."""
+        """The architectures that trials may have."""
         first = self.parameters[0]
         return first.choices if first.name == "architecture" else (architecture_of(self.recipe.model),)
 
@@ -111,7 +111,7 @@ class Space:
         return found
 
     def grid(self) -> list[dict[str, Any]]:
-        """Every combination, as trials hold them."""
+        """Every combination, as trials store them."""
         found = []
         for values in itertools.product(*(parameter.grid() for parameter in self.parameters)):
             named = {parameter.name: value for parameter, value in zip(self.parameters, values, strict=True)}
@@ -121,7 +121,7 @@ class Space:
                 found.append(kept)
         return found
 
-    def _check(self, parameter: Parameter, word: str) -> None:
+    def _check(self, parameter: SearchParameter, word: str) -> None:
         owners = [name for name in self.architectures() if _belongs(parameter.name, name)]
         if not owners:
             known = {n for n in recipe_fields() if any(_belongs(n, name) for name in self.architectures())}
@@ -133,7 +133,7 @@ class Space:
             try:
                 ends.append(parameter.value(text))
             except ValueError:
-                raise UsageError(f"--param {word}: {text!r} is no {_kind_name(parameter.kind)}") from None
+                raise UsageError(f"--param {word}: {text!r} is {_not_a(parameter.kind)}") from None
         for end in ends:
             changes: dict[str, Any] = {parameter.name: end}
             if parameter.name != "architecture" and owners[0] != architecture_of(self.recipe.model):
@@ -144,7 +144,7 @@ class Space:
                 raise UsageError(f"--param {word}: {error}") from error
 
 
-def _parse(word: str) -> Parameter:
+def _parse(word: str) -> SearchParameter:
     name, equals, text = word.partition("=")
     name = _name(word)
     if name in _FIXED:
@@ -154,7 +154,7 @@ def _parse(word: str) -> Parameter:
     if not equals:
         raise UsageError(f"--param {word}: it takes {_FORMS}")
     field = recipe_fields().get(name)
-    # A name that no recipe has is refused below, where the nearest is known.
+    # An unknown name is refused in `parse`, which suggests the nearest.
     kind: Any = field.type if field else str
     if ".." in text and kind in (int, float):
         return _range(name, kind, text, word)
@@ -164,10 +164,10 @@ def _parse(word: str) -> Parameter:
             raise UsageError(f"--param {word}: a range is of numbers; list the values with commas")
         if len(set(choices)) < 2 or len(set(choices)) < len(choices):
             raise UsageError(f"--param {word}: give two or more different values with commas, or a range LOW..HIGH")
-    return Parameter(name=name, kind=kind, choices=choices)
+    return SearchParameter(name=name, kind=kind, choices=choices)
 
 
-def _range(name: str, kind: Any, text: str, word: str) -> Parameter:
+def _range(name: str, kind: Any, text: str, word: str) -> SearchParameter:
     found = re.fullmatch(r"(log:)?(.+?)\.\.(.+?)(?::(.+))?", text)
     try:
         if not found:
@@ -175,23 +175,25 @@ def _range(name: str, kind: Any, text: str, word: str) -> Parameter:
         low, high = kind(found[2]), kind(found[3])
         step = kind(found[4]) if found[4] else None
     except ValueError:
-        raise UsageError(f"--param {word}: {text!r} is no range of {_kind_name(kind)}s; it takes {_FORMS}") from None
+        raise UsageError(
+            f"--param {word}: {text!r} is not a range of {'whole ' if kind is int else ''}numbers; it takes {_FORMS}"
+        ) from None
     log = bool(found[1])
     if not low < high:
         raise UsageError(f"--param {word}: the range is empty: {high:g} is not above {low:g}")
     if log and (low <= 0 or step is not None):
-        raise UsageError(f"--param {word}: a log range begins above 0 and has no step")
+        raise UsageError(f"--param {word}: a log range starts above 0 and has no step")
     if step is not None:
         if not 0 < step <= high - low:
             raise UsageError(f"--param {word}: a step is above 0, and {high - low:g} or less here")
-        # The last value that whole steps reach.
+        # The last value that a whole number of steps reaches.
         whole = (Decimal(str(high)) - Decimal(str(low))) // Decimal(str(step))
         high = kind(Decimal(str(low)) + whole * Decimal(str(step)))
-    return Parameter(name=name, kind=kind, low=low, high=high, step=step, log=log)
+    return SearchParameter(name=name, kind=kind, low=low, high=high, step=step, log=log)
 
 
 def _name(word: str) -> str:
-    # As the recipe has it, or as its flag is typed.
+    # Spelled as in the recipe or as a flag.
     return word.partition("=")[0].strip().removeprefix("--").replace("-", "_")
 
 
@@ -206,6 +208,6 @@ def _belongs(name: str, architecture: str) -> bool:
     return name in recipe_fields()
 
 
-def _kind_name(kind: Any) -> str:
-    names = {int: "whole number", float: "number", bool: "true or false", str: "text"}
-    return names.get(kind, "list of whole numbers joined by /")
+def _not_a(kind: Any) -> str:
+    names = {int: "not a whole number", float: "not a number", bool: "neither true nor false", str: "not a text"}
+    return names.get(kind, "not a list of whole numbers joined by /")

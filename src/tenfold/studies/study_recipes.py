@@ -1,4 +1,4 @@
-"""What the comparisons set side by side: every architecture, every remedy, or recipes of one's own."""
+"""The recipes of comparison studies: every architecture, every remedy against overfitting, or given recipes."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -7,14 +7,14 @@ from typing import Any
 from tenfold.errors import RecipeError, UsageError
 from tenfold.training.recipe import Recipe
 
-# Of recipes that train on everything, this share is kept back here: differences are measured on validation images, so
-# that choosing by them leaves the test images untouched.
+# Held out by recipes that otherwise train on everything: differences are measured on validation images, so that
+# choosing by them leaves the test images untouched.
 VALIDATION = 0.2
 
 # One recipe for each architecture, and the tutorial's.
 MODELS = ("tutorial", "mlp", "lenet", "cnn", "resnet", "separable", "recurrent")
 
-# The remedies of every tutorial, as changes of the tutorial's recipe: by what they are called.
+# What tutorials recommend against overfitting and poor convergence, by label, as changes of a recipe.
 REMEDIES: dict[str, dict[str, Any]] = {
     "dropout 0.2": {"dropout": 0.2},
     "L1 1e-5": {"l1": 1e-5},
@@ -36,16 +36,16 @@ REMEDIES: dict[str, dict[str, Any]] = {
 
 
 def models(names: Sequence[str], flags: Mapping[str, Any]) -> dict[str, Recipe]:
-    """The recipes of those names, or of every architecture, with `flags` in all of them."""
-    return {name: _last(Recipe.load(name).replace(**flags)) for name in names or MODELS}
+    """The recipes of those names, or one of every architecture, all changed by `flags`."""
+    return {name: _ending_last(Recipe.load(name).replace(**flags)) for name in names or MODELS}
 
 
 def remedies(base: str, flags: Mapping[str, Any]) -> dict[str, Recipe]:
-    """A recipe as it is and with each remedy by itself.
+    """A recipe unchanged, and with each remedy by itself.
 
-    Remedies that the recipe has no field for, that it has already, or that don't go with it, are left out.
+    Left out are remedies that the recipe has no field for, has already, or can't be combined with.
     """
-    recipe = _kept_back(_last(Recipe.load(base).replace(**flags)), flags)
+    recipe = _with_validation(_ending_last(Recipe.load(base).replace(**flags)), flags)
     tried = {"as it is": recipe}
     for label, changes in REMEDIES.items():
         try:
@@ -58,26 +58,26 @@ def remedies(base: str, flags: Mapping[str, Any]) -> dict[str, Recipe]:
 
 
 def recipes(names: Sequence[str], flags: Mapping[str, Any]) -> dict[str, Recipe]:
-    """Two or more recipes by name; the others are compared with the first. Raises `UsageError` for fewer."""
+    """Two or more recipes by name, the first of them the baseline. Raises `UsageError` for fewer."""
     if len(set(names)) < 2:
         raise UsageError("tenfold compare recipes takes two or more different recipes, such as: cnn resnet")
-    return {name: _kept_back(_last(Recipe.load(name).replace(**flags)), flags) for name in names}
+    return {name: _with_validation(_ending_last(Recipe.load(name).replace(**flags)), flags) for name in names}
 
 
-def _last(recipe: Recipe) -> Recipe:
-    """Ending with its last epoch: accuracy on the images that chose an epoch is better than it will be on others."""
+def _ending_last(recipe: Recipe) -> Recipe:
+    """The recipe with the weights of its last epoch: the accuracy that chose an epoch is biased upwards."""
     changes: dict[str, Any] = {"keep": "last", "early_stopping": 0}
     return recipe.replace(**{k: v for k, v in changes.items() if getattr(recipe.training, k) != v})
 
 
-def _kept_back(recipe: Recipe, flags: Mapping[str, Any]) -> Recipe:
+def _with_validation(recipe: Recipe, flags: Mapping[str, Any]) -> Recipe:
     if flags.get("validation") == 0:
         raise UsageError("--validation is 0; differences are measured on validation images, so it must be above 0")
     return recipe if recipe.data.validation else recipe.replace(validation=VALIDATION)
 
 
 def flags_of(changes: Mapping[str, Any]) -> str:
-    """The changes as one types them: `{"dropout": 0.2}` -> `--dropout 0.2`."""
+    """The changes as flags: `{"dropout": 0.2}` -> `--dropout 0.2`."""
     words = []
     for key, value in changes.items():
         flag = "--" + key.replace("_", "-")

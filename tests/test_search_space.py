@@ -6,15 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenfold.errors import RunError, TenfoldError, UsageError
-from tenfold.studies.sweeps.plan import Plan
-from tenfold.studies.sweeps.space import Space
+from tenfold.studies.search_space import SearchSpace
+from tenfold.studies.sweep_plan import SweepPlan
 from tenfold.training.recipe import Recipe, recipe_fields
 
 TUTORIAL = Recipe.load("tutorial")
 
 
 def drawn(words, recipe=TUTORIAL, count=30):
-    space = Space.parse(words, recipe)
+    space = SearchSpace.parse(words, recipe)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     return [space.changes(study.ask()) for _ in range(count)]
 
@@ -54,7 +54,7 @@ def test_every_field_that_decides_about_training_can_be_searched():
         if values is None:
             continue
         try:
-            Space.parse([f"{name}={values}"], recipe)
+            SearchSpace.parse([f"{name}={values}"], recipe)
         except UsageError:
             refused.add(name)
     # The images that judge must be the same for all; an average and the best epoch exclude each other.
@@ -67,7 +67,7 @@ def test_a_parameter_of_one_architecture_is_searched_where_it_is_chosen():
     assert {frozenset(changes) for changes in found} == {
         frozenset({"architecture", "hidden"}), frozenset({"architecture", "width"})
     }  # fmt: skip
-    grid = Plan.make(TUTORIAL, words, sampler="grid").queue()
+    grid = SweepPlan.make(TUTORIAL, words, sampler="grid").queue()
     assert grid == [
         {"architecture": "mlp", "hidden": "32"}, {"architecture": "mlp", "hidden": "64"},
         {"architecture": "cnn", "width": "8"}, {"architecture": "cnn", "width": "16"},
@@ -77,7 +77,7 @@ def test_a_parameter_of_one_architecture_is_searched_where_it_is_chosen():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "needs something to search"),
+        ([], "needs a parameter"),
         (["learning_rat=0.1,0.2"], "no field 'learning_rat'; did you mean 'learning_rate'"),
         (["width=16,32"], "no field 'width'; cnn, "),
         (["learning_rate"], "it takes NAME=LOW..HIGH"),
@@ -86,17 +86,17 @@ def test_a_parameter_of_one_architecture_is_searched_where_it_is_chosen():
         (["learning_rate=0.1,0.1"], "two or more"),
         (["learning_rate=0.1..0.01"], "the range is empty: 0.01 is not above 0.1"),
         (["epochs=3..3"], "the range is empty"),
-        (["learning_rate=log:0..1"], "begins above 0"),
+        (["learning_rate=log:0..1"], "starts above 0"),
         (["learning_rate=0..1"], "must be > 0"),
         (["learning_rate=nan..1"], "is empty"),
         (["dropout=0..1:0.1"], "must be >= 0 and < 1"),
         (["dropout=0..0.5:0.6"], "a step is above 0, and 0.5 or less"),
-        (["epochs=1.5..3"], "no range of whole numbers"),
-        (["epochs=1,two"], "'two' is no whole number"),
-        (["batch_norm=yes,no"], "no true or false"),
+        (["epochs=1.5..3"], "not a range of whole numbers"),
+        (["epochs=1,two"], "'two' is not a whole number"),
+        (["batch_norm=yes,no"], "'yes' is neither true nor false"),
         (["activation=relu,gelo"], "did you mean 'gelu'"),
         (["activation=a..b"], "a range is of numbers"),
-        (["hidden=32,6x"], "'6x' is no list"),
+        (["hidden=32,6x"], "'6x' is not a list"),
         (["epochs=1,2", "epochs=3,4"], "given twice"),
         (["validation=0.1,0.2"], "the same validation images"),
         (["dataset=mnist,usps"], "the same validation images"),
@@ -105,14 +105,14 @@ def test_a_parameter_of_one_architecture_is_searched_where_it_is_chosen():
 )
 def test_what_makes_no_sense_is_told(words, said):
     with pytest.raises(UsageError, match=said):
-        Space.parse(words, TUTORIAL)
+        SearchSpace.parse(words, TUTORIAL)
 
 
 @given(st.text(max_size=30))
 def test_no_text_ends_in_anything_but_a_usage_error(text):
     for word in (text, f"learning_rate={text}", f"epochs={text}..{text}", f"hidden={text},{text}"):
         try:
-            Space.parse([word], TUTORIAL)
+            SearchSpace.parse([word], TUTORIAL)
         except TenfoldError:
             continue
 
@@ -121,7 +121,7 @@ def test_no_text_ends_in_anything_but_a_usage_error(text):
 def test_a_grid_is_what_its_range_holds(low, extent, step):
     word = f"label_smoothing={low / 100}..{(low + extent) / 100 - 0.001:.3f}:{step / 100}"
     try:
-        plan = Plan.make(TUTORIAL, [word], sampler="grid")
+        plan = SweepPlan.make(TUTORIAL, [word], sampler="grid")
     except UsageError:
         return
     (parameter,) = plan.space.parameters
@@ -135,7 +135,7 @@ def test_a_grid_is_what_its_range_holds(low, extent, step):
 
 def test_a_range_is_no_grid_without_steps():
     with pytest.raises(UsageError, match="takes values, not a range"):
-        Plan.make(TUTORIAL, ["learning_rate=log:0.001..0.1"], sampler="grid")
+        SweepPlan.make(TUTORIAL, ["learning_rate=log:0.001..0.1"], sampler="grid")
 
 
 @pytest.mark.parametrize(
@@ -149,18 +149,20 @@ def test_a_range_is_no_grid_without_steps():
 )
 def test_a_plan_that_makes_no_sense_is_told(options, said):
     with pytest.raises(UsageError, match=said):
-        Plan.make(TUTORIAL, ["epochs=1,2"], **options)
+        SweepPlan.make(TUTORIAL, ["epochs=1,2"], **options)
 
 
 def test_a_plan_comes_back_as_it_was_and_another_versions_is_refused():
-    plan = Plan.make(Recipe.load("sprint"), ["learning_rate=log:0.001..0.1", "width=16,32"], trials=7, sampler="random")
+    plan = SweepPlan.make(
+        Recipe.load("sprint"), ["learning_rate=log:0.001..0.1", "width=16,32"], trials=7, sampler="random"
+    )
     document = plan.document()
-    assert Plan.from_document(document, "here") == plan
-    assert Plan.from_document(document, "here").queue() == plan.queue()
+    assert SweepPlan.from_document(document, "here") == plan
+    assert SweepPlan.from_document(document, "here").queue() == plan.queue()
     assert plan.space.recipe.data.validation == 0.2  # what sprint doesn't keep back, a sweep does
     assert plan.best_recipe({"width": 32}).data.validation == 0
     assert plan.best_recipe({"width": 32}).model.width == 32
     with pytest.raises(RunError, match="another version"):
-        Plan.from_document({**document, "version": 99}, "here")
+        SweepPlan.from_document({**document, "version": 99}, "here")
     with pytest.raises(RunError, match="can't be read"):
-        Plan.from_document({"version": document["version"]}, "here")
+        SweepPlan.from_document({"version": document["version"]}, "here")

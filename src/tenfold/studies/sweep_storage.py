@@ -1,4 +1,4 @@
-"""Where a sweep's trials are kept: a journal in its folder, or a database that several machines share."""
+"""Where a sweep's trials are stored: a journal in its folder, or a database that several machines share."""
 
 import logging
 import warnings
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 JOURNAL = "journal.log"
-# Seconds between two signs of life of a running trial in a database, and after which a silent one is given to another
-# machine: as long as a machine may be suspended, or its network away, without its work being done again.
+# Seconds between heartbeats of a running trial in a database, and after which a silent trial is queued again: how long
+# a machine may be suspended or offline without losing its trials.
 HEARTBEAT = 15
 GRACE = 120
 
@@ -26,36 +26,36 @@ GRACE = 120
 def opened(folder: Path, url: str | None, *, new: bool = False) -> Iterator["BaseStorage"]:
     """The journal of `folder`, or the database at `url`: `sqlite:///PATH` or `postgresql://USER@HOST/NAME`.
 
-    new: a file that isn't there is made. Whoever has the storage when the block comes to its end closes it; a block
-    that fails leaves nothing open. Raises `StoreError` for what is no such URL or can't be opened, `RunError` for what
-    another version wrote and for trials that are gone.
+    new: whether to create a missing file. The storage stays open after the block, for `close`; a block that fails
+    closes it. Raises `StoreError` for another URL or a database that can't be opened, `RunError` for what another
+    version wrote and for a missing journal.
     """
-    kept = _open(folder, url, new)
+    storage = _open(folder, url, new)
     try:
-        yield kept
+        yield storage
     except BaseException:
-        close(kept)
+        close(storage)
         raise
 
 
-def mend(folder: Path) -> None:
-    """Makes a journal whole that a killed process or a full disk left; for who is alone with the folder."""
+def repair_journal(folder: Path) -> None:
+    """Repairs the journal that a killed process or a full disk left. The caller holds the folder's lock."""
     (folder / f"{JOURNAL}.lock").unlink(missing_ok=True)
     journal = folder / JOURNAL
     if not journal.exists():
         return
     with files.storage_errors(journal), journal.open("rb+") as file:
-        # What was cut short counts as never written. Optuna would write on behind it, and read neither.
+        # A truncated last line counts as not written. Optuna would append to it, and then read neither.
         written = file.read()
         file.truncate(written.rfind(b"\n") + 1)
 
 
-def close(kept: "BaseStorage") -> None:
-    """Gives a database its connections back, which Optuna never does; a journal has none."""
+def close(storage: "BaseStorage") -> None:
+    """Closes the connections to a database, which Optuna never does; a journal has none."""
     from optuna.storages import RDBStorage
 
-    if isinstance(kept, RDBStorage):
-        kept.engine.dispose()
+    if isinstance(storage, RDBStorage):
+        storage.engine.dispose()
 
 
 def _open(folder: Path, url: str | None, new: bool) -> "BaseStorage":
@@ -63,47 +63,46 @@ def _open(folder: Path, url: str | None, new: bool) -> "BaseStorage":
     from optuna.storages import JournalStorage, RDBStorage
     from optuna.storages.journal import JournalFileBackend
 
-    # It tells of every trial on stderr, and so do we.
+    # It logs every trial to stderr; so does the console.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.ERROR)
     if url is None:
         if not new and not (folder / JOURNAL).exists():
             raise RunError(f"{folder / JOURNAL} is missing: the sweep's trials are lost")
-        with _foreign(str(folder / JOURNAL)):
+        with _version_errors(str(folder / JOURNAL)):
             return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
     from tenfold import database
 
     found = database.parse_url(url)
-    place = shown(url)
+    place = without_password(url)
     with database.opening(found):
         if found.get_backend_name() == "sqlite":
             if not new and not Path(str(found.database)).exists():
                 raise RunError(f"{place}: there is no such file")
             Path(str(found.database)).parent.mkdir(parents=True, exist_ok=True)
-            patience: dict[str, Any] = {"timeout": 60}
+            options: dict[str, Any] = {"timeout": 60}
         else:
-            patience = {"connect_timeout": 5}
-        # Heartbeats have been called an experiment since 2021.
-        with _foreign(place), quiet():
+            options = {"connect_timeout": 5}
+        with _version_errors(place), without_warnings():
             return RDBStorage(
                 found.render_as_string(hide_password=False),
-                engine_kwargs={"pool_pre_ping": True, "connect_args": patience},
+                engine_kwargs={"pool_pre_ping": True, "connect_args": options},
                 heartbeat_interval=HEARTBEAT,
                 grace_period=GRACE,
-                heartbeat_stale_trial_callback=_again,
+                heartbeat_stale_trial_callback=_requeue,
             )
 
 
-def shown(url: str) -> str:
-    """The URL as it may be written down: absolute, and without its password."""
+def without_password(url: str) -> str:
+    """The URL as it is stored and shown: absolute, and without its password."""
     from tenfold import database
 
     return database.without_password(database.parse_url(url))
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Without the warnings that parts of Optuna which are called experiments give each time."""
+def without_warnings() -> Iterator[None]:
+    """Silences the warnings of Optuna's experimental features, such as heartbeats since 2021."""
     from optuna.exceptions import ExperimentalWarning
 
     with warnings.catch_warnings():
@@ -112,8 +111,8 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _foreign(place: str) -> Iterator[None]:
-    """Turns what Optuna raises at a storage that it can't understand into an error that says so."""
+def _version_errors(place: str) -> Iterator[None]:
+    """Turns what Optuna raises at a storage of another version into a `RunError`."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from tenfold.errors import TenfoldError
@@ -127,11 +126,11 @@ def _foreign(place: str) -> Iterator[None]:
 
         raise RunError(
             f"{place} was written by another version of Optuna than {optuna.__version__}, or by something else "
-            f"({str(error) or type(error).__name__}): go on with the version that wrote it, or begin a new sweep"
+            f"({str(error) or type(error).__name__}): continue with the version that wrote it, or start a new sweep"
         ) from error
 
 
-def _again(study: "Study", trial: "FrozenTrial") -> None:
-    """Puts a trial whose machine fell silent back in the queue."""
+def _requeue(study: "Study", trial: "FrozenTrial") -> None:
+    """Queues a trial again whose machine fell silent."""
     wanted = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-    study.enqueue_trial(wanted, user_attrs={"instead_of": trial.number})
+    study.enqueue_trial(wanted, user_attrs={"replaces": trial.number})

@@ -6,29 +6,27 @@ import pytest
 
 from tenfold.errors import RunError, UsageError
 from tenfold.jobs.local import local_pool
-from tenfold.jobs.members import resume_members_at_once, train_members_at_once
-from tenfold.jobs.seeds import resume_seeds_at_once, train_seeds_at_once
-from tenfold.runs.seeds import Seeds, train_seeds
-from tenfold.runs.train import train
+from tenfold.runs.seeds import Seeds, resume_seeds, train_seeds
+from tenfold.runs.train import resume, train
 
 
 @pytest.mark.slow
 def test_seeds_at_once_are_the_seeds_one_after_another(quick, two_at_once, tmp_path):
     serial = train_seeds(quick, 3, folder=tmp_path / "serial")
     told = []
-    at_once = train_seeds_at_once(quick, 3, two_at_once, folder=tmp_path / "at-once", tell=told.append)
+    at_once = train_seeds(quick, 3, open_pool=two_at_once, folder=tmp_path / "at-once", say=told.append)
     assert len(told) == 3
     assert {s: run.digest for s, run in at_once.finished.items()} == {s: r.digest for s, r in serial.finished.items()}
     assert at_once.figures("test", "accuracy") == serial.figures("test", "accuracy")
     shutil.rmtree(at_once.folder(1))
-    again = resume_seeds_at_once(at_once.path, two_at_once)
+    again = resume_seeds(at_once.path, open_pool=two_at_once)
     assert again.figures("test", "accuracy") == serial.figures("test", "accuracy")
     assert Seeds.load(at_once.path).summary()["test_accuracy"].n == 3
 
 
 def test_a_seed_that_diverges_at_once_is_kept_as_failed(quick, two_at_once, tmp_path):
     recipe = quick.replace(optimizer="sgd", learning_rate=1e30, epochs=1)
-    done = train_seeds_at_once(recipe, 2, two_at_once, folder=tmp_path)
+    done = train_seeds(recipe, 2, open_pool=two_at_once, folder=tmp_path)
     assert sorted(done.failed) == sorted(Seeds.load(done.path).failed) == [0, 1]
 
 
@@ -47,10 +45,10 @@ def test_an_ensembles_networks_at_once_are_those_one_after_another(
 
     # Once with another network in the middle of its training, which ends with its process.
     interrupted = one_at_a_time if averaging else lambda: local_pool(2)
-    with pytest.raises(KeyboardInterrupt, match="--workers"):
-        train_members_at_once(recipe, interrupted, folder=tmp_path / "at-once", tell=stop)
+    with pytest.raises(KeyboardInterrupt, match="tenfold train --resume"):
+        train(recipe, open_pool=interrupted, folder=tmp_path / "at-once", say=stop)
     (path,) = (tmp_path / "at-once").iterdir()
-    done = resume_members_at_once(path, two_at_once, tell=told.append)
+    done = resume(path, open_pool=two_at_once, say=told.append)
     assert len(told) == len(set(told)) == 3
     assert done.digest == serial.digest
     assert [(r.epoch, r.train_loss, r.validation_accuracy) for r in done.history] == [
@@ -60,7 +58,7 @@ def test_an_ensembles_networks_at_once_are_those_one_after_another(
     assert (done.path / "model.onnx").exists()
     assert not (done.path / "members").exists()
     with pytest.raises(RunError, match="nothing to resume"):
-        resume_members_at_once(path, lambda: pytest.fail("there is nothing left to train"))
+        resume(path, open_pool=lambda: pytest.fail("there is nothing left to train"))
 
 
 @pytest.mark.parametrize("workers", [0, -1])

@@ -1,0 +1,142 @@
+"""Everything before the first training step, once: checks, splits, the resolved recipe and the model as it starts."""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tenfold.data import Dataset, load_dataset, stratified_split, writer_split
+from tenfold.data.catalog import is_known
+from tenfold.data.writers import load_writers
+from tenfold.errors import UsageError
+from tenfold.models import build_model
+from tenfold.runs.run import Run
+from tenfold.training.autotune import autotune
+from tenfold.training.checkpoint import load_weights
+from tenfold.training.device import torch_device
+from tenfold.training.extra_images import count_with_extra_images
+from tenfold.training.recipe import Recipe
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What a training starts from.
+
+    recipe: resolved: paths are absolute, and autotuning has decided what the device settings left open. train_indices,
+    validation_indices: into `data.train_images`. feedback: the feedback samples that are trained on too. model: before
+    its first step, on the CPU; training works on a copy. seconds: what preparing took; autotune_seconds: of those, for
+    autotuning.
+    """
+
+    recipe: Recipe
+    data: Dataset
+    train_indices: Indices
+    validation_indices: Indices
+    feedback: Dataset | None
+    model: nn.Module
+    seconds: float
+    autotune_seconds: float
+
+
+def prepare(recipe: Recipe, data: Dataset | None = None) -> Prepared:
+    """Checks that `recipe` can be trained on `data`, and makes what training starts from. Writes nothing.
+
+    data: in place of the data set that the recipe names. The model depends on the recipe's seed alone; torch's
+    generator is left as it was. Raises `UsageError` for a batch larger than the data or a device that this machine
+    lacks, `DataError` for data that can't be loaded, `RunError` or `CheckpointError` for a run to start from that is
+    missing, unfinished or of another architecture.
+    """
+    data = data or load_dataset(recipe.data.dataset)
+    started = time.perf_counter()
+    recipe = with_absolute_paths(recipe)
+    torch_device(recipe.engine.device)
+    model = _initial_model(recipe)
+    train, validation = split_indices(recipe, data)
+    feedback = load_dataset(recipe.data.corrections) if recipe.data.corrections else None
+    _check_batches(
+        recipe, model, count_with_extra_images(len(train), recipe.data, len(feedback.train_labels) if feedback else 0)
+    )
+    tuning = time.perf_counter()
+    batch = slice(recipe.training.batch_size)
+    labels = torch.from_numpy(data.train_labels[batch].astype(np.int64))
+    recipe = autotune(recipe, torch.from_numpy(np.array(data.train_images[batch])), labels)
+    ended = time.perf_counter()
+    return Prepared(
+        recipe=recipe,
+        data=data,
+        train_indices=train,
+        validation_indices=validation,
+        feedback=feedback,
+        model=model,
+        seconds=ended - started,
+        autotune_seconds=ended - tuning,
+    )
+
+
+def split_indices(recipe: Recipe, data: Dataset) -> tuple[Indices, Indices]:
+    """The recipe's split of the training images: training and validation indices, int64.
+
+    Raises `UsageError` when the recipe splits by writer and there is not one for each image.
+    """
+    config = recipe.data
+    if not config.writers:
+        return stratified_split(data.train_labels, config.validation, config.split_seed)
+    writers = data.train_writers if config.writers == "known" else load_writers(Path(config.writers))
+    if writers is None or len(writers) != len(data.train_labels):
+        has = "none" if writers is None else f"{len(writers)}"
+        raise UsageError(
+            f"--writers {config.writers}: {has} for {len(data.train_labels)} training images of {data.name}"
+        )
+    return writer_split(writers, config.validation, config.split_seed)
+
+
+def one_thread_each(recipe: Recipe) -> Recipe:
+    """The recipe for one of several concurrent trainings: one thread where it leaves their number to autotuning, which
+    would measure idle cores."""
+    if recipe.engine.threads:
+        return recipe
+    return dataclasses.replace(recipe, engine=dataclasses.replace(recipe.engine, threads=1))
+
+
+def _initial_model(recipe: Recipe) -> nn.Module:
+    """With weights drawn by the recipe's seed, or those of the run that it starts from."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.training.seed)
+        model = build_model(recipe.model)
+    if recipe.training.start_from:
+        load_weights(Run.load(recipe.training.start_from).path / "model.safetensors", model)
+    return model
+
+
+def _check_batches(recipe: Recipe, model: nn.Module, count: int) -> None:
+    size = recipe.training.batch_size
+    if size > count:
+        raise UsageError(f"--batch-size {size} is larger than the {count} images to train on")
+    # A channel of a convolution has many values in one image; a unit of a dense layer has one, and so no variance.
+    norms = any(isinstance(module, nn.BatchNorm1d) for module in model.modules())
+    if norms and (count % size == 1 or size == 1):
+        raise UsageError(
+            f"--batch-size {size} leaves a batch of one image, for which the batch normalization of dense layers is "
+            "undefined; change it"
+        )
+
+
+def with_absolute_paths(recipe: Recipe) -> Recipe:
+    """The recipe with paths that hold from every folder."""
+    config, training = recipe.data, recipe.training
+    if not is_known(config.dataset) and Path(config.dataset).exists():
+        config = dataclasses.replace(config, dataset=str(Path(config.dataset).resolve()))
+    if config.writers not in ("", "known"):
+        config = dataclasses.replace(config, writers=str(Path(config.writers).resolve()))
+    if config.corrections:
+        config = dataclasses.replace(config, corrections=str(Path(config.corrections).resolve()))
+    if training.start_from:
+        training = dataclasses.replace(training, start_from=str(Run.load(training.start_from).path.resolve()))
+    return dataclasses.replace(recipe, data=config, training=training)

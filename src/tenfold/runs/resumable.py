@@ -1,0 +1,109 @@
+"""Folders of work that can be interrupted and resumed: runs, seeds, comparisons and sweeps."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from filelock import FileLock, Timeout
+
+from tenfold import files
+from tenfold.data import Dataset
+from tenfold.errors import RunError
+
+LOCK = ".lock"
+
+
+class ResumableFolder:
+    """Base of what lives in a folder of its own. path: the folder.
+
+    The manifest is the file that makes a folder one of these, so it is written last: a kill before that leaves nothing
+    that could be resumed by mistake.
+    """
+
+    path: Path
+    manifest: ClassVar[str]
+    # What resumes it, before its path.
+    command: ClassVar[str]
+
+    @classmethod
+    def read_manifest(cls, path: Path) -> dict[str, Any]:
+        """The manifest as JSON. Raises `RunError` where there is none, or it is not a JSON object."""
+        file = path / cls.manifest
+        try:
+            document = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{file} can't be read: {error}") from error
+        if not isinstance(document, dict):
+            raise RunError(f"{file} can't be read: it is not a JSON object")
+        return document
+
+    def write_manifest(self, document: dict[str, Any]) -> None:
+        """Writes the manifest, whole or not at all."""
+        files.write_json(self.path / self.manifest, document)
+
+    @property
+    def resume_command(self) -> str:
+        """The command that resumes this folder's work."""
+        return f"{self.command} {self.path}"
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Keeps other processes out. Raises `RunError` where one is at work; Ctrl-C says how to resume."""
+        try:
+            with locked(self.path):
+                yield
+        except KeyboardInterrupt as stopped:
+            message = str(stopped) or f"interrupted; resume with: {self.resume_command}"
+            raise KeyboardInterrupt(message) from None
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds the lock of a folder. Raises `RunError` where another process holds it."""
+    lock = FileLock(path / LOCK)
+    with files.storage_errors(path / LOCK):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:  # An OSError, too.
+            raise RunError(f"another process is at work in {path}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def new_folder(parent: Path, name: str) -> Path:
+    """Makes `parent/<time>-<name>`, with a number behind it where that exists already."""
+    stamp = datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    for attempt in range(1000):
+        path = parent / (f"{stamp}-{name}" + (f"-{attempt + 1}" if attempt else ""))
+        with files.storage_errors(path):
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                if path.is_dir():
+                    continue  # Another one of the same second.
+                raise
+        return path
+    raise RunError(f"{parent} has a thousand runs of this second already")
+
+
+def latest_folder(parent: Path, *manifests: str, what: str = "run", made_by: str = "tenfold train tutorial") -> Path:
+    """The folder in `parent` whose manifest was written last. Raises `RunError` where none has one."""
+    found = [file for name in manifests for file in parent.glob(f"*/{name}")]
+    if not found:
+        raise RunError(f"there is no {what} in {parent.absolute()} yet: {made_by} makes one")
+    # By the time that it was created, which renaming the folder doesn't change.
+    return max(found, key=lambda file: file.stat().st_mtime_ns).parent
+
+
+def check_digest(data: Dataset, digest: str, path: Path) -> None:
+    """Raises `RunError` unless `data` has the SHA-256 that was stored when `path` was created."""
+    if data.digest != digest:
+        raise RunError(
+            f"{data.name} holds other data than when {path} was created, so figures would not compare: restore that "
+            "data, or pass it from Python"
+        )

@@ -1,0 +1,255 @@
+"""A sweep: trials of one recipe with different values, in a folder and an Optuna storage, that can be resumed."""
+
+import contextlib
+import dataclasses
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tenfold import files
+from tenfold.data import load_dataset
+from tenfold.errors import RunError, StorageError, StoreError, TrainingError
+from tenfold.jobs.pool import OpenPool
+from tenfold.machine import describe_environment
+from tenfold.runs.prepare import one_thread_each, prepare
+from tenfold.runs.resumable import ResumableFolder, check_digest, locked, new_folder
+from tenfold.studies import sweep_storage
+from tenfold.studies.sweep_plan import SweepPlan
+from tenfold.studies.trial_runner import TrialResult, TrialSource, best_trial, trial_results
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.storages import BaseStorage
+
+PLAN = "plan"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sweep(ResumableFolder):
+    """The folder of a sweep, and its study in the storage.
+
+    path: the folder. plan: what is searched. study, storage: Optuna's. owner: identifies this folder's trials among
+    those of other machines. url: of the database, without a password; None for a journal in the folder. environment:
+    where it was created. A sweep in a database must be closed, as by `with`.
+    """
+
+    manifest: ClassVar[str] = "sweep.json"
+    command: ClassVar[str] = "tenfold sweep --resume"
+
+    path: Path
+    plan: SweepPlan
+    study: "optuna.Study"
+    storage: "BaseStorage"
+    owner: str
+    url: str | None
+    environment: dict[str, Any]
+
+    @classmethod
+    def create(cls, plan: SweepPlan, folder: Path, url: str | None = None) -> "Sweep":
+        """A new sweep in a new folder of `folder`, with all its trials in the queue.
+
+        Raises what `prepare` raises for a recipe that can't be trained, and `StoreError` for a database that can't be
+        opened; nothing is left behind then.
+        """
+        import optuna
+
+        prepared = prepare(one_thread_each(plan.space.recipe))
+        plan = plan.resolved(prepared)
+        path = new_folder(folder, f"{plan.name}-sweep")
+        try:
+            with sweep_storage.opened(path, url, new=True) as storage:
+                try:
+                    study = optuna.create_study(study_name=path.name, storage=storage, direction="maximize")
+                except optuna.exceptions.DuplicatedStudyError:
+                    raise RunError(f"the database has a sweep {path.name} already: try again in a second") from None
+                for values in plan.queue():
+                    study.enqueue_trial(values)
+                # After the trials: whoever finds the plan finds them all.
+                study.set_user_attr(PLAN, plan.document())
+                return cls._write(path, plan, study, storage, url)
+        except BaseException:
+            for file in path.glob(f"{sweep_storage.JOURNAL}*"):
+                file.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.rmdir()
+            raise
+
+    @classmethod
+    def join(cls, name: str, folder: Path, url: str) -> "Sweep":
+        """Takes part in a sweep that another machine created in a database, with a folder of this machine's own.
+
+        Raises `RunError` where there is no such sweep, or the folder exists already.
+        """
+        path = folder / name
+        if path.exists():
+            raise RunError(f"{path} exists already: tenfold sweep --resume {path} continues it")
+        with sweep_storage.opened(path, url) as storage:
+            study, plan = _load_study(name, storage, sweep_storage.without_password(url))
+            files.make_folder(path)
+            return cls._write(path, plan, study, storage, url)
+
+    @classmethod
+    def load(cls, path: str | Path, url: str | None = None) -> "Sweep":
+        """An existing sweep. url: of its database, where that needs a password.
+
+        Raises `RunError` when `path` is not one, or another version wrote it.
+        """
+        path = Path(path)
+        if not (path / cls.manifest).exists():
+            raise RunError(f"{path} is not a sweep: it has no {cls.manifest}; tenfold sweep makes one in runs")
+        document = cls.read_manifest(path)
+        name, place, owner, environment = (
+            document.get(key) for key in ("study", "storage", "owner", "environment")
+        )  # fmt: skip
+        if not (isinstance(name, str) and isinstance(owner, str) and isinstance(environment, dict)):
+            raise RunError(f"{path / cls.manifest} can't be read: it does not name its study")
+        if url is not None and sweep_storage.without_password(url) != place:
+            raise RunError(
+                f"{path} has its trials in {place or sweep_storage.JOURNAL}, not in "
+                f"{sweep_storage.without_password(url)}"
+            )
+        # Checked before the study is read, since another version may store studies differently.
+        SweepPlan.from_document(document, str(path / cls.manifest))
+        with locked(path):
+            sweep_storage.repair_journal(path)
+        with sweep_storage.opened(path, url or place) as storage:
+            study, plan = _load_study(name, storage, place or str(path / sweep_storage.JOURNAL))
+            return cls(
+                path=path,
+                plan=plan,
+                study=study,
+                storage=storage,
+                owner=owner,
+                url=place,
+                environment=environment,
+            )
+
+    @classmethod
+    def _write(
+        cls, path: Path, plan: SweepPlan, study: "optuna.Study", storage: "BaseStorage", url: str | None
+    ) -> "Sweep":
+        sweep = cls(
+            path=path,
+            plan=plan,
+            study=study,
+            storage=storage,
+            owner=uuid.uuid4().hex,
+            url=sweep_storage.without_password(url) if url else None,
+            environment=describe_environment(),
+        )
+        sweep.write_manifest({**sweep.document(), "owner": sweep.owner})
+        return sweep
+
+    def __enter__(self) -> "Sweep":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sweep_storage.close(self.storage)
+
+    def run(self, open_pool: OpenPool, say: Callable[[str], None] = lambda line: None) -> list[TrialResult]:
+        """Trains what is left, waits for trials of other machines, and writes `best.toml` and `trials.json`.
+
+        say: called with a line for each trial. Raises `RunError` when another process runs this sweep, `TrainingError`
+        when no trial finished.
+        """
+        from optuna.exceptions import StorageInternalError
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from tenfold.database import error_reason
+
+        resume = f"resume with: {self.resume_command}"
+        try:
+            with self.working(), ExitStack() as stack:
+                stack.enter_context(sweep_storage.without_warnings())
+                source, pool = self._source(say), None
+                while source.any_left():
+                    if source.any_here():
+                        pool = pool or stack.enter_context(open_pool())
+                        pool.run(source)
+                    else:
+                        # Trials of other machines; those of one that falls silent come to this one.
+                        time.sleep(1)
+                        source.tick()
+        except (SQLAlchemyError, StorageInternalError) as error:
+            cause = error.__cause__ if isinstance(error.__cause__, SQLAlchemyError) else error
+            raise StoreError(f"{self.url} can't be used any more: {error_reason(cause)}; {resume}") from error
+        except OSError as error:
+            raise StorageError(f"{self.path} can't be written: {error.strerror or error}; {resume}") from error
+        results = self.results()
+        files.write_json(self.path / "trials.json", [dataclasses.asdict(found) for found in results])
+        self.write_best(results)
+        return results
+
+    def results(self) -> list[TrialResult]:
+        """Every trial, in order."""
+        return trial_results(self.study)
+
+    def write_best(self, results: list[TrialResult]) -> Path:
+        """Writes `best.toml`. Raises `TrainingError` when no trial finished."""
+        best = best_trial(results)
+        if best is None:
+            reasons = [found.reason for found in results if found.reason]
+            raise TrainingError(
+                f"{self.path}: none of {len(results)} trials finished; the first: {reasons[0] if reasons else '?'}"
+            )
+        return files.write_text(self.path / "best.toml", self.plan.best_recipe(best.values).to_toml())
+
+    def importance(self) -> dict[str, float]:
+        """The share of the differences in accuracy that each parameter explains; empty for too few trials.
+
+        By PED-ANOVA (Watanabe, Bansal and Hutter 2023).
+        """
+        finished = [found for found in self.results() if found.state == "finished"]
+        if len(finished) < 4 or len({found.accuracy for found in finished}) < 2:
+            return {}
+        import optuna
+
+        with sweep_storage.without_warnings():
+            return {name: float(share) for name, share in optuna.importance.get_param_importances(self.study).items()}
+
+    def document(self) -> dict[str, Any]:
+        """The definition of the sweep, as JSON takes it."""
+        return {
+            **self.plan.document(),
+            "study": self.study.study_name,
+            "storage": self.url,
+            "environment": self.environment,
+        }
+
+    def result_document(self, results: list[TrialResult]) -> dict[str, Any]:
+        """The definition and the results, as JSON takes them."""
+        best = best_trial(results)
+        return {
+            **self.document(),
+            "best": best.number if best else None,
+            "importance": self.importance(),
+            "rows": [dataclasses.asdict(found) for found in results],
+        }
+
+    def _source(self, say: Callable[[str], None]) -> TrialSource:
+        data = load_dataset(self.plan.space.recipe.data.dataset)
+        return TrialSource(
+            self.study,
+            self.plan,
+            data,
+            self.path / "trials",
+            owner=self.owner,
+            in_database=self.url is not None,
+            resume_command=self.resume_command,
+            say=say,
+        )
+
+
+def _load_study(name: str, storage: "BaseStorage", place: str) -> "tuple[optuna.Study, SweepPlan]":
+    import optuna
+
+    try:
+        study = optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        raise RunError(f"{place} holds no sweep {name!r}") from None
+    plan = SweepPlan.from_document(study.user_attrs.get(PLAN, {}), f"sweep {name}")
+    check_digest(load_dataset(plan.space.recipe.data.dataset), plan.digest, Path(name))
+    return study, plan

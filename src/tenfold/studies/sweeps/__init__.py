@@ -1,1 +1,0 @@
-"""Sweeps: which values of a recipe are the best, by validation images."""

@@ -1,0 +1,253 @@
+"""The trials of a sweep: their results, and the jobs that they are while they run."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tenfold.data import Dataset
+from tenfold.errors import RecipeError, RunError
+from tenfold.jobs.pool import Job, JobSource, Outcome
+from tenfold.runs.run import Run
+from tenfold.runs.train import train_run
+from tenfold.studies import sweep_storage
+from tenfold.studies.sweep_plan import SweepPlan
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+# Keys of a trial's user attributes.
+OWNER, VALUES, REASON, FIGURES, REPLACES = "owner", "values", "reason", "figures", "replaces"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialResult:
+    """A trial and its result.
+
+    state: `finished`, `stopped` by the pruner, `diverged`, `failed`, `running` or `waiting`. values: of its parameters,
+    as the recipe has them. accuracies: validation accuracy after each epoch, 0 to 1; accuracy: of the finished run.
+    seconds: of training. weights: how many the model has. reason: why it diverged or failed.
+    """
+
+    number: int
+    state: str
+    values: dict[str, Any]
+    accuracies: dict[int, float]
+    accuracy: float | None = None
+    seconds: float | None = None
+    weights: int | None = None
+    reason: str = ""
+
+
+def trial_results(study: "optuna.Study") -> list[TrialResult]:
+    """Every trial, in order; without those that were queued again because their machine fell silent."""
+    trials = study.get_trials(deepcopy=False)
+    replaced = {trial.user_attrs.get(REPLACES) for trial in trials}
+    return [_result(trial) for trial in trials if trial.number not in replaced]
+
+
+def best_trial(results: list[TrialResult]) -> TrialResult | None:
+    """The finished trial of the highest validation accuracy; the first of equals."""
+    finished = [found for found in results if found.state == "finished" and found.accuracy is not None]
+    return max(finished, key=lambda found: (found.accuracy, -found.number), default=None)
+
+
+def _result(trial: "FrozenTrial") -> TrialResult:
+    attributes = trial.user_attrs
+    states = {"COMPLETE": "finished", "PRUNED": "stopped", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
+    state = states[trial.state.name]
+    figures = attributes.get(FIGURES, {})
+    return TrialResult(
+        number=trial.number,
+        state="diverged" if state == "stopped" and attributes.get(REASON) else state,
+        values=attributes.get(VALUES, {}),
+        accuracies=dict(sorted(trial.intermediate_values.items())),
+        accuracy=trial.value if state == "finished" else None,
+        seconds=figures.get("seconds"),
+        weights=figures.get("parameters"),
+        reason=attributes.get(REASON, ""),
+    )
+
+
+class TrialSource(JobSource):
+    """This process's share of a sweep's trials, as jobs.
+
+    A trial is claimed in one step of the storage, so no two processes have the same one. Trials that this folder had
+    claimed before it was interrupted come first, and resume after their last whole epoch.
+
+    folder: of the runs. owner: identifies this folder's trials among those of other machines. in_database: whether
+    other machines may take part. resume_command: for error messages.
+    """
+
+    def __init__(
+        self,
+        study: "optuna.Study",
+        plan: SweepPlan,
+        data: Dataset,
+        folder: Path,
+        *,
+        owner: str,
+        in_database: bool,
+        resume_command: str,
+        say: Callable[[str], None],
+    ) -> None:
+        self.say, self._study, self._plan, self._folder = say, study, plan, folder
+        self._owner, self._in_database, self._resume_command = owner, in_database, resume_command
+        self._shared = (data,)
+        # Optuna has no public access to a study's storage.
+        self._storage = study._storage
+        self._study_id = self._storage.get_study_id_from_name(study.study_name)
+        study.pruner = plan.make_pruner()
+        self._claimed: dict[int, optuna.Trial] = {}
+        self._last_heartbeat = self._last_empty = 0.0
+        self._interrupted = [trial.number for trial in self._trials("RUNNING") if self._is_mine(trial)]
+        for number in self._interrupted:
+            # Immediately, or another machine that resumes would take them for silent.
+            self._heartbeat(number)
+        best = best_trial(trial_results(study))
+        self._best = best.accuracy if best and best.accuracy is not None else 0.0
+
+    def any_left(self) -> bool:
+        """Whether any trial of the sweep has not ended, on whichever machine."""
+        return bool(self._trials("RUNNING", "WAITING"))
+
+    def any_here(self) -> bool:
+        """Whether there is a trial for this process to run."""
+        return bool(self._interrupted or self._trials("WAITING"))
+
+    def next_job(self) -> Job | None:
+        from optuna.exceptions import UpdateFinishedTrialError
+
+        while (number := self._interrupted.pop(0) if self._interrupted else self._claim()) is not None:
+            try:
+                if (job := self._make_job(number)) is not None:
+                    return job
+            except UpdateFinishedTrialError:
+                continue  # Taken for dead meanwhile, and given to another machine.
+        return None
+
+    def on_message(self, job: Job, message: Any) -> bool:
+        """Stores an epoch's accuracy; whether the trial is worth its next epoch."""
+        from optuna.exceptions import UpdateFinishedTrialError
+
+        recipe = job.arguments[0]
+        trial, epochs = self._claimed[job.key], recipe.training.epochs
+        # Of an ensemble, the first network counts: the others start from nothing.
+        if message.validation_accuracy is None or message.epoch > epochs:
+            return True
+        try:
+            if message.epoch not in self._storage.get_trial(self._trial_id(job.key)).intermediate_values:
+                trial.report(message.validation_accuracy, message.epoch)
+            # After the last epoch there is nothing left to save.
+            return message.epoch == epochs or not trial.should_prune()
+        except UpdateFinishedTrialError:
+            return False  # Taken for dead, and given to another machine.
+
+    def on_done(self, job: Job, outcome: Outcome) -> None:
+        """Stores how a trial ended. Raises `RunError` where other trials would fail too."""
+        from optuna.exceptions import UpdateFinishedTrialError
+
+        trial = self._claimed.pop(job.key)
+        # Where it was taken for dead and given to another machine, that one's result counts.
+        with contextlib.suppress(UpdateFinishedTrialError):
+            if outcome.kind == "failed":
+                raise RunError(f"trial {job.key}: {outcome.message}; fix that, then: {self._resume_command}")
+            if outcome.kind == "finished":
+                figures = Run(job.folder, self._plan.space.recipe).training
+                kept = {name: figures[name] for name in ("seconds", "parameters", "train_accuracy", "validation_loss")}
+                trial.set_user_attr(FIGURES, kept)
+                self._end(trial, "COMPLETE", value=figures["validation_accuracy"])
+            elif outcome.kind in ("stopped", "diverged"):
+                # Diverged ones count as pruned too, so that the sampler learns to avoid them; it ignores failures.
+                self._end(trial, "PRUNED", reason=outcome.message)
+            else:
+                self._end(trial, "FAIL", reason=outcome.message)
+
+    def tick(self) -> None:
+        """Sends heartbeats to a database, and queues the trials of silent machines again."""
+        if not self._in_database or time.monotonic() - self._last_heartbeat < sweep_storage.HEARTBEAT:
+            return
+        from optuna.storages import fail_stale_trials
+
+        self._last_heartbeat = time.monotonic()
+        for number in [*self._claimed, *self._interrupted]:
+            self._heartbeat(number)
+        fail_stale_trials(self._study)
+
+    def _make_job(self, number: int) -> Job | None:
+        """The trial with its values chosen, as a job; None where the recipe refuses the values."""
+        import optuna
+
+        # A sampler for each trial, seeded by its number: otherwise its values would depend on what this process has
+        # sampled before.
+        self._study.sampler = self._plan.make_sampler(number)
+        trial = optuna.Trial(self._study, self._trial_id(number))
+        trial.set_user_attr(OWNER, self._owner)
+        changes = self._plan.space.changes(trial)
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in changes.items()}
+        trial.set_user_attr(VALUES, plain)
+        try:
+            recipe = self._plan.space.recipe.replace(**changes)
+        except RecipeError as error:
+            self._end(trial, "FAIL", reason=str(error))
+            return None
+        self._claimed[number] = trial
+        return Job(
+            key=number,
+            function=train_run,
+            folder=self._folder / f"{number:04}",
+            arguments=(recipe, False, ()),
+            shared=self._shared,
+            threads=recipe.engine.threads,
+            gpus=int(recipe.engine.device == "cuda"),
+        )
+
+    def _claim(self) -> int | None:
+        from optuna.trial import TrialState
+
+        if time.monotonic() - self._last_empty < 0.5:
+            return None  # The queue was empty just now, and reading thousands of trials takes time.
+        for trial in self._trials("WAITING"):
+            # Before it is claimed: a running trial that never had a heartbeat would never be missed.
+            self._heartbeat(trial.number)
+            if self._storage.set_trial_state_values(self._trial_id(trial.number), state=TrialState.RUNNING):
+                return trial.number
+        self._last_empty = time.monotonic()
+        return None
+
+    def _end(self, trial: "optuna.Trial", state: str, value: float | None = None, reason: str = "") -> None:
+        from optuna.trial import TrialState
+
+        # This raises for a trial that has ended already, which the next line ignores.
+        trial.set_user_attr(REASON, reason)
+        self._study.tell(trial.number, value, state=TrialState[state], skip_if_finished=True)
+        if value is not None:
+            line = f"{100 * value:.2f} % of the validation images{', the best so far' if value > self._best else ''}"
+            self._best = max(value, self._best)
+        elif state == "PRUNED" and not reason:
+            epoch, accuracy = max(self._storage.get_trial(self._trial_id(trial.number)).intermediate_values.items())
+            line = f"stopped after epoch {epoch}, at {100 * accuracy:.2f} %"
+        else:
+            line = f"{'failed' if state == 'FAIL' else 'diverged'}: {reason}"
+        self.say(f"trial {trial.number}: {line}")
+
+    def _heartbeat(self, number: int) -> None:
+        if self._in_database:
+            self._storage.record_heartbeat(self._trial_id(number))  # type: ignore[attr-defined]
+
+    def _is_mine(self, trial: "FrozenTrial") -> bool:
+        # A journal is this folder's alone, so a trial that was claimed and not yet signed is this folder's too.
+        return not self._in_database or trial.user_attrs.get(OWNER) == self._owner
+
+    def _trials(self, *states: str) -> "list[FrozenTrial]":
+        from optuna.trial import TrialState
+
+        return self._storage.get_all_trials(
+            self._study_id, deepcopy=False, states=tuple(TrialState[state] for state in states)
+        )
+
+    def _trial_id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)

@@ -1,0 +1,195 @@
+"""The training loop. It yields records; it never prints, writes files or uses the test set."""
+
+import math
+import time
+from collections.abc import Generator, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_swa_multi_avg_fn, update_bn
+
+from tenfold.errors import TrainingError
+from tenfold.models.layers import set_memory_format
+from tenfold.training.augment import make_augmentation
+from tenfold.training.device import MEMORY_FORMATS, autocast
+from tenfold.training.loss import NON_DIGIT, targets_of
+from tenfold.training.optimizers import learning_rate_factor, make_optimizer
+from tenfold.training.recipe import EngineConfig, Recipe
+from tenfold.training.records import EpochRecord, Progress
+from tenfold.training.step import PlainStep, Step
+from tenfold.training.subset import EVALUATION_BATCH, ImageSubset, scale_pixels
+from tenfold.training.traced_step import TracedStep, is_traceable
+
+# Seconds between two `Progress` records and checks of the loss: smooth for a progress bar, and of no cost.
+PROGRESS_SECONDS = 0.1
+# A training of more steps than this uses a traced step: tracing takes 0.1 s and saves 0.2 ms a step.
+TRACED_STEPS = 1000
+
+
+class Trainer:
+    """Trains one network: holds what a checkpoint must store (weights, optimizer, epoch), and runs one epoch at a time.
+
+    Every epoch draws order, dropout and augmentation from a seed made of the recipe's seed and the epoch, so an epoch
+    that is repeated after a kill is the same epoch.
+
+    member: which network of an ensemble this is, from 0. Epochs are numbered through the whole ensemble.
+    """
+
+    def __init__(self, network: nn.Module, recipe: Recipe, member: int = 0) -> None:
+        self.network = network
+        self.recipe = recipe
+        self.device = next(network.parameters()).device
+        self.first_epoch = member * recipe.training.epochs
+        self.last_epoch = self.first_epoch + recipe.training.epochs
+        self.epoch = self.first_epoch
+        self.preparing_seconds = 0.0
+        self.augment = make_augmentation(recipe.augment, self.device)
+        set_memory_format(network, MEMORY_FORMATS[recipe.engine.layout])
+        self.optimizer = make_optimizer(network, recipe.training)
+        # Izmailov et al. (2018), "Averaging weights leads to wider optima and better generalization".
+        self.averaged = (
+            AveragedModel(network, multi_avg_fn=get_swa_multi_avg_fn()) if recipe.training.averaging else None  # type: ignore[no-untyped-call]
+        )
+        self.has_non_digits = True
+        self.optimize: Step = PlainStep(network, recipe, self.optimizer)
+
+    def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Trains on one batch, uint8[N,28,28] and int64[N]. Returns loss and logits float32[N,10] before the update."""
+        targets = targets_of(labels, self.recipe.training.label_smoothing) if self.has_non_digits else labels
+        return self.optimize(self.inputs(images), targets)
+
+    def inputs(self, images: Tensor) -> Tensor:
+        """uint8[N,28,28] -> float32[N,28,28], scaled and augmented: what the network sees in training."""
+        scaled = scale_pixels(images)
+        return self.augment(scaled) if self.augment else scaled
+
+    def run_epoch(self, train: ImageSubset, validation: ImageSubset) -> Iterator[Progress | EpochRecord]:
+        """Trains for one epoch: yields `Progress` now and then, and the `EpochRecord` last.
+
+        Raises `TrainingError` at a loss that is not finite, and leaves `self.epoch` unchanged then.
+        """
+        started = time.perf_counter()
+        epoch, size = self.epoch + 1, self.recipe.training.batch_size
+        losses, correct = yield from self._train_epoch(train, epoch)
+        if self.averaged and epoch == self.last_epoch:
+            self._use_average(train)
+        validation_loss, validation_accuracy = loss_and_accuracy(self.network, validation, self.recipe.engine)
+        weights_finite = all(bool(torch.isfinite(p).all()) for p in self.network.parameters())
+        if not weights_finite or (validation_loss is not None and not math.isfinite(validation_loss)):
+            raise TrainingError(
+                f"the weights overflow float32 after epoch {epoch}, step {len(losses)}: training diverged; "
+                "try a lower --learning-rate"
+            )
+        self.epoch = epoch
+        # The last batch may be smaller.
+        batch_sizes = torch.full_like(losses, size)
+        batch_sizes[-1] = len(train) - size * (len(losses) - 1)
+        yield EpochRecord(
+            epoch=epoch,
+            train_loss=(losses * batch_sizes).sum().item() / len(train),
+            train_accuracy=correct / train.digits,
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            learning_rate=self.optimizer.param_groups[0]["lr"],
+            seconds=time.perf_counter() - started,
+        )
+
+    def order(self, count: int) -> Tensor:
+        """Returns the order of an epoch's images, int64[count], drawn from torch's generator."""
+        return torch.randperm(count)
+
+    def _train_epoch(self, train: ImageSubset, epoch: int) -> Generator[Progress, None, tuple[Tensor, int]]:
+        """One pass over the images. Returns the loss of each step and how many images were classified correctly."""
+        config = self.recipe.training
+        torch.manual_seed(int(np.random.SeedSequence([config.seed, epoch]).generate_state(1)[0]))
+        order = self.order(len(train)).to(self.device)
+        steps = -(-len(train) // config.batch_size)
+        # Summed at the end: per step, these small operations would take as long as a small layer.
+        losses: list[Tensor] = []
+        predicted: list[Tensor] = []
+        expected: list[Tensor] = []
+        self.has_non_digits = train.digits < len(train)
+        self.network.train()
+        started = shown = time.perf_counter()
+        checked = 0
+        for step, (images, labels) in enumerate(train.batches(config.batch_size, order), start=1):
+            progress = (epoch - 1 - self.first_epoch + (step - 0.5) / steps) / config.epochs
+            self._set_learning_rate(progress)
+            if step == 2 and steps * config.epochs > TRACED_STEPS:
+                self._trace(images, labels)
+            loss, logits = self.step(images, labels)
+            losses.append(loss)
+            predicted.append(logits.argmax(1))
+            expected.append(labels)
+            if self.averaged and progress > 1 - config.averaging:
+                self.averaged.update_parameters(self.network)
+            now = time.perf_counter()
+            if now - shown >= PROGRESS_SECONDS or step == steps:
+                latest = torch.stack(losses[checked:])
+                _check_finite(latest, checked, epoch)
+                yield Progress(
+                    epoch=epoch,
+                    epochs=config.epochs * self.recipe.model.members,
+                    step=step,
+                    steps=steps,
+                    loss=latest.mean().item(),
+                    images_per_second=min(step * config.batch_size, len(train)) / (now - started),
+                )
+                shown, checked = now, step
+        return torch.stack(losses), int((torch.cat(predicted) == torch.cat(expected)).sum())
+
+    def _trace(self, images: Tensor, labels: Tensor) -> None:
+        """Switches to a traced step, where it gives the same bits; the optimizer must have taken a step."""
+        full = len(images) == self.recipe.training.batch_size
+        if full and isinstance(self.optimize, PlainStep) and is_traceable(self.recipe, self.device):
+            self.optimize = TracedStep(self.optimize, scale_pixels(images), labels.clamp_max(NON_DIGIT - 1))
+
+    @torch.no_grad()
+    def _use_average(self, train: ImageSubset) -> None:
+        """Gives the network the averaged weights, and batch norm the statistics of training batches under them."""
+        assert self.averaged is not None
+        if not self.averaged.n_averaged:
+            return
+        for parameter, mean in zip(self.network.parameters(), self.averaged.module.parameters(), strict=True):
+            parameter.copy_(mean)
+        batches = map(self.inputs, train.random_batches(self.recipe.training.batch_size))
+        update_bn(batches, self.network)
+
+    def _set_learning_rate(self, progress: float) -> None:
+        config = self.recipe.training
+        if config.schedule == "constant":
+            return
+        rate = config.learning_rate * learning_rate_factor(config.schedule, config.warmup, progress)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+
+def predict_logits(model: nn.Module, images: Tensor, config: EngineConfig | None = None) -> Tensor:
+    """images: uint8[N,28,28] -> logits float32[N,10], in evaluation mode. config: sets the precision; else float32."""
+    model.eval()
+    with torch.inference_mode(), autocast(config or EngineConfig(), images.device):
+        parts = [model(scale_pixels(batch)).float() for batch in torch.split(images, EVALUATION_BATCH)]
+    return torch.cat(parts)
+
+
+def loss_and_accuracy(model: nn.Module, subset: ImageSubset, config: EngineConfig) -> tuple[float | None, float | None]:
+    """Returns mean cross-entropy in nats and accuracy from 0 to 1; None and None for no images."""
+    if len(subset) == 0:
+        return None, None
+    labels = subset.labels[subset.rows]
+    logits = torch.cat([predict_logits(model, images, config) for images, _ in subset.batches(EVALUATION_BATCH)])
+    loss = functional.cross_entropy(logits, labels).item()
+    return loss, int((logits.argmax(1) == labels).sum()) / len(labels)
+
+
+def _check_finite(losses: Tensor, before: int, epoch: int) -> None:
+    """losses: of the steps after the first `before` of the epoch."""
+    bad = (~torch.isfinite(losses)).nonzero()
+    if len(bad):
+        place = int(bad[0])
+        raise TrainingError(
+            f"the loss is {losses[place].item()} at epoch {epoch}, step {before + place + 1}: training diverged; "
+            "try a lower --learning-rate"
+        )
