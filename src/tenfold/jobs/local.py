@@ -16,6 +16,7 @@ from typing import Any
 
 from tenfold.errors import UsageError
 from tenfold.jobs.pool import Job, JobDone, JobLost, JobMessage, JobStopped, Outcome, PoolEvent, WorkerPool, execute
+from tenfold.machine import keep_freed_memory
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
@@ -148,6 +149,7 @@ def _work(connection: "Connection[Any, Any]", parent: int) -> None:
     # By an exception, so that libraries release what they hold.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit())
     _end_with_parent(parent)
+    keep_freed_memory()
     shared: tuple[Any, ...] = ()
     try:
         while True:

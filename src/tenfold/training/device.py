@@ -1,8 +1,7 @@
 """Where and how a training computes: device, threads, precision, memory format, and the process settings it needs."""
 
-import ctypes
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import torch
 
@@ -11,8 +10,6 @@ from tenfold.training.recipe import EngineConfig
 
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-# malloc.h: M_TRIM_THRESHOLD and M_MMAP_THRESHOLD.
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 
 def torch_device(name: str) -> torch.device:
@@ -49,19 +46,6 @@ def execution(config: EngineConfig) -> Iterator[None]:
 def flushes_denormals() -> bool:
     """Returns whether arithmetic on this thread rounds denormal numbers to zero."""
     return bool(torch.tensor(1e-310, dtype=torch.float64) * 0.5 == 0)
-
-
-def keep_freed_memory() -> None:
-    """Lets glibc's allocator keep the memory that one training step frees for the next, for the rest of this process.
-
-    By default glibc returns the pages of large tensors to the system in each step and requests them again, zeroed: a
-    fifth of the time of a network at full resolution (docs/log.md). These settings can't be read, so they can't be
-    restored either: only a process that belongs to Tenfold, such as its command, calls this. No effect without glibc.
-    """
-    with suppress(OSError):
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(_MMAP_THRESHOLD, 2**30)
-        libc.mallopt(_TRIM_THRESHOLD, 2**30)
 
 
 def autocast(config: EngineConfig, device: torch.device) -> torch.autocast:
