@@ -14,8 +14,8 @@ from tenfold.ink.ground import find_ink, shaded_paper, stretch, take_off_grain
 from tenfold.ink.normalize import LONGEST, extent
 from tenfold.ink.page import find_page_ink
 from tenfold.ink.segment import find_lines
-from tenfold.synthesis.drawing import Hand, draw, pen_path
-from tenfold.synthesis.non_digits import STRANGERS
+from tenfold.synthesis.drawing import WriterStyle, draw, pen_path
+from tenfold.synthesis.non_digits import SIGNS
 from tenfold.synthesis.skeletons import DIGITS
 
 SIDE = 168
@@ -55,7 +55,7 @@ def photographed(generator: np.random.Generator) -> Image.Image:
     side = 480
     canvas = Image.new("L", (side, side), 0)
     way = next(way for way in DIGITS if way.name == "crossed, serif")
-    for stroke in pen_path(way.path, generator, Hand()):
+    for stroke in pen_path(way.path, generator, WriterStyle()):
         line = [tuple(place) for place in (stroke * 2.6 + [120, 110]).tolist()]
         ImageDraw.Draw(canvas).line(line, fill=255, width=15, joint="curve")
     ink = np.asarray(canvas, np.float32) / 255
@@ -71,10 +71,10 @@ def photographed(generator: np.random.Generator) -> Image.Image:
 def allographs() -> Image.Image:
     """Every way of writing each digit, once; a row a digit."""
     generator = np.random.Generator(np.random.PCG64(1))
-    rows = [[draw(w, generator, Hand()) for w in DIGITS if w.character == str(d)] for d in range(10)]
+    rows = [[draw(w, generator, WriterStyle()) for w in DIGITS if w.character == str(d)] for d in range(10)]
     rows += [
-        [draw(w, generator, Hand()) for w in STRANGERS[:22]],
-        [draw(w, generator, Hand()) for w in STRANGERS[22:44]],
+        [draw(w, generator, WriterStyle()) for w in SIGNS[:22]],
+        [draw(w, generator, WriterStyle()) for w in SIGNS[22:44]],
     ]
     across = max(len(line) for line in rows)
     sheet = np.zeros((len(rows) * 34, across * 34), np.uint8)

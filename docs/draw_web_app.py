@@ -11,12 +11,12 @@ from playwright.sync_api import Page, sync_playwright
 from lab import PICTURES
 from lab.benchmarks.local_server import served
 from lab.benchmarks.web_app import FLAGS
-from tenfold.synthesis.drawing import Hand, pen_path
+from tenfold.synthesis.drawing import WriterStyle, pen_path
 from tenfold.synthesis.skeletons import DIGITS
 
 WIDTH, HEIGHT, GAP = 390, 844, 28
 WAYS = {way.character: way for way in reversed(DIGITS)}
-HAND = Hand(places=0.02, proportion=0.08, slant=0.05, turn=2, haste=0.35)
+HAND = WriterStyle(places=0.02, proportion=0.08, slant=0.05, turn=2, speed=0.35)
 
 
 def main() -> None:

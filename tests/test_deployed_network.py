@@ -13,8 +13,8 @@ from lab.runtimes.plain_torch import PlainNetwork
 from lab.runtimes.runtime_network import load_network
 from lab.runtimes.runtime_registry import RUNTIMES
 from tenfold.errors import FormatError, RunError, UsageError
-from tenfold.export.evaluate_plain import evaluate_plain
-from tenfold.export.plain import plain_layers
+from tenfold.export.from_torch import inference_layers
+from tenfold.export.inference_graph import evaluate_layers
 from tenfold.models import build_model
 from tenfold.models.config import ACTIVATIONS
 from tenfold.training.recipe import Recipe
@@ -65,7 +65,7 @@ def lively(name, changes):
 def test_the_deployed_network_is_the_trained_one(name, changes, mnist):
     images = np.array(mnist.train_images[:64])
     model = lively(name, changes)
-    folded = PlainNetwork(plain_layers(model, temperature=1.5))
+    folded = PlainNetwork(inference_layers(model, temperature=1.5))
     logits = predict_logits(model, torch.from_numpy(images)).numpy() / 1.5
     assert predict_logits(folded, torch.from_numpy(images)).numpy() == pytest.approx(logits, rel=1e-4, abs=1e-4)
 
@@ -77,9 +77,9 @@ def test_every_plain_layer_has_its_form_in_litert(tmp_path, mnist, needs):
     np.save(tmp_path / "images.npy", images)
     expected = {}
     for number, (name, changes) in enumerate(CASES):
-        layers = plain_layers(lively(name, changes))
+        layers = inference_layers(lively(name, changes))
         store_layers(tmp_path / f"{number}.safetensors", layers)
-        logits = torch.from_numpy(evaluate_plain(layers, images))
+        logits = torch.from_numpy(evaluate_layers(layers, images))
         expected[number] = logits.softmax(1).numpy()
     # In a process of its own: TensorFlow beside PyTorch is not what a test of one should depend on.
     done = subprocess.run([sys.executable, "-c", TO_LITERT, str(tmp_path)], capture_output=True, text=True)
@@ -88,8 +88,8 @@ def test_every_plain_layer_has_its_form_in_litert(tmp_path, mnist, needs):
         assert np.load(tmp_path / f"{number}.npy") == pytest.approx(expected[number], abs=1e-4), case
 
 
-def test_plain_layers_come_back_as_they_were_stored(tmp_path):
-    layers = plain_layers(lively("resnet", {}), temperature=1.5)
+def test_inference_layers_come_back_as_they_were_stored(tmp_path):
+    layers = inference_layers(lively("resnet", {}), temperature=1.5)
     store_layers(tmp_path / "model.safetensors", layers)
     for before, after in zip(layers, read_layers(tmp_path / "model.safetensors"), strict=True):
         assert (before.kind, before.options) == (after.kind, after.options)

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from tenfold.errors import ExportError, FormatError, ModelError, UsageError
-from tenfold.export.evaluate_plain import evaluate_plain, softmax
-from tenfold.export.plain import dequantized, plain_layers
-from tenfold.export.plain_onnx import write_int8_onnx
+from tenfold.export.from_torch import inference_layers
+from tenfold.export.inference_graph import dequantized, evaluate_layers, softmax
+from tenfold.export.int8_onnx import write_int8_onnx
 from tenfold.export.web import read_web, write_web
 from tenfold.models import build_model
 from tenfold.models.config import ACTIVATIONS
@@ -51,10 +51,10 @@ CASES = [
 def test_int8_files_do_what_their_weights_say(name, changes, mnist, tmp_path):
     images = np.array(mnist.train_images[:64])
     model = lively(Recipe.load(name).replace(**changes))
-    layers = plain_layers(model, temperature=1.5)
+    layers = inference_layers(model, temperature=1.5)
     logits = predict_logits(model, torch.from_numpy(images)).numpy() / 1.5
-    assert evaluate_plain(layers, images) == pytest.approx(logits, rel=1e-4, abs=1e-4)
-    kept = evaluate_plain([dequantized(layer) for layer in layers], images)
+    assert evaluate_layers(layers, images) == pytest.approx(logits, rel=1e-4, abs=1e-4)
+    kept = evaluate_layers([dequantized(layer) for layer in layers], images)
     # Of 254 steps, half a one for each weight: the sum moves by little.
     assert np.abs(kept - logits).max() < 0.05 * max(1, np.abs(logits).max())
 
@@ -66,17 +66,17 @@ def test_int8_files_do_what_their_weights_say(name, changes, mnist, tmp_path):
     write_web(layers, tmp_path / "model.10fd", {"unsure_below": 0.7})
     read, settings = read_web(tmp_path / "model.10fd")
     assert settings == {"unsure_below": 0.7}
-    assert evaluate_plain(read, images) == pytest.approx(kept, abs=1e-5)
+    assert evaluate_layers(read, images) == pytest.approx(kept, abs=1e-5)
 
 
 def test_half_precision_web_files_are_nearer(mnist, tmp_path):
     images = np.array(mnist.train_images[:64])
-    layers = plain_layers(lively(Recipe.load("dash")))
-    exact = evaluate_plain(layers, images)
+    layers = inference_layers(lively(Recipe.load("dash")))
+    exact = evaluate_layers(layers, images)
     errors = {}
     for kind in ("int8", "float16"):
         write_web(layers, tmp_path / kind, {}, kind)
-        errors[kind] = np.abs(evaluate_plain(read_web(tmp_path / kind)[0], images) - exact).max()
+        errors[kind] = np.abs(evaluate_layers(read_web(tmp_path / kind)[0], images) - exact).max()
     assert errors["float16"] < errors["int8"] / 4
     with pytest.raises(ExportError, match="float64"):
         write_web(layers, tmp_path / "x", {}, "float64")
@@ -87,12 +87,12 @@ def test_half_precision_web_files_are_nearer(mnist, tmp_path):
     [
         ("lenet", "Subsampling"),
         ("tiny", "Composite"),
-        ("ensemble", "members"),
+        ("ensemble", "ensemble"),
     ],
 )
-def test_what_has_no_plain_form_is_named(name, word):
+def test_a_model_without_an_inference_graph_is_refused(name, word):
     with pytest.raises(ExportError, match=word):
-        plain_layers(build_model(Recipe.load(name).model))
+        inference_layers(build_model(Recipe.load(name).model))
 
 
 @pytest.mark.parametrize("to", ["onnx", "onnx-int8", "web"])
@@ -148,7 +148,7 @@ def test_model_files_that_are_none_are_told(tmp_path, run):
 
 
 def test_settings_that_are_no_json_are_told(tmp_path, run, mnist):
-    layers = plain_layers(run.model())
+    layers = inference_layers(run.model())
     write_int8_onnx(layers, tmp_path / "model.onnx", {})
     import onnx
 

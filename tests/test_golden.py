@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tenfold import Reader
-from tenfold.export.evaluate_plain import evaluate_plain, softmax
+from tenfold.export.inference_graph import evaluate_layers, softmax
 from tenfold.export.web import read_web
 from tenfold.reading.explain import evidence
 from tenfold.reading.reader import Number, _grey, shipped_model
@@ -68,14 +68,14 @@ def test_the_shipped_web_file_holds_the_weights_of_the_shipped_onnx():
     pixels = np.stack([decoded(case["pixels"], 28, 28) for case in CASES])
     layers, settings = read_web(shipped_model().with_suffix(".10fd"))
     assert settings == Reader()._model.settings
-    assert softmax(evaluate_plain(layers, pixels)) == pytest.approx(Reader().probabilities(pixels), abs=1e-4)
+    assert softmax(evaluate_layers(layers, pixels)) == pytest.approx(Reader().probabilities(pixels), abs=1e-4)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_golden_models_say_what_they_said(name):
     layers, _ = read_web(GOLDEN / f"{name}.10fd")
     pixels = decoded(CASES[0]["pixels"], 1, 28, 28)
-    assert softmax(evaluate_plain(layers, pixels))[0] == pytest.approx(MODELS[name], abs=1e-4)
+    assert softmax(evaluate_layers(layers, pixels))[0] == pytest.approx(MODELS[name], abs=1e-4)
 
 
 @pytest.mark.parametrize("case", NUMBERS["pages"] + NUMBERS["strokes"], ids=lambda case: case["name"])

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tenfold.errors import FormatError
-from tenfold.ink import printed
 from tenfold.ink.fit import THICKEST, THINNEST, thickness
 from tenfold.ink.normalize import extent
 from tenfold.ink.strokes import PEN_WIDTH, draw_strokes
+from tenfold.synthesis import printed
 from tenfold.synthesis.drawing import draw_digits, parse, scan
-from tenfold.synthesis.non_digits import STRANGERS, draw_strangers
+from tenfold.synthesis.non_digits import SIGNS, draw_non_digits
 from tenfold.synthesis.skeletons import DIGITS
 
 SEVEN = [[(0, 0), (10, 0), (4, 16)]]
@@ -101,7 +101,7 @@ def test_any_numbers_are_drawn_or_refused(strokes):
 
 
 def test_every_skeleton_can_be_drawn():
-    for way in (*DIGITS, *STRANGERS):
+    for way in (*DIGITS, *SIGNS):
         assert all(len(curve) >= 1 for stroke in parse(way.path) for curve in stroke), way.name
 
 
@@ -116,7 +116,7 @@ def test_drawn_digits_are_the_same_for_the_same_seed_and_all_classes_alike():
 
 
 def test_strangers_are_made_and_are_no_copies(mnist):
-    images = draw_strangers(140, 0, mnist.train_images[:500], mnist.train_labels[:500])
+    images = draw_non_digits(140, 0, mnist.train_images[:500], mnist.train_labels[:500])
     assert images.shape == (140, 28, 28)
     assert len({image.tobytes() for image in images}) > 130
 
@@ -151,4 +151,4 @@ def test_every_printed_letter_is_in_its_fonts_and_none_is_a_digit():
 
 
 def test_strangers_are_made_of_sets_with_other_classes(mnist):
-    assert len(draw_strangers(48, 0, mnist.train_images[:20], np.zeros(20, np.uint8))) == 48
+    assert len(draw_non_digits(48, 0, mnist.train_images[:20], np.zeros(20, np.uint8))) == 48

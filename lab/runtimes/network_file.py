@@ -17,11 +17,11 @@ from torch import nn
 
 from lab.runtimes.plain_torch import Deployed, PlainNetwork
 from tenfold import files
-from tenfold.export.plain import PlainLayer
+from tenfold.export.inference_graph import InferenceLayer
 from tenfold.training.recipe import Recipe
 
 
-def store_layers(path: Path, layers: Sequence[PlainLayer]) -> None:
+def store_layers(path: Path, layers: Sequence[InferenceLayer]) -> None:
     """Writes an inference graph with float32 weights."""
     arrays = {
         f"{place}.{name}": array
@@ -38,11 +38,11 @@ def store_module(path: Path, module: nn.Module, recipe: Recipe, temperature: flo
     _store(path, arrays, {"recipe": recipe.to_toml(), "temperature": temperature})
 
 
-def read_layers(path: Path) -> list[PlainLayer]:
+def read_layers(path: Path) -> list[InferenceLayer]:
     """What `store_layers` wrote."""
     header, arrays = _read(path)
     return [
-        PlainLayer(kind, options, arrays.get(f"{place}.weight"), arrays.get(f"{place}.bias"))
+        InferenceLayer(kind, options, arrays.get(f"{place}.weight"), arrays.get(f"{place}.bias"))
         for place, (kind, options) in enumerate(header["layers"])
     ]
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tenfold import files
 from tenfold.errors import ExportError
-from tenfold.export.plain import PlainLayer, walk
+from tenfold.export.inference_graph import InferenceLayer, run_layers
 
 # Rows of images, places and channels: TensorFlow's order is channels last.
 _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
@@ -23,7 +23,7 @@ _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def write_tflite(layers: Sequence[PlainLayer], path: Path) -> Path:
+def write_tflite(layers: Sequence[InferenceLayer], path: Path) -> Path:
     """Writes a model in float32: images uint8[N,28,28] in, probabilities float32[N,10] out, for any N.
 
     Raises `ExportError` for a kind of layer that there is no form for.
@@ -31,13 +31,13 @@ def write_tflite(layers: Sequence[PlainLayer], path: Path) -> Path:
 
     @tf.function(input_signature=[tf.TensorSpec([None, 28, 28], tf.uint8, "images")])  # type: ignore[untyped-decorator]
     def answer(images: Any) -> Any:
-        return tf.nn.softmax(walk(layers, tf.cast(images, tf.float32), _step), name="probabilities")
+        return tf.nn.softmax(run_layers(layers, tf.cast(images, tf.float32), _step), name="probabilities")
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([answer.get_concrete_function()])
     return files.write_bytes(path, converter.convert())
 
 
-def _step(layer: PlainLayer, values: Any) -> Any:
+def _step(layer: InferenceLayer, values: Any) -> Any:
     options = layer.options
     if layer.kind == "pixels":
         return _pixels(values, **options)
@@ -59,7 +59,7 @@ def _step(layer: PlainLayer, values: Any) -> Any:
     return _convolution(layer, values) + layer.bias
 
 
-def _convolution(layer: PlainLayer, values: Any) -> Any:
+def _convolution(layer: InferenceLayer, values: Any) -> Any:
     assert layer.weight is not None
     stride, reach = layer.options["stride"], layer.options["padding"]
     if reach:

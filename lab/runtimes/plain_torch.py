@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tenfold.errors import ExportError
-from tenfold.export.plain import PlainLayer
+from tenfold.export.inference_graph import InferenceLayer
 from tenfold.models.activations import ACTIVATION_LAYERS
 from tenfold.models.layers import Flatten, MeanAndMaximum
 
@@ -25,7 +25,7 @@ _MODULES: dict[str, Callable[[], nn.Module]] = {
 class PlainNetwork(nn.Module):
     """float32[N,28,28], 0 paper to 1 ink -> logits float32[N,10]. Raises `ExportError` for an unknown kind of layer."""
 
-    def __init__(self, layers: Sequence[PlainLayer]) -> None:
+    def __init__(self, layers: Sequence[InferenceLayer]) -> None:
         super().__init__()
         self.kinds = [(layer.kind, int(layer.options.get("slot", 0))) for layer in layers]
         self.steps = nn.ModuleList(_module(layer) for layer in layers)
@@ -84,7 +84,7 @@ class _Scale(nn.Module):
         return values * self.weight + self.bias
 
 
-def _module(layer: PlainLayer) -> nn.Module:
+def _module(layer: InferenceLayer) -> nn.Module:
     if layer.kind == "pixels":
         return _Pixels(**layer.options)
     if layer.kind == "pool":

@@ -11,9 +11,10 @@ from torch import nn
 from lab.runtimes.network_file import store_layers, store_module
 from lab.runtimes.plain_torch import Deployed, PlainNetwork
 from tenfold.errors import ExportError, UsageError
+from tenfold.export.from_torch import inference_layers
+from tenfold.export.inference_graph import InferenceLayer, dequantized
+from tenfold.export.int8_onnx import write_int8_onnx
 from tenfold.export.onnx import PARITY_IMAGES, export_onnx
-from tenfold.export.plain import PlainLayer, dequantized, plain_layers
-from tenfold.export.plain_onnx import write_int8_onnx
 from tenfold.export.web import read_web, write_web
 from tenfold.reading.reader import shipped_model
 from tenfold.runs.export import calibration_of
@@ -33,7 +34,7 @@ class Network:
     title: str
     module: nn.Module
     temperature: float
-    layers: list[PlainLayer] | None
+    layers: list[InferenceLayer] | None
     unplain: str = ""
     recipe: Recipe | None = None
 
@@ -76,7 +77,7 @@ def load_network(model: str | None) -> Network:
     module = run.model()
     layers, unplain = None, ""
     try:
-        layers = plain_layers(module, temperature)
+        layers = inference_layers(module, temperature)
     except ExportError as error:
         unplain = str(error)
     return Network(

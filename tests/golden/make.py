@@ -18,15 +18,15 @@ import torch
 from pages import colour_case, page_cases, small_cases, stroke_cases
 from PIL import Image, ImageDraw
 
-from tenfold.export.evaluate_plain import evaluate_plain, softmax
-from tenfold.export.plain import plain_layers
+from tenfold.export.from_torch import inference_layers
+from tenfold.export.inference_graph import evaluate_layers, softmax
 from tenfold.export.web import read_web, write_web
 from tenfold.ink.strokes import draw_strokes
 from tenfold.models import build_model
 from tenfold.reading.explain import evidence
 from tenfold.reading.reader import Reader
-from tenfold.synthesis.drawing import Hand, pen_path
-from tenfold.synthesis.non_digits import STRANGERS
+from tenfold.synthesis.drawing import WriterStyle, pen_path
+from tenfold.synthesis.non_digits import SIGNS
 from tenfold.synthesis.skeletons import DIGITS
 from tenfold.training.recipe import Recipe
 
@@ -37,18 +37,18 @@ def main() -> None:
     reader = Reader()
     generator = np.random.Generator(np.random.PCG64(7))
     cases = []
-    for way in [*DIGITS[::2], *STRANGERS[::6]]:
-        strokes = [np.round(stroke, 2) for stroke in pen_path(way.path, generator, Hand())]
+    for way in [*DIGITS[::2], *SIGNS[::6]]:
+        strokes = [np.round(stroke, 2) for stroke in pen_path(way.path, generator, WriterStyle())]
         reading = reader.read_strokes(strokes)
         cases.append(
             {"name": f"{way.character}, {way.name}", "strokes": [s.tolist() for s in strokes], **told(reading)}
         )
     for number, way in enumerate(DIGITS[::4]):
-        grey = picture(pen_path(way.path, generator, Hand()), number, generator)
+        grey = picture(pen_path(way.path, generator, WriterStyle()), number, generator)
         case = {"width": grey.shape[1], "height": grey.shape[0], "grey": base64.b64encode(grey.tobytes()).decode()}
         cases.append({"name": f"{way.character}, {way.name}", **case, **told(reader.read(grey))})
     for way in DIGITS[::20]:
-        grey = foggy(pen_path(way.path, generator, Hand()), generator)
+        grey = foggy(pen_path(way.path, generator, WriterStyle()), generator)
         case = {"width": 30, "height": 30, "grey": base64.b64encode(grey.tobytes()).decode()}
         cases.append({"name": f"{way.character}, {way.name}, in fog", **case, **told(reader.read(grey))})
     write_models(reader.read_strokes(cases[0]["strokes"]).pixels)
@@ -83,10 +83,10 @@ def write_models(pixels: np.ndarray) -> None:
     said = {}
     for name, changes in MODELS.items():
         torch.manual_seed(0)
-        layers = plain_layers(build_model(Recipe.load(name).replace(**changes).model).eval())
+        layers = inference_layers(build_model(Recipe.load(name).replace(**changes).model).eval())
         write_web(layers, HERE / f"{name}.10fd", {"unsure_below": 0.5})
         kept, _ = read_web(HERE / f"{name}.10fd")
-        said[name] = [round(float(p), 6) for p in softmax(evaluate_plain(kept, pixels[None]))[0]]
+        said[name] = [round(float(p), 6) for p in softmax(evaluate_layers(kept, pixels[None]))[0]]
     (HERE / "models.json").write_text(json.dumps(said, indent=1) + "\n")
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from tenfold.reading.reader import Number, Reader
-from tenfold.synthesis.drawing import Hand, pen_path
+from tenfold.synthesis.drawing import WriterStyle, pen_path
 from tenfold.synthesis.skeletons import DIGITS
 
 Strokes = list[NDArray[np.float64]]
@@ -57,7 +57,7 @@ def small_cases(reader: Reader, generator: np.random.Generator) -> list[dict[str
     """28x28, not as MNIST was made: a digit with something beside it, or off the middle."""
     cases = []
     for number, way in enumerate(DIGITS[::9]):
-        pixels = reader.read_strokes(pen_path(way.path, generator, Hand())).pixels.copy()
+        pixels = reader.read_strokes(pen_path(way.path, generator, WriterStyle())).pixels.copy()
         if number % 3 == 0:
             pixels[:, 26:] = np.maximum(pixels[:, 26:], 200)
         elif number % 3 == 1:
@@ -118,7 +118,7 @@ def written(text: str, generator: np.random.Generator, gap: float) -> Strokes:
             right += 0.3 + gap
             continue
         ways = [way for way in DIGITS if way.character == character]
-        path = pen_path(ways[generator.integers(len(ways))].path, generator, Hand())
+        path = pen_path(ways[generator.integers(len(ways))].path, generator, WriterStyle())
         points = np.concatenate(path)
         low, size = points.min(0), np.ptp(points, 0)
         strokes += [(stroke - low) / size.max() + [right, 0] for stroke in path]

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from tenfold.synthesis.drawing import Hand, pen_path
+from tenfold.synthesis.drawing import WriterStyle, pen_path
 from tenfold.synthesis.skeletons import DIGITS
 
 ROOT = Path(__file__).parents[2]
@@ -147,7 +147,7 @@ def page(browse: Browse, server: Server) -> Page:
 
 # One way of writing each digit, by a steady hand.
 WAYS = {way.character: way for way in reversed(DIGITS)}
-STEADY = Hand(places=0.02, proportion=0.05, slant=0.05, turn=2, haste=0.2)
+STEADY = WriterStyle(places=0.02, proportion=0.05, slant=0.05, turn=2, speed=0.2)
 
 
 def ink_of(text: str, box: dict[str, float], seed: int = 0) -> list[np.ndarray]:

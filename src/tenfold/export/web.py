@@ -1,12 +1,12 @@
-"""Plain layers as a web file: a JSON header, and weights as int8 or float16. A page reads it with no library.
+"""Read and write the inference graph as a web file: a JSON header, and weights as int8 or float16.
 
     bytes 0-3    "10FD"
     bytes 4-7    length of the header, uint32, little-endian
-    header       JSON, UTF-8, padded with spaces so that what follows begins at a multiple of 4
-    weights      one array after another, each beginning at a multiple of 4
+    header       JSON, UTF-8, padded with spaces so that the weights start at a multiple of 4
+    weights      one array after another, each starting at a multiple of 4
 
 The header holds `format` (1), `settings`, and `layers`: each a `kind`, its options, and where its `weight`, `scale`
-(of int8 weights) and `bias` lie: `{"offset", "shape", "type"}`, offset from where the weights begin.
+(of int8 weights) and `bias` are: `{"offset", "shape", "type"}`, offset from the start of the weights.
 """
 
 import json
@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 
 from tenfold import files
 from tenfold.errors import ExportError, FormatError
-from tenfold.export.plain import PlainLayer, quantize
+from tenfold.export.inference_graph import InferenceLayer, quantize
 
 MAGIC = b"10FD"
 FORMAT = 1
 WEIGHTS = ("int8", "float16")
 
 
-def write_web(layers: Sequence[PlainLayer], path: Path, settings: Mapping[str, Any], weights: str = "int8") -> Path:
-    """Writes plain layers to `path`. Raises `ExportError` for a type of weights other than int8 or float16."""
+def write_web(layers: Sequence[InferenceLayer], path: Path, settings: Mapping[str, Any], weights: str = "int8") -> Path:
+    """Writes `layers` to `path`. Raises `ExportError` for weights other than int8 or float16."""
     if weights not in WEIGHTS:
         raise ExportError(f"weights of {weights}: a web file holds {' or '.join(WEIGHTS)}")
     content = bytearray()
@@ -54,28 +54,28 @@ def write_web(layers: Sequence[PlainLayer], path: Path, settings: Mapping[str, A
     return files.write_bytes(path, MAGIC + len(header).to_bytes(4, "little") + header + bytes(content))
 
 
-def read_web(path: Path) -> tuple[list[PlainLayer], dict[str, Any]]:
-    """A web file's layers, weights as float32, and its settings. Raises `FormatError` for what is none."""
+def read_web(path: Path) -> tuple[list[InferenceLayer], dict[str, Any]]:
+    """Returns a web file's layers, weights as float32, and its settings. Raises `FormatError` for other files."""
     content = path.read_bytes()
     if content[:4] != MAGIC:
-        raise FormatError(f"{path} is no web model: it begins with {content[:4]!r}, not {MAGIC!r}")
+        raise FormatError(f"{path} is not a web model: it starts with {content[:4]!r}, not {MAGIC!r}")
     start = 8 + int.from_bytes(content[4:8], "little")
     try:
         header = json.loads(content[8:start])
         if header["format"] != FORMAT:
-            raise FormatError(f"{path} has format {header['format']}; this Tenfold reads {FORMAT}")
+            raise FormatError(f"{path} has format {header['format']}; this version of Tenfold reads {FORMAT}")
         layers = [_layer(entry, content[start:]) for entry in header["layers"]]
     except (KeyError, ValueError, TypeError) as error:
         raise FormatError(f"{path} is damaged: {error}") from error
     return layers, header["settings"]
 
 
-def _layer(entry: dict[str, Any], content: bytes) -> PlainLayer:
+def _layer(entry: dict[str, Any], content: bytes) -> InferenceLayer:
     arrays = {name: _array(entry.pop(name), content) for name in ("weight", "scale", "bias") if name in entry}
     weight = arrays.get("weight")
     if weight is not None and "scale" in arrays:
         weight = weight * arrays["scale"].reshape(-1, *[1] * (weight.ndim - 1))
-    return PlainLayer(entry.pop("kind"), entry, weight, arrays.get("bias"))
+    return InferenceLayer(entry.pop("kind"), entry, weight, arrays.get("bias"))
 
 
 def _array(place: Mapping[str, Any], content: bytes) -> NDArray[np.float32]:

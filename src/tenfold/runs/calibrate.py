@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from tenfold import files
 from tenfold.errors import UsageError
 from tenfold.evaluation.calibration import calibration_error, choose_threshold, fit_temperature
-from tenfold.export.evaluate_plain import softmax
+from tenfold.export.inference_graph import softmax
 from tenfold.runs.prepare import split_indices
 from tenfold.runs.run import Run
-from tenfold.synthesis.non_digits import draw_strangers
+from tenfold.synthesis.non_digits import draw_non_digits
 from tenfold.training.trainer import predict_logits
 
 # Synthetic non-digits, drawn by a seed that no training uses.
@@ -50,7 +50,7 @@ def calibrate(run: Run) -> Calibration:
     images, labels = np.array(data.train_images[held_out]), data.train_labels[held_out]
     logits = predict_logits(model, torch.from_numpy(images)).numpy()
     temperature = fit_temperature(logits, labels)
-    non_digits = draw_strangers(NON_DIGITS, NON_DIGITS_SEED, images, labels)
+    non_digits = draw_non_digits(NON_DIGITS, NON_DIGITS_SEED, images, labels)
     none = confidences(predict_logits(model, torch.from_numpy(non_digits)).numpy() / temperature)
     sure = confidences(logits / temperature)
     threshold = choose_threshold(sure, none, ANSWERED)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tenfold.errors import ExportError, UsageError, nearest
-from tenfold.export.evaluate_plain import evaluate_plain, softmax
+from tenfold.export.from_torch import inference_layers
+from tenfold.export.inference_graph import InferenceLayer, dequantized, evaluate_layers, softmax
+from tenfold.export.int8_onnx import write_int8_onnx
 from tenfold.export.onnx import PARITY_IMAGES, TOLERANCE, export_onnx
-from tenfold.export.plain import PlainLayer, dequantized, plain_layers
-from tenfold.export.plain_onnx import write_int8_onnx
 from tenfold.export.web import read_web, write_web
 from tenfold.reading.model_file import ModelFile
 from tenfold.runs.run import Run
@@ -53,14 +53,14 @@ def export(run: Run, to: str = "onnx", out: Path | None = None) -> Exported:
         export_onnx(model, path, images, temperature, settings)
         found = _onnx_probabilities(path, images)
     else:
-        layers = plain_layers(model, temperature)
+        layers = inference_layers(model, temperature)
         kept = [dequantized(layer) for layer in layers]
         if to == "onnx-int8":
             write_int8_onnx(layers, path, settings)
             found = _onnx_probabilities(path, images)
         else:
             write_web(layers, path, settings)
-            found = softmax(evaluate_plain(read_web(path)[0], images))
+            found = softmax(evaluate_layers(read_web(path)[0], images))
         _check_parity(path, found, kept, images)
     changed = int((found.argmax(1) != expected.argmax(1)).sum())
     if changed > CHANGED * len(images):
@@ -78,9 +78,11 @@ def calibration_of(run: Run) -> tuple[float, dict[str, object]]:
     return found["temperature"], {"unsure_below": found["unsure_below"]}
 
 
-def _check_parity(path: Path, found: NDArray[np.float32], kept: list[PlainLayer], images: NDArray[np.uint8]) -> None:
+def _check_parity(
+    path: Path, found: NDArray[np.float32], kept: list[InferenceLayer], images: NDArray[np.uint8]
+) -> None:
     """Checks that the file computes what its own weights do."""
-    difference = float(np.abs(found - softmax(evaluate_plain(kept, images))).max())
+    difference = float(np.abs(found - softmax(evaluate_layers(kept, images))).max())
     if not difference <= TOLERANCE:
         path.unlink()
         raise ExportError(f"{path.name} differs from its own weights by {difference:.2g}; {TOLERANCE:g} is allowed")

@@ -1,7 +1,7 @@
-"""Drawing from skeletons, as a hand would: no two alike.
+"""Draw synthetic digits from skeletons, each different.
 
-What a hand varies is drawn anew for each character: where each place of the skeleton lies, proportion, slant, how
-roundly corners are taken (a fast pen cuts them), how smoothly lines run, the pen's width, and what scanned it.
+Each character varies at random as handwriting does: the points of the skeleton, proportion, slant, how much corners are
+cut (a fast pen cuts them), the curvature of lines, the pen's width, and the scanner.
 """
 
 from collections.abc import Sequence
@@ -18,19 +18,19 @@ from tenfold.synthesis.skeletons import DIGITS, Allograph
 
 Points = NDArray[np.float64]
 
-# The share of scans that show the edges of the ink alone.
+# Share of scans that show only the edges of the ink.
 _OUTLINED = 0.08
-# Points between two places of a skeleton.
+# Points interpolated between two points of a skeleton.
 _SMOOTH = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hand:
-    """How loosely a character is drawn; each value is a standard deviation.
+class WriterStyle:
+    """How much characters vary; each value is a standard deviation.
 
-    places: of a place of the skeleton, as a share of the height. proportion, pen: of the logarithm of width to height,
-    and of the pen's width. slant: columns a row. turn: degrees. haste: how much corners are cut, as a share of the
-    longest a moving average can be. scanned: the share of the characters that are `draw_scanned`.
+    places: of a point of the skeleton, as a share of the height. proportion, pen: of the logarithm of width to height,
+    and of the pen's width. slant: columns per row. turn: degrees. speed: how much corners are cut, as a share of the
+    longest moving average. scanned: share of characters drawn by `draw_scanned`.
     """
 
     places: float = 0.04
@@ -38,45 +38,47 @@ class Hand:
     slant: float = 0.2
     turn: float = 5.0
     pen: float = 0.25
-    haste: float = 0.5
+    speed: float = 0.5
     scanned: float = 0.75
 
 
-def draw_digits(count: int, seed: int, hand: Hand = Hand()) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Draws `count` digits, each class as often as any, from `allographs.DIGITS`.
+def draw_digits(
+    count: int, seed: int, style: WriterStyle = WriterStyle()
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Draws `count` digits, each class equally often, from `skeletons.DIGITS`.
 
-    Returns uint8[N,28,28], 0 paper to 255 ink, and uint8[N] labels. The same count, seed and hand give the same.
+    Returns uint8[N,28,28], 0 paper to 255 ink, and uint8[N] labels. The same count, seed and style give the same.
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     labels = (np.arange(count) % 10).astype(np.uint8)
     ways = [[way for way in DIGITS if way.character == str(digit)] for digit in range(10)]
-    shares = [np.array([way.weight for way in fellows]) for fellows in ways]
+    shares = [np.array([way.weight for way in variants]) for variants in ways]
     images = np.empty((count, 28, 28), np.uint8)
     for index, label in enumerate(labels):
-        fellows, share = ways[label], shares[label]
-        chosen = fellows[int(generator.choice(len(fellows), p=share / share.sum()))]
-        way = draw_scanned if generator.random() < hand.scanned else draw
-        images[index] = way(chosen, generator, hand)
+        variants, share = ways[label], shares[label]
+        chosen = variants[int(generator.choice(len(variants), p=share / share.sum()))]
+        way = draw_scanned if generator.random() < style.scanned else draw
+        images[index] = way(chosen, generator, style)
     return images, labels
 
 
-def draw(way: Allograph, generator: np.random.Generator, hand: Hand) -> NDArray[np.uint8]:
-    """One character, drawn from its skeleton by a hand: uint8[28,28]."""
-    strokes = pen_path(way.path, generator, hand)
-    width = PEN_WIDTH * float(np.exp(np.clip(generator.normal(0, hand.pen), -0.6, 0.6)))
+def draw(way: Allograph, generator: np.random.Generator, style: WriterStyle) -> NDArray[np.uint8]:
+    """One character, drawn from its skeleton: uint8[28,28]."""
+    strokes = pen_path(way.path, generator, style)
+    width = PEN_WIDTH * float(np.exp(np.clip(generator.normal(0, style.pen), -0.6, 0.6)))
     return draw_strokes(strokes, width)
 
 
-def draw_scanned(way: Allograph, generator: np.random.Generator, hand: Hand) -> NDArray[np.uint8]:
+def draw_scanned(way: Allograph, generator: np.random.Generator, style: WriterStyle) -> NDArray[np.uint8]:
     """As `draw`, by any pen from a hairline to a felt-tip, and then `scan`ned."""
     width = PEN_WIDTH * float(np.exp(np.clip(generator.normal(0.1, 0.35), -0.7, 0.7)))
-    cells = centre_line(pen_path(way.path, generator, hand), width)
+    cells = centre_line(pen_path(way.path, generator, style), width)
     return scan((distance_to(cells) <= width * CELLS / 2).astype(np.float32), generator)
 
 
 def scan(ink: Ink, generator: np.random.Generator) -> NDArray[np.uint8]:
-    """float32[H,W] with some ink -> uint8[28,28]: as a coarse scanner in black and white gives it, now and then in
-    outline, and half of the time stretched towards the square by whoever cut it out of its form; then as MNIST was
+    """float32[H,W] with some ink -> uint8[28,28]: simulates a coarse black-and-white scanner, sometimes in outline,
+    and half of the time stretched towards a square, as some forms are cut; then in MNIST's form, as MNIST was
     made."""
     ink = ink[np.ix_(ink.any(1), ink.any(0))]
     if generator.random() < _OUTLINED and max(ink.shape) > 3:
@@ -100,25 +102,25 @@ def outline(ink: Ink, beyond: float, half: float) -> Ink:
     return line[np.ix_(line.any(1), line.any(0))]
 
 
-def pen_path(path: str, generator: np.random.Generator, hand: Hand) -> list[Points]:
-    """A skeleton -> the pen's strokes, float[n,2] each, as a hand would draw them once."""
-    loose = hand.places * generator.uniform(0.4, 1.6) * 100
-    wide = float(np.exp(generator.normal(0, hand.proportion)))
-    slant, turn = generator.normal(0.08, hand.slant), np.radians(generator.normal(0, hand.turn))
+def pen_path(path: str, generator: np.random.Generator, style: WriterStyle) -> list[Points]:
+    """A skeleton -> the pen's strokes, float[n,2] each, with random variation."""
+    loose = style.places * generator.uniform(0.4, 1.6) * 100
+    wide = float(np.exp(generator.normal(0, style.proportion)))
+    slant, turn = generator.normal(0.08, style.slant), np.radians(generator.normal(0, style.turn))
     cos, sin = np.cos(turn), np.sin(turn)
     shape = np.array([[cos, -sin], [sin, cos]]) @ np.array([[wide, -slant], [0, 1]])
-    haste = abs(generator.normal(0, hand.haste))
+    speed = abs(generator.normal(0, style.speed))
     strokes = []
     for curves in parse(path):
         moved, last = [], None
         for places in curves:
             places = places + generator.normal(0, loose, places.shape)
             if last is not None:
-                places[0] = last  # The pen goes on where it was.
+                places[0] = last  # The pen continues where it was.
             last = places[-1]
             moved.append(smooth(places) if len(places) > 2 else straight(places, generator, loose))
         line = np.concatenate(moved)
-        strokes.append(hasten(line, haste) @ shape.T)
+        strokes.append(cut_corners(line, speed) @ shape.T)
     return strokes
 
 
@@ -126,7 +128,7 @@ def pen_path(path: str, generator: np.random.Generator, hand: Hand) -> list[Poin
 def parse(path: str) -> tuple[tuple[Points, ...], ...]:
     """A skeleton's text -> its strokes, each the curves between sharp corners, each float[n,2] of places.
 
-    A curve after a corner begins where the one before it ended.
+    A curve after a corner starts where the one before it ended.
     """
     strokes = []
     for text in path.split(";"):
@@ -157,9 +159,9 @@ def straight(places: Points, generator: np.random.Generator, loose: float) -> Po
     return smooth(np.stack([places[0], middle, places[1]]))
 
 
-def hasten(line: Points, haste: float) -> Points:
+def cut_corners(line: Points, speed: float) -> Points:
     """Cuts corners by a moving average over the neighbours, the ends held."""
-    reach = min(int(haste * 5), (len(line) - 1) // 2)
+    reach = min(int(speed * 5), (len(line) - 1) // 2)
     if reach < 1:
         return line
     padded = np.concatenate([np.repeat(line[:1], reach, 0), line, np.repeat(line[-1:], reach, 0)])
@@ -170,5 +172,5 @@ def hasten(line: Points, haste: float) -> Points:
 def sheet(ways: Sequence[Allograph], each: int, seed: int) -> NDArray[np.uint8]:
     """Every way in a row of its own, drawn `each` times: uint8[28 len(ways), 28 each]."""
     generator = np.random.Generator(np.random.PCG64(seed))
-    rows = [np.concatenate([draw(way, generator, Hand()) for _ in range(each)], 1) for way in ways]
+    rows = [np.concatenate([draw(way, generator, WriterStyle()) for _ in range(each)], 1) for way in ways]
     return np.concatenate(rows, 0)

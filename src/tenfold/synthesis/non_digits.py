@@ -1,8 +1,7 @@
-"""Ink that is no digit, made up: for a model to learn to be unsure of.
+"""Generate non-digits, which a model learns to be unsure of.
 
-Letters and signs, from skeletons and from printed fonts, scribbles of random strokes, digits that touch, digits on their
-side or seen in a mirror, and blots. Hendrycks, Mazeika and Dietterich (2019), "Deep anomaly detection with outlier exposure", showed that a model
-taught to spread its belief evenly on such strangers does so on others that it never saw.
+Letters and signs from skeletons and printed fonts, scribbles, touching digits, rotated and mirrored digits, and blots. Hendrycks, Mazeika and Dietterich (2019), "Deep anomaly detection with outlier exposure", showed that a
+model trained towards uniform probabilities on such outliers generalizes to others.
 """
 
 from typing import Any
@@ -13,7 +12,7 @@ from scipy import ndimage
 
 from tenfold.ink.fit import BOX, centre, fit, scale
 from tenfold.ink.strokes import draw_strokes
-from tenfold.synthesis.drawing import Hand, draw, scan, smooth
+from tenfold.synthesis.drawing import WriterStyle, draw, scan, smooth
 from tenfold.synthesis.printed import draw_printed
 from tenfold.synthesis.skeletons import Allograph
 
@@ -21,7 +20,7 @@ Images = NDArray[np.uint8]
 Point = NDArray[np.floating[Any]]  # floats[2]
 Line = NDArray[np.floating[Any]]  # floats[n,2]
 
-# Letters that no digit is written like: O, I, l, S, Z, G, q and g are left out.
+# Without letters that look like digits: O, I, l, S, Z, G, q and g.
 _SKELETONS = (
     ("A", "8,98 48,2 / 92,98 ; 24,62 78,62"), ("B", "20,4 20,98 ; 20,4 60,4 76,22 58,44 20,48 ; 20,48 68,52 84,74 64,96 20,98"),
     ("C", "84,18 52,2 16,24 8,56 24,88 56,98 86,82"), ("D", "18,4 18,98 ; 18,4 60,8 88,48 62,94 18,98"),
@@ -57,17 +56,17 @@ _SKELETONS = (
     ("na", "8,36 92,36 ; 54,4 50,60 22,98"), ("me", "80,4 18,96 ; 30,34 76,72"), ("su", "14,12 78,12 14,96 ; 52,52 90,92"), ("ho", "8,26 92,26 ; 50,4 50,98 ; 30,48 14,80 ; 70,48 86,80"),
     ("percent", "88,4 12,98 ; 26,4 8,20 26,36 42,20 26,4 ; 76,64 58,80 76,98 94,80 76,64"), ("tick tack", "20,4 20,96 ; 50,4 50,96 ; 80,4 80,96"),
 )  # fmt: skip
-STRANGERS = tuple(Allograph(name, name, "COMMON", path) for name, path in _SKELETONS)
+SIGNS = tuple(Allograph(name, name, "COMMON", path) for name, path in _SKELETONS)
 
-# Digits that are none on their side, and none seen in a mirror.
+# Digits that are not digits when rotated by 90 degrees, or mirrored.
 _ON_SIDE, _MIRRORED = (2, 3, 4, 5, 7), (3, 4, 6, 7, 9)
-# The share that is scanned coarsely, as drawn digits are: or coarse would mean digit.
+# Share that is scanned coarsely, as synthetic digits are; otherwise coarse images would always be digits.
 _SCANNED = 0.35
-_HAND = Hand(places=0.05, proportion=0.3, turn=8, pen=0.4)
+_HAND = WriterStyle(places=0.05, proportion=0.3, turn=8, pen=0.4)
 
 
-def draw_strangers(count: int, seed: int, digits: Images, labels: NDArray[np.uint8]) -> Images:
-    """Draws `count` images of what is no digit: uint8[N,28,28].
+def draw_non_digits(count: int, seed: int, digits: Images, labels: NDArray[np.uint8]) -> Images:
+    """Draws `count` images of non-digits: uint8[N,28,28].
 
     digits, labels: uint8[M,28,28] and uint8[M], real digits to make touching pairs of, and to turn.
     """
@@ -88,7 +87,7 @@ def _printed(generator: np.random.Generator, digits: Images, labels: NDArray[np.
 
 
 def _sign(generator: np.random.Generator, digits: Images, labels: NDArray[np.uint8]) -> Images:
-    return draw(STRANGERS[generator.integers(len(STRANGERS))], generator, _HAND)
+    return draw(SIGNS[generator.integers(len(SIGNS))], generator, _HAND)
 
 
 def _scribble(generator: np.random.Generator, digits: Images, labels: NDArray[np.uint8]) -> Images:
@@ -102,7 +101,7 @@ def _scribble(generator: np.random.Generator, digits: Images, labels: NDArray[np
 
 
 def _script(generator: np.random.Generator, digits: Images, labels: NDArray[np.uint8]) -> Images:
-    """A letter of a script that nobody writes: two to five lines, arcs, loops and dots between places of a grid, each
+    """A letter of an invented script: two to five lines, arcs, loops and dots between places of a grid, each
     as likely as not to begin where another ended."""
     strokes: list[Line] = []
     for _ in range(generator.integers(2, 6)):
@@ -171,7 +170,7 @@ def _bars(generator: np.random.Generator, digits: Images, labels: NDArray[np.uin
     ink = np.clip(ink / ink.max() * 1.5 - 0.25, 0, 1)
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    # Half of it as it is: what is printed bold is bolder than any pen.
+    # Half of them unchanged: bold print is bolder than any pen.
     return centre(fit(cut) if generator.random() < 0.5 else scale(cut, BOX / max(cut.shape)))
 
 
@@ -190,7 +189,7 @@ def _pair(generator: np.random.Generator, digits: Images, labels: NDArray[np.uin
 def _turned(generator: np.random.Generator, digits: Images, labels: NDArray[np.uint8]) -> Images:
     mirrored = generator.random() < 0.5
     chosen = np.flatnonzero(np.isin(labels, _MIRRORED if mirrored else _ON_SIDE))
-    if len(chosen) == 0:  # A set of other classes.
+    if len(chosen) == 0:  # A data set with other classes.
         return _blot(generator, digits, labels)
     image = digits[generator.choice(chosen)]
     return np.asarray(image[:, ::-1] if mirrored else np.rot90(image, generator.choice([1, 3])))

@@ -1,7 +1,7 @@
-"""Printed letters and signs of many scripts, warped a little: strangers that no skeleton has to be drawn for.
+"""Printed letters and signs of many scripts, slightly warped, as non-digits.
 
-The fonts are those that come with matplotlib: DejaVu, STIX and Computer Modern. Left out are the letters that one of
-the ten digits is written like, such as O, l, S, Cyrillic Ze or Georgian Nar.
+The fonts are those that come with matplotlib: DejaVu, STIX and Computer Modern. Letters that look like one of
+the ten digits are excluded, such as O, l, S, Cyrillic Ze or Georgian Nar.
 """
 
 from functools import cache
@@ -58,7 +58,7 @@ def draw_printed(generator: np.random.Generator) -> NDArray[np.uint8]:
     fonts, letters = _families()[generator.choice(len(_families()), p=_SHARES)]
     ink = _warped(set_letter(str(generator.choice(fonts)), str(generator.choice(letters))), generator)
     way = generator.random()
-    if way < 0.3:  # What is printed bold is bolder than any pen.
+    if way < 0.3:  # Bold print is bolder than any pen.
         return centre(scale(ink, BOX / max(ink.shape)))
     usual, size = thickness(ink), max(ink.shape)
     if way < 0.5 or usual > BOX / 2:
@@ -86,7 +86,7 @@ def _families() -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
     return (*few, *((_SANS, _letters(codes)) for codes in (_SIGNS, *_SCRIPTS)))
 
 
-# How often each family is drawn: what people write most, most.
+# How often each family is used, by how much people write it.
 _SHARES = np.array([6, 1.5, 1.5, 1, *[1] * len(_SCRIPTS)]) / (10 + len(_SCRIPTS))
 
 
@@ -118,6 +118,6 @@ def _warped(ink: Ink, generator: np.random.Generator) -> Ink:
     bent = np.stack([ndimage.map_coordinates(knot, spread, order=1, mode="nearest") for knot in knots])
     moved = ndimage.map_coordinates(padded, np.einsum("ij,jhw->ihw", shape, places) + middle + bent, order=1)
     inked = moved > 0.3
-    if not inked.any():  # A hairline that fell between the pixels.
+    if not inked.any():  # A hairline between the pixels.
         return ink
     return np.asarray(moved[np.ix_(inked.any(1), inked.any(0))], np.float32)

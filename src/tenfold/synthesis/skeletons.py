@@ -1,7 +1,7 @@
-"""Ways of writing each digit, as the pen goes: for drawing digits that MNIST's American writers did not write.
+"""Ways of writing each digit, as pen strokes, including those that MNIST's American writers did not use.
 
 A skeleton is a text. Places are `x,y` in hundredths, x to the right and y down; the pen goes smoothly through them; a
-`/` is a sharp corner, a `;` lifts the pen. What is drawn from it is never twice the same: see `draw_digits`.
+`/` is a sharp corner, a `;` lifts the pen. `draw_digits` draws each one differently.
 
 Sources. REGIONAL: Wikipedia, "Regional handwriting variation", section "Arabic numerals". ANSI: ANSI X3.45-1982,
 "Character Set for Handprinting". ZANER: Zaner-Bloser manuscript, as taught in the United States. DIN: the figures of the
@@ -11,13 +11,13 @@ German "Lateinische Ausgangsschrift" (1953). SWISS: the figures of the Swiss "Sc
 
 from dataclasses import dataclass
 
-# What is drawn how often: 3 of the usual ways, 1 of the rare.
+# Relative frequencies.
 USUAL, RARE = 3.0, 1.0
 
 
 @dataclass(frozen=True)
 class Allograph:
-    """One way of writing a character. path: its skeleton, as above. weight: how often it is drawn, among its fellows."""
+    """One way of writing a character. path: its skeleton. weight: how often it is used, relative to other ways."""
 
     character: str
     name: str

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from tenfold.synthesis.drawing import draw_digits, scan
-from tenfold.synthesis.non_digits import draw_strangers
+from tenfold.synthesis.non_digits import draw_non_digits
 from tenfold.training.loss import NON_DIGIT
 from tenfold.training.recipe import DataConfig
 from tenfold.training.subset import ImageSubset
@@ -38,7 +38,7 @@ def with_extra_images(
     inked = np.flatnonzero(images.any((1, 2)))
     chosen = generator.choice(inked, config.rescanned if len(inked) else 0)
     degraded = [scan(np.asarray(images[row] / 255, np.float32), generator) for row in chosen]
-    non_digits = draw_strangers(config.strangers, seed, images, labels.astype(np.uint8))
+    non_digits = draw_non_digits(config.strangers, seed, images, labels.astype(np.uint8))
     samples, sample_labels = _repeated(feedback, config.corrections_share, len(images), generator)
     parts = [images, synthetic, np.stack(degraded) if degraded else images[:0], non_digits, samples]
     part_labels = [labels, synthetic_labels, labels[chosen], np.full(len(non_digits), NON_DIGIT), sample_labels]

@@ -1,4 +1,4 @@
-// The forward pass: what tenfold/export/evaluate_plain.py does, of one image. All room is made beforehand.
+// The forward pass: what tenfold/export/inference_graph.py does, of one image. All room is made beforehand.
 
 import { convolution, type Weights } from "./convolution.js";
 import { ModelFileError, type Layer, type ModelFile } from "./file.js";

@@ -1,13 +1,16 @@
-"""Plain layers, run with NumPy: slow and plain, what files written from them are held against."""
+"""A trained network as a list of layers for inference, and their evaluation with NumPy. No PyTorch.
+
+Batch norm is folded into weights, dropout is gone, and weights can be quantized to int8. The int8 ONNX file and the web
+file are written from this list, and their outputs are compared with `evaluate_layers`, which is slow but simple.
+"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, expit
-
-from tenfold.export.plain import PlainLayer, walk
 
 Array = NDArray[np.float32]
 
@@ -22,13 +25,45 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def evaluate_plain(layers: Sequence[PlainLayer], images: NDArray[np.uint8]) -> Array:
+@dataclass(frozen=True)
+class InferenceLayer:
+    """One operation on the output of the layer before it.
+
+    kind: `pixels`, `convolution` (`groups`: 1, or the number of channels), `dense`, `scale`, `pool`, `flatten`,
+    `mean_and_maximum` (global average and maximum pooling) or the name of an activation; for residual connections
+    `keep` saves values in a `slot`, `recall` loads them, `add` adds them. options: its numbers. weight: float32,
+    outputs first, or None. bias: float32[outputs] or None.
+    """
+
+    kind: str
+    options: dict[str, Any] = field(default_factory=dict)
+    weight: Array | None = None
+    bias: Array | None = None
+
+
+def run_layers(layers: Sequence[InferenceLayer], values: Any, step: Callable[[InferenceLayer, Any], Any]) -> Any:
+    """Passes values, an array of any library, through all layers; `step` computes all kinds but the residual ones."""
+    slots: dict[int, Any] = {}
+    for layer in layers:
+        slot = layer.options.get("slot", 0)
+        if layer.kind == "keep":
+            slots[slot] = values
+        elif layer.kind == "recall":
+            values = slots[slot]
+        elif layer.kind == "add":
+            values = values + slots[slot]
+        else:
+            values = step(layer, values)
+    return values
+
+
+def evaluate_layers(layers: Sequence[InferenceLayer], images: NDArray[np.uint8]) -> Array:
     """uint8[N,28,28], 0 paper to 255 ink -> logits float32[N,10]."""
-    logits: Array = walk(layers, images.astype(np.float32), _step)
+    logits: Array = run_layers(layers, images.astype(np.float32), _step)
     return logits
 
 
-def _step(layer: PlainLayer, values: Array) -> Array:
+def _step(layer: InferenceLayer, values: Array) -> Array:
     options = layer.options
     if layer.kind == "pixels":
         return _pixels(values, **options)
@@ -71,3 +106,20 @@ def softmax(logits: NDArray[np.floating[Any]]) -> Array:
     """floats[N,10] -> probabilities float32[N,10], rows that sum to 1."""
     powers = np.exp(logits - logits.max(1, keepdims=True))
     return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
+
+
+def quantize(weight: Array) -> tuple[NDArray[np.int8], Array]:
+    """Converts a weight to int8 with one scale per output: int8 * scale is within half a scale of the weight."""
+    flat = np.abs(weight).reshape(len(weight), -1).max(1)
+    scales = np.maximum(flat, 1e-12).astype(np.float32) / np.float32(127)
+    shape = (-1, *[1] * (weight.ndim - 1))
+    return np.rint(weight / scales.reshape(shape)).astype(np.int8), scales
+
+
+def dequantized(layer: InferenceLayer) -> InferenceLayer:
+    """The layer with its weights rounded to int8 and converted back; a `scale` layer is unchanged."""
+    if layer.weight is None or layer.kind == "scale":
+        return layer
+    whole, scales = quantize(layer.weight)
+    weight = whole * scales.reshape(-1, *[1] * (layer.weight.ndim - 1))
+    return InferenceLayer(layer.kind, layer.options, weight.astype(np.float32), layer.bias)

@@ -1,4 +1,4 @@
-"""Plain layers as an ONNX file whose weights are int8: a quarter of the size, dequantised when it is opened."""
+"""Write the inference graph as ONNX with int8 weights: a quarter of the size, dequantized when it is loaded."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from tenfold import files
-from tenfold.export.plain import PlainLayer, quantize
+from tenfold.export.inference_graph import InferenceLayer, quantize
 from tenfold.reading.model_file import METADATA
 
 # Opset 20 is the first with Gelu; ONNX Runtime 1.17 and later read it.
@@ -18,8 +18,8 @@ _OPSET, _IR = 20, 9
 _NAMES = {"relu": "Relu", "leaky_relu": "LeakyRelu", "elu": "Elu", "gelu": "Gelu", "tanh": "Tanh", "sigmoid": "Sigmoid"}
 
 
-class _Graph:
-    """Nodes and constants as they come, each reading what the one before it wrote."""
+class _OnnxGraph:
+    """Nodes and constants in order; each node reads the output of the one before it."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -45,12 +45,12 @@ class _Graph:
         return name
 
 
-def write_int8_onnx(layers: Sequence[PlainLayer], path: Path, settings: Mapping[str, Any]) -> Path:
+def write_int8_onnx(layers: Sequence[InferenceLayer], path: Path, settings: Mapping[str, Any]) -> Path:
     """Writes a model as `export_onnx` does (uint8[N,28,28] in; logits and probabilities out), with int8 weights.
 
-    settings: what the file says of itself: `tenfold.reading.model_file.ModelFile.settings`.
+    settings: stored in the file's metadata, see `tenfold.reading.model_file.ModelFile.settings`.
     """
-    graph = _Graph()
+    graph = _OnnxGraph()
     for layer in layers:
         _add(graph, layer)
     graph.node("Identity", output="logits")
@@ -72,7 +72,7 @@ def write_int8_onnx(layers: Sequence[PlainLayer], path: Path, settings: Mapping[
     return files.write_bytes(path, model.SerializeToString())
 
 
-def _add(graph: _Graph, layer: PlainLayer) -> None:
+def _add(graph: _OnnxGraph, layer: InferenceLayer) -> None:
     options = layer.options
     if layer.kind == "pixels":
         _pixels(graph, options)
@@ -97,7 +97,7 @@ def _add(graph: _Graph, layer: PlainLayer) -> None:
         graph.node("Transpose", perm=[0, 2, 3, 1])
         graph.node("Flatten", axis=1)
     elif layer.kind == "mean_and_maximum":
-        _mean_and_maximum(graph)
+        _average_and_max_pool(graph)
     elif layer.kind == "keep":
         graph.slots[options["slot"]] = graph.at
     elif layer.kind == "recall":
@@ -112,8 +112,8 @@ def _add(graph: _Graph, layer: PlainLayer) -> None:
         graph.node(_NAMES[layer.kind])
 
 
-def _pixels(graph: _Graph, options: Mapping[str, Any]) -> None:
-    """uint8[N,28,28] -> standardised float32[N,patch^2,side,side]."""
+def _pixels(graph: _OnnxGraph, options: Mapping[str, Any]) -> None:
+    """uint8[N,28,28] -> standardized float32[N,patch^2,side,side]."""
     crop, patch, border = options["crop"], options["patch"], options["border"]
     margin = (28 - crop) // 2
     graph.node("Unsqueeze", graph.constant(np.array([1], np.int64)))
@@ -128,13 +128,13 @@ def _pixels(graph: _Graph, options: Mapping[str, Any]) -> None:
     graph.node("Add", graph.constant(np.float32(-options["mean"] / options["spread"])))
     if patch > 1:
         side = (crop + 2 * border) // patch
-        # What torch calls pixel_unshuffle: ONNX's SpaceToDepth has another order of channels.
+        # torch's pixel_unshuffle: ONNX's SpaceToDepth has another order of channels.
         graph.node("Reshape", graph.constant(np.array([-1, side, patch, side, patch], np.int64)))
         graph.node("Transpose", perm=[0, 2, 4, 1, 3])
         graph.node("Reshape", graph.constant(np.array([-1, patch * patch, side, side], np.int64)))
 
 
-def _mean_and_maximum(graph: _Graph) -> None:
+def _average_and_max_pool(graph: _OnnxGraph) -> None:
     before = graph.at
     graph.node("GlobalAveragePool")
     mean = graph.at
