@@ -132,11 +132,11 @@ def test_the_shipped_network_is_what_the_reader_reads_with(mnist):
     assert answers == pytest.approx(ModelFile(shipped_model()).probabilities(images), abs=1e-4)
 
 
-def test_what_is_no_model_is_told(tmp_path):
+def test_other_files_are_refused(tmp_path):
     with pytest.raises(RunError, match="is not a folder"):
         load_network(str(tmp_path / "none"))
     (tmp_path / "file.10fd").write_bytes(b"nothing")
-    with pytest.raises(FormatError, match="no web model"):
+    with pytest.raises(FormatError, match="not a web model"):
         load_network(str(tmp_path / "file.10fd"))
     with pytest.raises(UsageError, match="name its run"):
         load_network("model.onnx")
