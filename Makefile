@@ -57,7 +57,7 @@ lint: $(VENV)/dev.stamp
 	@$(BIN)/lint-imports
 
 docs: $(VENV)/dev.stamp
-	@$(BIN)/python docs/build.py
+	@$(BIN)/python -m docs.build
 
 frameworks: $(VENV)/frameworks.stamp
 	@$(BIN)/python -m lab.frameworks $(ARGS)

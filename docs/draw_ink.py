@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/ink.md: python docs/draw_ink.py
+"""Draws the pictures of docs/ink.md: python -m docs.draw_ink
 
 Everything in them is drawn here: nobody's handwriting, and MNIST's test images for the page of numbers.
 """

@@ -1,4 +1,4 @@
-"""Draws docs/pictures/web-app.png, the web app on a phone: make web-app && python docs/draw_web_app.py."""
+"""Draws docs/pictures/web-app.png, the web app on a phone: make web-app && python -m docs.draw_web_app."""
 
 import io
 import tempfile

@@ -1,5 +1,6 @@
 """What the documents tell people to type must work as it stands there."""
 
+import os
 import re
 import subprocess
 import sys
@@ -63,6 +64,16 @@ def test_every_command_in_the_readme_exists():
         assert f"## `tenfold {command}`" in known
         for flag in re.findall(r"--[\w-]+", rest.split("#")[0]):
             assert flag in known, flag
+
+
+@pytest.mark.slow
+def test_make_docs_finds_the_laboratory():
+    path = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry != str(ROOT)]
+    done = subprocess.run(
+        [sys.executable, "-m", "docs.build", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=120,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+    )  # fmt: skip
+    assert done.stderr.strip() in ("", "docs/help.md out of date: make docs")
 
 
 @pytest.mark.slow
