@@ -66,14 +66,11 @@ def test_every_command_in_the_readme_exists():
             assert flag in known, flag
 
 
-@pytest.mark.slow
 def test_make_docs_finds_the_laboratory():
     path = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry != str(ROOT)]
-    done = subprocess.run(
-        [sys.executable, "-m", "docs.build", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=120,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
-    )  # fmt: skip
-    assert done.stderr.strip() in ("", "docs/help.md out of date: make docs")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+    subprocess.run([sys.executable, "-c", "import docs.build"], cwd=ROOT, check=True, env=environment)
+    assert "python -m docs.build" in (ROOT / "Makefile").read_text()
 
 
 @pytest.mark.slow
