@@ -5,7 +5,8 @@ import os
 import platform
 import shlex
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -36,17 +37,29 @@ def peak_bytes() -> int:
         return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def keep_freed_memory() -> None:
-    """Lets glibc's allocator keep the memory that one training step frees for the next, for the rest of this process.
+@contextmanager
+def freed_memory_kept() -> Iterator[None]:
+    """Lets glibc's allocator keep the memory that one training step frees for the next.
 
     By default glibc returns the pages of large tensors to the system in each step and requests them again, zeroed: a
-    fifth of the time of a network at full resolution (docs/log.md). These settings can't be read, so they can't be
-    restored either: only a process that belongs to Tenfold, such as its command, calls this. No effect without glibc.
+    fifth of the time of a network at full resolution (docs/log.md). The settings can't be read, so what they were can't
+    be restored, only usual values set: only a process that belongs to Tenfold, its command or a worker, uses this. No
+    effect without glibc.
     """
-    with suppress(OSError):
+    try:
         libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(_MMAP_THRESHOLD, 2**30)
-        libc.mallopt(_TRIM_THRESHOLD, 2**30)
+    except OSError:
+        yield
+        return
+    libc.mallopt(_MMAP_THRESHOLD, 2**30)
+    libc.mallopt(_TRIM_THRESHOLD, 2**30)
+    try:
+        yield
+    finally:
+        # What glibc's own adjusting comes to in a process with large arrays.
+        libc.mallopt(_MMAP_THRESHOLD, 2**25)
+        libc.mallopt(_TRIM_THRESHOLD, 2**26)
+        libc.malloc_trim(0)
 
 
 def describe_environment() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from tenfold.data import load_dataset
 from tenfold.data.profile import profile
 from tenfold.evaluation.diagnose import Finding
 from tenfold.evaluation.metrics import Evaluation
+from tenfold.machine import freed_memory_kept
 from tenfold.models.describe import describe_model
 from tenfold.report.run_report import write_report
 from tenfold.runs.evaluate import diagnose, evaluate
@@ -56,7 +57,8 @@ def walk(recipe: Recipe, *, folder: str | Path = "runs", say: Callable[[str], No
     say(f"   {recipe.description or recipe.name}: {parameters:,} parameters")
 
     say("4  Train it")
-    run = train(prepared, folder=folder, watch=watch)
+    with freed_memory_kept():
+        run = train(prepared, folder=folder, watch=watch)
 
     say("5  Evaluate it on the test images, which it has never seen")
     evaluation = evaluate(run)

@@ -18,6 +18,7 @@ from tenfold.cli.flags import (
     recipe_changes,
 )
 from tenfold.errors import UsageError
+from tenfold.machine import freed_memory_kept
 
 if TYPE_CHECKING:
     from tenfold.training.recipe import Recipe
@@ -118,7 +119,7 @@ def _compare(
             compared = {label: one_thread_each(recipe) for label, recipe in compared.items()}
         study = Study.create(kind, compared, 5 if seeds is None else seeds, out)
     open_pool = in_process_pool if workers is None else partial(local_pool, workers)
-    with screen.training(quiet=True) as watch:
+    with screen.training(quiet=True) as watch, freed_memory_kept():
         rows = study.run(watch, screen.say, open_pool)
     report = write_study_report(study, rows)
     if kind == "models":

@@ -12,7 +12,6 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from tenfold.machine import keep_freed_memory
 from tenfold.training.records import EpochRecord, Progress
 
 
@@ -63,7 +62,6 @@ class Screen:
 
         quiet: no lines, for several trainings.
         """
-        keep_freed_memory()
         if not self._console.is_terminal:
             yield lambda record: self._epoch(record) if isinstance(record, EpochRecord) and not quiet else None
             return

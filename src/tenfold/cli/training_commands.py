@@ -19,6 +19,7 @@ from tenfold.cli.flags import (
     resolve_recipe,
 )
 from tenfold.errors import TrainingError, UsageError
+from tenfold.machine import freed_memory_kept
 
 if TYPE_CHECKING:
     from tenfold.cli.console import Screen
@@ -140,7 +141,7 @@ def train(
     if resume == "latest":
         resume = str(latest_folder(Path("runs"), Run.manifest, Seeds.manifest))
     several = seeds is not None or (resume is not None and Path(resume, Seeds.manifest).exists())
-    with screen.training(quiet=several) as watch:
+    with screen.training(quiet=several) as watch, freed_memory_kept():
         options: Any = {
             "watch": watch,
             "say": screen.say,

@@ -16,7 +16,7 @@ from typing import Any
 
 from tenfold.errors import UsageError
 from tenfold.jobs.pool import Job, JobDone, JobLost, JobMessage, JobStopped, Outcome, PoolEvent, WorkerPool, execute
-from tenfold.machine import keep_freed_memory
+from tenfold.machine import freed_memory_kept
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
@@ -149,13 +149,13 @@ def _work(connection: "Connection[Any, Any]", parent: int) -> None:
     # By an exception, so that libraries release what they hold.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit())
     _end_with_parent(parent)
-    keep_freed_memory()
     shared: tuple[Any, ...] = ()
     try:
         while True:
             received = connection.recv()
             if isinstance(received, Job):
-                outcome = execute(dataclasses.replace(received, shared=shared), _PipeReport(connection))
+                with freed_memory_kept():
+                    outcome = execute(dataclasses.replace(received, shared=shared), _PipeReport(connection))
                 # Not every exception can be pickled.
                 _send(connection, dataclasses.replace(outcome, error=None))
             else:
