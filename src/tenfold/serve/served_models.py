@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import re
 import tempfile
 from collections.abc import Iterable
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tenfold.errors import ModelError
+from tenfold.errors import FormatError, ModelError
+from tenfold.export.web import read_web
 from tenfold.reading.reader import Reader, shipped_model
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _load_file(source: str, taken: Iterable[str]) -> ServedModel:
         title=path.stem,
         reader=reader,
         content=content,
-        parameters=_count_parameters(web, content),
+        parameters=_count_parameters(web),
     )
 
 
@@ -117,7 +117,7 @@ def _load_run(source: str, taken: Iterable[str]) -> ServedModel:
         reader = _open_reader(_exported(run, "onnx", Path(folder)))
         web = _exported(run, "web", Path(folder))
         content = web.read_bytes()
-        parameters = training.get("parameters") or _count_parameters(web, content)
+        parameters = training.get("parameters") or _count_parameters(web)
     data = "MNIST" if run.recipe.data.dataset == "mnist" else Path(run.recipe.data.dataset).name
     return ServedModel(
         name=_unique_name(run.path.name, taken),
@@ -155,12 +155,9 @@ def _unique_name(title: str, taken: Iterable[str]) -> str:
     return next(n for n in (name, *(f"{name}-{i}" for i in range(2, 1000))) if n not in taken)
 
 
-def _count_parameters(path: Path, content: bytes) -> int:
-    """The number of weights in a .10fd. `tenfold.export.web`, which writes the format, needs PyTorch."""
+def _count_parameters(web: Path) -> int:
     try:
-        if content[:4] != b"10FD":
-            raise ValueError(f"it starts with {content[:4]!r}")
-        layers = json.loads(content[8 : 8 + int.from_bytes(content[4:8], "little")])["layers"]
-        return sum(math.prod(layer[part]["shape"]) for layer in layers for part in ("weight", "bias") if part in layer)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path} is not a web model: {error}; export it again with tenfold export --to web") from error
+        layers, _ = read_web(web)
+    except FormatError as error:
+        raise ModelError(f"{error}; export it again with tenfold export --to web") from error
+    return sum(array.size for layer in layers for array in (layer.weight, layer.bias) if array is not None)
