@@ -10,14 +10,11 @@ from typing import Any
 from cyclopts import App, CycloptsError
 
 from tenfold.cli import (  # noqa: F401
-    bulk_commands,
-    cluster_commands,
-    compare_commands,
     data_commands,
-    feedback_commands,
     read_commands,
     run_commands,
     serve_commands,
+    study_commands,
     training_commands,
 )
 from tenfold.cli.app import app, group_commands

@@ -12,6 +12,7 @@ from tenfold.cli.flags import (
     DatasetName,
     EverywhereFlags,
     RecipeFlags,
+    given,
     recipe_changes,
     resolve_recipe,
 )
@@ -98,15 +99,13 @@ def preprocess(
 
 @app.command
 def augment(
-    recipe: Annotated[
-        str | None, Parameter(show_default=False, help="Recipe whose augmentation to use. [default: typical values]")
-    ] = None,
+    recipe: Annotated[str | None, given("Recipe whose augmentation to use. [default: typical values]")] = None,
     /,
     *,
     show: Annotated[
         bool, Parameter(negative="", show_default=False, help="Draw the effect of each augmentation in augment.png.")
     ] = False,
-    out: Annotated[Path | None, Parameter(show_default=False, help=".png file to draw in.")] = None,
+    out: Annotated[Path | None, given(".png file to draw in.")] = None,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:

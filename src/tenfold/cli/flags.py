@@ -98,7 +98,7 @@ NO_RECIPE_FLAGS = _RECIPE_FLAGS()
 
 
 def given(help: str) -> Parameter:
-    """A flag whose help states its default."""
+    """A parameter whose help states its default."""
     return Parameter(show_default=False, help=help)
 
 

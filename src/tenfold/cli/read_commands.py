@@ -1,20 +1,22 @@
-"""The command that reads images: read."""
+"""tenfold read and read-all."""
 
+import contextlib
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from tenfold.cli.app import app
-from tenfold.cli.flags import PLAIN, EverywhereFlags
-from tenfold.errors import UsageError
+from tenfold.cli.flags import PLAIN, EverywhereFlags, given
+from tenfold.errors import BulkError, UsageError
 
 ModelPath = Annotated[Path | None, Parameter(help=".onnx file that tenfold export wrote. [default: the shipped model]")]
 
 
 @app.command
 def read(
-    images: Annotated[tuple[Path, ...], Parameter(show_default=False, help="Images of one digit each.")] = (),
+    images: Annotated[tuple[Path, ...], given("Images of one digit each.")] = (),
     /,
     *,
     number: Annotated[bool, Parameter(negative="", help="Read all numbers in a photo or scan, line by line.")] = False,
@@ -74,3 +76,67 @@ def _reading(reading: Any) -> dict[str, Any]:
 
 def _number(number: Any) -> dict[str, Any]:
     return {"text": number.text, "unsure": number.unsure, "digits": [_reading(digit) for digit in number.digits]}
+
+
+@app.command
+def read_all(
+    sources: Annotated[
+        tuple[str, ...],
+        given("Folders, patterns, files or URLs: images, tars, Parquet, IDX, .npy."),
+    ] = (),
+    /,
+    *,
+    out: Annotated[str | None, given(".parquet file to write, or a folder for several files.")] = None,
+    workers: Annotated[
+        int | None, given("Number of worker processes, or of actors with --ray. [default: one per core]")
+    ] = None,
+    ray: Annotated[str | None, given("Read on a Ray cluster: auto for that of this machine, or HOST:PORT.")] = None,
+    resume: Annotated[bool, Parameter(negative="", help="Resume an interrupted job.")] = False,
+    overwrite: Annotated[bool, Parameter(negative="", help="Start again, and replace the output at the end.")] = False,
+    batch: Annotated[int, Parameter(help="Images per batch of a worker.")] = 256,
+    column: Annotated[str | None, given("Column of the images in Parquet. [default: found by type and name]")] = None,
+    probabilities: Annotated[bool, Parameter(negative="", help="Also write all ten probabilities.")] = False,
+    model: ModelPath = None,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Read millions of images into one Parquet file, one row per image."""
+    screen = everywhere.screen()
+    if not sources or out is None:
+        raise UsageError("no images or no output given: tenfold read-all SOURCE --out digits.parquet")
+    from tenfold.bulk import read_all as run
+
+    backend = None
+    with contextlib.ExitStack() as stack:
+        if ray is not None:
+            from tenfold.jobs.ray_connection import connected
+
+            # First, since listing the files can take an hour.
+            stack.enter_context(connected(ray))
+            from tenfold.bulk.ray_workers import ray_workers
+
+            backend = ray_workers(workers)
+        on_progress = stack.enter_context(screen.images())
+        summary = run(sources, out, backend=backend, workers=workers, model=model, column=column, resume=resume,
+                      overwrite=overwrite, batch=batch, probabilities=probabilities,
+                      on_progress=on_progress)  # fmt: skip
+    rate = f", {summary.images_per_second:,.0f} images per second" if summary.rows > summary.already_read else ""
+    screen.say(f"{summary.out}: {_counted(summary.rows, 'row')} in {summary.seconds:,.1f} s{rate}")
+    bad = summary.errors - summary.broken
+    for count, what in (
+        (summary.already_read, f"{summary.already_read:,} of them read before the job was interrupted"),
+        (summary.unsure, f"{summary.unsure:,} unsure"),
+        (bad, f"{_counted(bad, 'image')} could not be read; see column error"),
+        (summary.skipped, f"{_counted(summary.skipped, 'file')} skipped: neither an image nor a shard by name"),
+    ):
+        if count:
+            screen.say(what, style="dim")
+    screen.result({**dataclasses.asdict(summary), "images_per_second": summary.images_per_second})
+    if summary.broken:
+        what = "1 shard or part of one" if summary.broken == 1 else f"{summary.broken:,} shards or parts of them"
+        raise BulkError(
+            f"{what} could not be read: see the rows of {summary.out} with an error and no index; all else was read"
+        )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

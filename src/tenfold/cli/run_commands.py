@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from tenfold.cli.app import app
-from tenfold.cli.flags import PLAIN, EverywhereFlags, RunPath
+from tenfold.cli.flags import PLAIN, EverywhereFlags, RunPath, given
 from tenfold.errors import DataError, RunError, UsageError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def predict(
     run: RunPath = "latest",
     images: Annotated[
         tuple[Path, ...],
-        Parameter(show_default=False, help="Image files of one digit each. [default: random test images]"),
+        given("Image files of one digit each. [default: random test images]"),
     ] = (),
     /,
     *,

@@ -1,4 +1,4 @@
-"""tenfold serve: the web app and the HTTP API."""
+"""tenfold serve and feedback export."""
 
 import dataclasses
 from pathlib import Path
@@ -6,17 +6,17 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tenfold.cli.app import app
-from tenfold.cli.flags import PLAIN, EverywhereFlags
-from tenfold.errors import UsageError
+from tenfold.cli.app import app, feedback_app
+from tenfold.cli.flags import PLAIN, EverywhereFlags, given
+from tenfold.errors import FeedbackError, UsageError
 
 
-@app.command(sort_key=3)
+@app.command
 def serve(
     *,
     host: Annotated[
         str | None,
-        Parameter(show_default=False, help="Address to listen on. [default: 127.0.0.1; with --https 0.0.0.0]"),
+        given("Address to listen on. [default: 127.0.0.1; with --https 0.0.0.0]"),
     ] = None,
     port: Annotated[int, Parameter(help="Port to listen on; 0 picks a free one.")] = 8000,
     model: Annotated[
@@ -32,18 +32,12 @@ def serve(
     ] = False,
     database: Annotated[
         str | None,
-        Parameter(
-            show_default=False,
-            help="Database URL for feedback. [default: TENFOLD_DATABASE_URL, or a SQLite file]",
-        ),
+        given("Database URL for feedback. [default: TENFOLD_DATABASE_URL, or a SQLite file]"),
     ] = None,
     feedback: Annotated[bool, Parameter(negative="--no-feedback", help="Accept feedback.")] = True,
     token: Annotated[
         str | None,
-        Parameter(
-            show_default=False,
-            help="Bearer token required for feedback; generated when listening on a public address.",
-        ),
+        given("Bearer token required for feedback; generated when listening on a public address."),
     ] = None,
     trust_proxy: Annotated[
         bool,
@@ -125,3 +119,33 @@ def _qr_code(url: str) -> str:
     text = io.StringIO()
     segno.make(url, error="l").terminal(text, compact=True)
     return text.getvalue()
+
+
+@feedback_app.command
+def export(
+    folder: Annotated[Path, Parameter(help="Folder to write the dataset to.")],
+    /,
+    *,
+    database: Annotated[
+        str | None,
+        given("Database URL. [default: TENFOLD_DATABASE_URL, or a SQLite file]"),
+    ] = None,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Export feedback as a dataset for fine-tuning; a fifth is held out as its test part."""
+    screen = everywhere.screen()
+    from tenfold.serve.feedback import FeedbackStore
+    from tenfold.serve.feedback.sample_export import export_samples
+
+    with FeedbackStore(database) as store:
+        if not store.count():
+            raise FeedbackError(
+                f"{store.url_without_password} holds no feedback yet: collect it with tenfold serve, or name another "
+                "database with --database"
+            )
+        written = export_samples(store, folder)
+    screen.say(f"{written.folder}: {written.train:,} samples for training, {written.test:,} held out")
+    if written.duplicates or written.contradictory:
+        screen.say(f"left out: {written.duplicates} duplicates, {written.contradictory} with contradictory labels")
+    screen.say(f"next: tenfold train --from RUN --data {written.folder}")
+    screen.result({**dataclasses.asdict(written), "folder": str(written.folder)})

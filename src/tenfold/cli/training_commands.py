@@ -1,4 +1,4 @@
-"""Commands that make models: walk, model and train."""
+"""tenfold walk, model and train."""
 
 import dataclasses
 from functools import partial
@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from tenfold.cli.app import app
-from tenfold.cli.cluster_commands import Ray, pool_for
 from tenfold.cli.flags import (
     NO_RECIPE_FLAGS,
     PLAIN,
     EverywhereFlags,
     RecipeFlags,
     RecipeName,
+    given,
     recipe_changes,
     resolve_recipe,
 )
+from tenfold.cli.study_commands import Ray, pool_for
 from tenfold.errors import TrainingError, UsageError
 from tenfold.machine import freed_memory_kept
 
@@ -27,16 +28,16 @@ if TYPE_CHECKING:
     from tenfold.training.recipe import Recipe
 
 
-@app.command(sort_key=1)
+@app.command
 def walk(
     recipe: RecipeName = "tutorial",
     /,
     *,
-    out: Annotated[Path, Parameter(help="The folder to make the run in.")] = Path("runs"),
+    out: Annotated[Path, Parameter(help="Folder in which the run's folder is created.")] = Path("runs"),
     flags: RecipeFlags = NO_RECIPE_FLAGS,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
-    """Take every step of an MNIST project, for real, and write a report."""
+    """Run every step of an MNIST project, and write a report."""
     screen = everywhere.screen()
     resolved = resolve_recipe(recipe, flags)
     from tenfold.walk import walk as take
@@ -54,7 +55,7 @@ def walk(
     )
 
 
-@app.command(sort_key=5)
+@app.command
 def model(
     recipe: RecipeName = "tutorial",
     /,
@@ -74,9 +75,9 @@ def model(
     screen.table(LAYER_COLUMNS, layer_rows(layers, total), resolved.description)
     notes = [f"{size(total.bytes)} as float32"]
     if resolved.model.members > 1:
-        notes.append(f"the layers are those of one network; the total is of all {resolved.model.members}")
+        notes.append(f"layers of one network; total of all {resolved.model.members}")
     if resolved.model.shifted_copies:
-        notes.append("each reads five views of an image")
+        notes.append("each evaluates five views of an image")
     screen.say("\n" + "; ".join(notes))
     screen.result(
         {
@@ -89,31 +90,29 @@ def model(
     )
 
 
-@app.command(sort_key=6)
+@app.command
 def train(
     recipe: RecipeName = "tutorial",
     /,
     *,
-    out: Annotated[Path, Parameter(help="The folder to make the run in.")] = Path("runs"),
+    out: Annotated[Path, Parameter(help="Folder in which the run's folder is created.")] = Path("runs"),
     seeds: Annotated[
         int | None,
-        Parameter(show_default=False, help="Number of seeds to train and evaluate; shows the spread."),
+        given("Number of seeds to train and evaluate; shows the spread."),
     ] = None,
     resume: Annotated[
         str | None, Parameter(help="Resume an interrupted training: the folder of a run or of seeds, or latest.")
     ] = None,
     tensorboard: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Write TensorBoard events into the run.")
+        bool, Parameter(negative="", show_default=False, help="Write TensorBoard events to the run's folder.")
     ] = False,
     from_run: Annotated[
         str | None, Parameter(name="--from", show_default=False, help="Fine-tune this run on --data.")
     ] = None,
-    data: Annotated[
-        str | None, Parameter(show_default=False, help="With --from: a folder that tenfold feedback export wrote.")
-    ] = None,
+    data: Annotated[str | None, given("With --from: a folder that tenfold feedback export wrote.")] = None,
     workers: Annotated[
         int | None,
-        Parameter(show_default=False, help="Number of concurrent trainings, with --seeds or for an ensemble."),
+        given("Number of concurrent trainings, with --seeds or for an ensemble."),
     ] = None,
     ray: Ray = None,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
@@ -122,7 +121,7 @@ def train(
     """Train a recipe. Each of its fields is a flag."""
     screen = everywhere.screen()
     if (from_run is None) != (data is None):
-        raise UsageError("--from RUN and --data DIR go together: a run is fine-tuned on corrections")
+        raise UsageError("--from RUN and --data DIR go together: a run is fine-tuned on feedback samples")
     if from_run is not None and (recipe != "tutorial" or resume is not None or seeds is not None):
         raise UsageError("--from takes the run's own recipe; leave out the recipe, --seeds and --resume")
     if resume is not None and (flags != NO_RECIPE_FLAGS or recipe != "tutorial" or seeds is not None):
@@ -172,8 +171,8 @@ def train(
 def _finetuning(from_run: str, data: str, flags: RecipeFlags) -> "Recipe":
     if from_run != "latest" and not Path(from_run).is_dir():
         raise UsageError(
-            f"--from {from_run} is not a folder: it takes a run; the shipped model and other model files hold no "
-            "weights to train on, but tenfold train reader makes a run of the shipped model's recipe"
+            f"--from {from_run} is not the folder of a run. Model files, such as the shipped model, cannot be trained "
+            "further; tenfold train reader creates a run with the shipped model's recipe"
         )
     from tenfold.runs.finetune import finetuning_recipe
     from tenfold.runs.run import Run

@@ -1,0 +1,268 @@
+"""tenfold sweep and compare: studies of many trainings."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from tenfold.cli.app import app, compare_app
+from tenfold.cli.flags import (
+    NO_RECIPE_FLAGS,
+    PLAIN,
+    Everywhere,
+    EverywhereFlags,
+    RecipeFlags,
+    RecipeName,
+    given,
+    recipe_changes,
+    resolve_recipe,
+)
+from tenfold.errors import UsageError
+from tenfold.machine import freed_memory_kept, usable_cores
+
+if TYPE_CHECKING:
+    from tenfold.cli.console import Screen
+    from tenfold.jobs.pool import Pool
+    from tenfold.studies.sweep import Sweep
+    from tenfold.training.recipe import Recipe
+
+Workers = Annotated[
+    int | None, given("Number of concurrent trainings. [default: one per core, or all of the Ray cluster]")
+]
+Ray = Annotated[str | None, given("Train on a Ray cluster: auto for that of this machine, or HOST:PORT.")]
+
+
+@app.command
+def sweep(
+    recipe: RecipeName = "tutorial",
+    /,
+    *,
+    param: Annotated[
+        tuple[str, ...],
+        Parameter(
+            negative="",
+            show_default=False,
+            help="A field and its values: learning_rate=log:1e-4..1e-1, width=16,32,48, dropout=0..0.5:0.1. "
+            "Repeat it for several fields.",
+        ),
+    ] = (),
+    trials: Annotated[int | None, given("Number of trials. [default: 50, or the whole grid]")] = None,
+    workers: Workers = None,
+    sampler: Annotated[
+        str, Parameter(help="Search algorithm: tpe (learns from completed trials), random or grid.")
+    ] = "tpe",
+    pruner: Annotated[
+        str, Parameter(help="Early stopping of poor trials after an epoch: median, hyperband or none.")
+    ] = "median",
+    storage: Annotated[
+        str | None,
+        given("Database URL: sqlite:///PATH or postgresql://USER@HOST/NAME. [default: a journal file]"),
+    ] = None,
+    ray: Ray = None,
+    join: Annotated[str | None, given("Join a sweep that another machine started: its name in --storage.")] = None,
+    resume: Annotated[Path | None, given("Resume an interrupted sweep: its folder, or latest.")] = None,
+    out: Annotated[Path, Parameter(help="Folder in which the sweep's folder is created.")] = Path("runs"),
+    flags: RecipeFlags = NO_RECIPE_FLAGS,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Search for a recipe's best values on the validation images, and write a report."""
+    screen = everywhere.screen()
+    asked = bool(param) or trials is not None or recipe != "tutorial" or flags != NO_RECIPE_FLAGS
+    asked = asked or (sampler, pruner) != ("tpe", "median")
+    if (resume is not None or join is not None) and asked:
+        raise UsageError(
+            "--resume and --join continue with the sweep's own plan; leave out the recipe and its flags, --param, "
+            "--trials, --sampler and --pruner"
+        )
+    if join is not None and (storage is None or resume is not None):
+        raise UsageError("--join NAME joins a sweep in a database: give its --storage, and no --resume")
+    from tenfold.studies.sweep import Sweep
+    from tenfold.studies.sweep_plan import SweepPlan
+
+    plan = None
+    if resume is None and join is None:
+        plan = SweepPlan.make(
+            resolve_recipe(recipe, flags), param, trials=trials, sampler=sampler, pruner=pruner,
+            given=recipe_changes(flags),
+        )  # fmt: skip
+    with _checked_pool(workers, ray):
+        if plan is not None:
+            found = Sweep.create(plan, out, storage)
+        elif join is not None and storage is not None:
+            found = Sweep.join(join, out, storage)
+        else:
+            found = Sweep.load(_latest(out) if str(resume) == "latest" else str(resume), storage)
+        with found:
+            _run(screen, found, workers, ray)
+
+
+def _latest(out: Path) -> Path:
+    from tenfold.runs.resumable import latest_folder
+    from tenfold.studies.sweep import Sweep
+
+    return latest_folder(out, Sweep.manifest, what="sweep", made_by="tenfold sweep")
+
+
+def _run(screen: "Screen", found: "Sweep", workers: int | None, ray: str | None) -> None:
+    from tenfold.studies.sweep_report import typed, write_sweep_report
+    from tenfold.studies.trial_runner import best_trial
+
+    screen.say(f"{found.path}: {found.plan.trials} trials of {found.plan.name}, {found.plan.sampler}")
+    if found.url is not None:
+        screen.say(f"to join from another machine: tenfold sweep --join {found.study.study_name} --storage {found.url}")
+    threads = found.plan.space.recipe.engine.threads
+    results = found.run(lambda: pool_for(workers, ray, threads), screen.say)
+    report = write_sweep_report(found, results)
+    best = best_trial(results)
+    assert best is not None
+    screen.say()
+    screen.table(["field", "best value"], [[name, typed(value)] for name, value in best.values.items()],
+                 f"trial {best.number}: {100 * (best.accuracy or 0):.2f} % of the validation images")  # fmt: skip
+    screen.say(f"\nThe report: {report}")
+    screen.say(f"next: tenfold train {found.path / 'best.toml'} --seeds 5")
+    screen.result({"path": str(found.path), "report": str(report), **found.result_document(results)})
+
+
+@contextmanager
+def _checked_pool(workers: int | None, ray: str | None) -> Iterator[None]:
+    """Checks before a folder is created that the sweep can run."""
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers is {workers}; it must be >= 1")
+    if ray is None:
+        yield
+        return
+    from tenfold.jobs.ray_connection import connected
+
+    with connected(ray):
+        yield
+
+
+def pool_for(workers: int | None, ray: str | None, threads: int = 1) -> "AbstractContextManager[Pool]":
+    """The pool for trainings with `threads` threads each: on Ray, or in processes of this machine."""
+    if ray is not None:
+        from tenfold.jobs.ray_pool import ray_pool
+
+        return ray_pool(ray, workers)
+    from tenfold.jobs.local import local_pool
+
+    return local_pool(max(1, len(usable_cores()) // threads) if workers is None else workers)
+
+
+SeedCount = Annotated[int | None, given("Number of seeds per recipe. [default: 5]")]
+Out = Annotated[Path, Parameter(help="Folder in which the comparison's folder is created.")]
+Resume = Annotated[Path | None, given("Resume an interrupted comparison: its folder.")]
+StudyWorkers = Annotated[int | None, given("Number of concurrent trainings. [default: 1]")]
+
+
+@compare_app.command
+def models(
+    recipes: Annotated[tuple[str, ...], given("Recipes. [default: one for each architecture]")] = (),
+    /,
+    *,
+    seeds: SeedCount = None,
+    out: Out = Path("runs"),
+    resume: Resume = None,
+    workers: StudyWorkers = None,
+    flags: RecipeFlags = NO_RECIPE_FLAGS,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Compare architectures: accuracy against parameters and multiply-adds."""
+    from tenfold.studies import study_recipes
+
+    changes = _changes(resume, flags, bool(recipes) or seeds is not None)
+    _compare("models", lambda: study_recipes.models(recipes, changes), seeds, out, resume, workers, everywhere)
+
+
+@compare_app.command
+def remedies(
+    recipe: RecipeName = "tutorial",
+    /,
+    *,
+    seeds: SeedCount = None,
+    out: Out = Path("runs"),
+    resume: Resume = None,
+    workers: StudyWorkers = None,
+    flags: RecipeFlags = NO_RECIPE_FLAGS,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Measure the effect of common regularization methods on a recipe."""
+    from tenfold.studies import study_recipes
+
+    changes = _changes(resume, flags, recipe != "tutorial" or seeds is not None)
+    _compare("remedies", lambda: study_recipes.remedies(recipe, changes), seeds, out, resume, workers, everywhere)
+
+
+@compare_app.command
+def recipes(
+    names: Annotated[tuple[str, ...], given("Two or more recipes; the first is the baseline.")] = (),
+    /,
+    *,
+    seeds: SeedCount = None,
+    out: Out = Path("runs"),
+    resume: Resume = None,
+    workers: StudyWorkers = None,
+    flags: RecipeFlags = NO_RECIPE_FLAGS,
+    everywhere: EverywhereFlags = PLAIN,
+) -> None:
+    """Test whether recipes differ significantly."""
+    from tenfold.studies import study_recipes
+
+    changes = _changes(resume, flags, bool(names) or seeds is not None)
+    _compare("recipes", lambda: study_recipes.recipes(names, changes), seeds, out, resume, workers, everywhere)
+
+
+def _changes(resume: Path | None, flags: Any, named: bool) -> dict[str, Any]:
+    if resume is not None and (named or flags != NO_RECIPE_FLAGS):
+        raise UsageError("--resume continues with the comparison's own recipes; leave out recipes, --seeds and flags")
+    return recipe_changes(flags)
+
+
+def _compare(
+    kind: str,
+    recipes: Callable[[], "dict[str, Recipe]"],
+    seeds: int | None,
+    out: Path,
+    resume: Path | None,
+    workers: int | None,
+    everywhere: Everywhere,
+) -> None:
+    screen = everywhere.screen()
+    from tenfold.jobs.local import local_pool
+    from tenfold.jobs.pool import in_process_pool
+    from tenfold.runs.prepare import one_thread_each
+    from tenfold.studies.number_format import percent
+    from tenfold.studies.study import Study, as_document
+    from tenfold.studies.study_report import change, verdict, write_study_report
+
+    if resume is not None:
+        study = Study.load(resume, kind)
+    else:
+        compared = recipes()
+        if workers is not None:
+            compared = {label: one_thread_each(recipe) for label, recipe in compared.items()}
+        study = Study.create(kind, compared, 5 if seeds is None else seeds, out)
+    open_pool = in_process_pool if workers is None else partial(local_pool, workers)
+    with screen.training(quiet=True) as watch, freed_memory_kept():
+        rows = study.run(watch, screen.say, open_pool)
+    report = write_study_report(study, rows)
+    if kind == "models":
+        columns = ["recipe", ">parameters", ">multiply-adds", ">validation, %", ">test, %", ">seconds"]
+        table = [
+            [r.label, f"{r.parameters:,}", f"{r.multiply_adds:,}", percent(r.figures.get("validation_accuracy")),
+             percent(r.figures["test_accuracy"]), f"{r.figures['seconds'].mean:.3g}"]
+            for r in rows
+            if r.figures
+        ]  # fmt: skip
+    else:
+        columns = ["", ">validation, %", ">change, points", ""]
+        table = [
+            [r.label, percent(r.figures.get("validation_accuracy")), change(r.difference), verdict(r.difference)]
+            for r in rows
+        ]
+    screen.say()
+    screen.table(columns, table, f"{study.count} seeds per recipe")
+    screen.say(f"\nThe report: {report}")
+    screen.result({"path": str(study.path), "report": str(report), **as_document(study, rows)})
