@@ -306,7 +306,7 @@ def odd_runtime(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def
 
     def put(name: str, **fields: object) -> None:
         entry = RuntimeEntry(
-            title=name.title(), target=f"odd_runtimes:{name.title()}", file="model.onnx", plain=False,
+            title=name.title(), target=f"odd_runtimes:{name.title()}", file="model.onnx", needs_graph=False,
             needs={"onnxruntime": "pip install tenfold"}, environment={"PYTHONPATH": str(ODD)},
         )  # fmt: skip
         monkeypatch.setitem(RUNTIMES, name, dataclasses.replace(entry, **fields))

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from lab.runtimes.network_file import read_deployed, read_layers, store_layers, store_module
-from lab.runtimes.plain_torch import PlainNetwork
 from lab.runtimes.runtime_network import load_network
 from lab.runtimes.runtime_registry import RUNTIMES
+from lab.runtimes.torch_graph import GraphNetwork
 from tenfold.errors import FormatError, RunError, UsageError
 from tenfold.export.from_torch import inference_layers
 from tenfold.export.inference_graph import evaluate_layers
@@ -35,7 +35,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from lab.runtimes.on_litert import LiteRT
-from lab.runtimes.plain_tensorflow import write_tflite
+from lab.runtimes.tensorflow_graph import write_tflite
 from lab.runtimes.network_file import read_layers
 folder = Path(sys.argv[1])
 images = np.load(folder / "images.npy")
@@ -65,13 +65,13 @@ def lively(name, changes):
 def test_the_deployed_network_is_the_trained_one(name, changes, mnist):
     images = np.array(mnist.train_images[:64])
     model = lively(name, changes)
-    folded = PlainNetwork(inference_layers(model, temperature=1.5))
+    folded = GraphNetwork(inference_layers(model, temperature=1.5))
     logits = predict_logits(model, torch.from_numpy(images)).numpy() / 1.5
     assert predict_logits(folded, torch.from_numpy(images)).numpy() == pytest.approx(logits, rel=1e-4, abs=1e-4)
 
 
 @pytest.mark.slow
-def test_every_plain_layer_has_its_form_in_litert(tmp_path, mnist, needs):
+def test_litert_runs_every_kind_of_layer(tmp_path, mnist, needs):
     needs(RUNTIMES["litert"].missing)
     images = np.array(mnist.train_images[:64])
     np.save(tmp_path / "images.npy", images)
@@ -99,7 +99,7 @@ def test_inference_layers_come_back_as_they_were_stored(tmp_path):
 
 
 @pytest.mark.parametrize("changes", [{}, {"deskew": True}, {"members": 3}], ids=str)
-def test_a_module_without_a_plain_form_comes_back_by_its_recipe(tmp_path, mnist, changes):
+def test_a_module_without_an_inference_graph_is_rebuilt_from_its_recipe(tmp_path, mnist, changes):
     recipe = Recipe.load("cnn").replace(**changes)
     module = lively("cnn", changes)
     store_module(tmp_path / "model.safetensors", module, recipe, temperature=2.0)

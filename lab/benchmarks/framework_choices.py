@@ -106,9 +106,9 @@ def timed(spec: dict[str, Any]) -> dict[str, float]:
 
         on_keras._compiles = lambda task: other == "xla"
     if other == "autograd":
-        from tenfold.training import loop
+        from tenfold.training import trainer
 
-        loop.LEAN_STEPS = 10**9
+        trainer.TRACED_STEPS = 10**9
     make: Callable[..., Any] = resolve(spec["target"])
     if other != "denormals":
         measure._round_denormals_to_zero()

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 from torch import nn
 
-from lab.runtimes.plain_torch import Deployed, PlainNetwork
+from lab.runtimes.torch_graph import Deployed, GraphNetwork
 from tenfold import files
 from tenfold.export.inference_graph import InferenceLayer
 from tenfold.training.recipe import Recipe
@@ -51,7 +51,7 @@ def read_deployed(path: Path) -> Deployed:
     """What either wrote, as a module in evaluation mode: uint8[N,28,28] -> probabilities float32[N,10]."""
     header, arrays = _read(path)
     if "layers" in header:
-        return Deployed(PlainNetwork(read_layers(path))).eval()
+        return Deployed(GraphNetwork(read_layers(path))).eval()
     from tenfold.models import build_model
 
     module = build_model(Recipe.from_toml(header["recipe"], name="stored").model)
@@ -60,8 +60,8 @@ def read_deployed(path: Path) -> Deployed:
 
 
 def _store(path: Path, arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> None:
-    plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    files.write_bytes(path, save(plain, {"tenfold": json.dumps(header)}))
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    files.write_bytes(path, save(contiguous, {"tenfold": json.dumps(header)}))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

@@ -10,7 +10,7 @@ from lab.runtimes.runtime_protocol import Answers, Images
 def convert(folder: Path) -> dict[str, str]:
     """Writes `model.tflite` from the inference graph; only this needs TensorFlow."""
     from lab.runtimes.network_file import read_layers
-    from lab.runtimes.plain_tensorflow import write_tflite
+    from lab.runtimes.tensorflow_graph import write_tflite
 
     write_tflite(read_layers(folder / "model.safetensors"), folder / "model.tflite")
     return {}

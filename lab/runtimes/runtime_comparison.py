@@ -124,8 +124,8 @@ class RuntimeComparison:
 
     def _gate(self, name: str) -> None:
         entry, found = RUNTIMES[name], self.found[name]
-        if entry.plain and self.network.layers is None:
-            found.update(status="unfit", reason=self.network.unplain)
+        if entry.needs_graph and self.network.layers is None:
+            found.update(status="unfit", reason=self.network.why_no_graph)
         elif missing := entry.missing:
             found.update(status="missing", reason=missing)
         else:

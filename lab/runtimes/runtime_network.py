@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from lab.runtimes.network_file import store_layers, store_module
-from lab.runtimes.plain_torch import Deployed, PlainNetwork
+from lab.runtimes.torch_graph import Deployed, GraphNetwork
 from tenfold.errors import ExportError, UsageError
 from tenfold.export.from_torch import inference_layers
 from tenfold.export.inference_graph import InferenceLayer, dequantized
@@ -28,14 +28,14 @@ _BATCH = 250
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """A trained network. module: float32[N,28,28] -> logits, which are divided by `temperature`; layers: its
-    inference graph, temperature included, or None for the reason in `unplain`; recipe: what builds the
+    inference graph, temperature included, or None for the reason in `why_no_graph`; recipe: what builds the
     module, where it is a run's."""
 
     title: str
     module: nn.Module
     temperature: float
     layers: list[InferenceLayer] | None
-    unplain: str = ""
+    why_no_graph: str = ""
     recipe: Recipe | None = None
 
     @property
@@ -54,7 +54,7 @@ class Network:
         module = Deployed(self.module, self.temperature)
         if weights == "int8":
             assert self.layers is not None
-            module = Deployed(PlainNetwork([dequantized(layer) for layer in self.layers]))
+            module = Deployed(GraphNetwork([dequantized(layer) for layer in self.layers]))
         module.eval()
         with torch.inference_mode():
             parts = [module(part) for part in torch.split(torch.from_numpy(np.array(images)), _BATCH)]
@@ -75,19 +75,24 @@ def load_network(model: str | None) -> Network:
     run = Run.load(model)
     temperature, _ = calibration_of(run)
     module = run.model()
-    layers, unplain = None, ""
+    layers, why_no_graph = None, ""
     try:
         layers = inference_layers(module, temperature)
     except ExportError as error:
-        unplain = str(error)
+        why_no_graph = str(error)
     return Network(
-        title=run.path.name, module=module, temperature=temperature, layers=layers, unplain=unplain, recipe=run.recipe
+        title=run.path.name,
+        module=module,
+        temperature=temperature,
+        layers=layers,
+        why_no_graph=why_no_graph,
+        recipe=run.recipe,
     )
 
 
 def _of_web_file(path: Path, title: str) -> Network:
     layers, _ = read_web(path)
-    return Network(title=title, module=PlainNetwork(layers).eval(), temperature=1.0, layers=layers)
+    return Network(title=title, module=GraphNetwork(layers).eval(), temperature=1.0, layers=layers)
 
 
 def write(network: Network, folder: Path, images: NDArray[np.uint8]) -> None:
@@ -103,7 +108,7 @@ def write(network: Network, folder: Path, images: NDArray[np.uint8]) -> None:
         store_module(stored, network.module, network.recipe, network.temperature)
     else:
         # As it is deployed: batch norm folded, for every runtime alike.
-        export_onnx(PlainNetwork(network.layers).eval(), onnx, proof)
+        export_onnx(GraphNetwork(network.layers).eval(), onnx, proof)
         store_layers(stored, network.layers)
         write_int8_onnx(network.layers, folder / "model-int8.onnx", {})
         write_web(network.layers, folder / "model.10fd", {})

@@ -16,8 +16,8 @@ class RuntimeEntry:
     """A runtime.
 
     target: its class, as `module:class`. file: what it opens, in the folder of models. convert: what makes that file,
-    as `module:function`, where `network.write` does not. weights: `float32` or `int8`. plain: whether it needs the
-    inference graph. needs: distributions, and what installs each; the first is the one that runs the model.
+    as `module:function`, where `network.write` does not. weights: `float32` or `int8`. needs_graph: whether it
+    needs the inference graph. needs: distributions, and what installs each; the first is the one that runs the model.
     worker: the module whose functions a worker calls. optional: only where it is named. environment: variables that
     must be set before it is imported.
     """
@@ -27,7 +27,7 @@ class RuntimeEntry:
     file: str
     needs: Mapping[str, str]
     weights: str = "float32"
-    plain: bool = True
+    needs_graph: bool = True
     convert: str = ""
     worker: str = _HERE + "runtime_measurement"
     lacks: Callable[[], str] = lambda: ""
@@ -54,7 +54,7 @@ def _lacks_node() -> str:
 
 RUNTIMES = {
     "onnxruntime": RuntimeEntry(
-        title="ONNX Runtime", target=_HERE + "on_onnxruntime:ONNXRuntime", file="model.onnx", plain=False,
+        title="ONNX Runtime", target=_HERE + "on_onnxruntime:ONNXRuntime", file="model.onnx", needs_graph=False,
         needs={"onnxruntime": "pip install tenfold"},
     ),
     "onnxruntime-int8": RuntimeEntry(
@@ -62,11 +62,11 @@ RUNTIMES = {
         weights="int8", needs={"onnxruntime": "pip install tenfold"},
     ),
     "torch": RuntimeEntry(
-        title="PyTorch", target=_HERE + "on_torch:Torch", file="model.safetensors", plain=False,
+        title="PyTorch", target=_HERE + "on_torch:Torch", file="model.safetensors", needs_graph=False,
         needs={"torch": _TRAIN},
     ),
     "torch-compiled": RuntimeEntry(
-        title="PyTorch, compiled", target=_HERE + "on_torch:CompiledTorch", file="model.safetensors", plain=False,
+        title="PyTorch, compiled", target=_HERE + "on_torch:CompiledTorch", file="model.safetensors", needs_graph=False,
         needs={"torch": _TRAIN}, optional=True,
     ),
     "browser": RuntimeEntry(
@@ -74,7 +74,7 @@ RUNTIMES = {
         convert="page", lacks=_lacks_node,
     ),
     "openvino": RuntimeEntry(
-        title="OpenVINO", target=_HERE + "on_openvino:OpenVINO", file="model.xml", plain=False,
+        title="OpenVINO", target=_HERE + "on_openvino:OpenVINO", file="model.xml", needs_graph=False,
         needs={"openvino": _RUNTIMES}, convert=_HERE + "on_openvino:convert",
     ),
     "litert": RuntimeEntry(

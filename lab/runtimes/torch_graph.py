@@ -22,7 +22,7 @@ _MODULES: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-class PlainNetwork(nn.Module):
+class GraphNetwork(nn.Module):
     """float32[N,28,28], 0 paper to 1 ink -> logits float32[N,10]. Raises `ExportError` for an unknown kind of layer."""
 
     def __init__(self, layers: Sequence[InferenceLayer]) -> None:
