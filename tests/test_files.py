@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tenfold import files
-from tenfold.errors import StorageError
+from tenfold.errors import RunError, StorageError
 
 
 @pytest.mark.parametrize(("number", "words"), [(errno.ENOSPC, "disk is full"), (errno.EROFS, "read-only")])
@@ -44,6 +44,26 @@ def test_files_get_the_rights_that_other_files_get(tmp_path):
     path = files.write_json(tmp_path / "x.json", {"a": 1})
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
     assert json.loads(path.read_text()) == {"a": 1}
+
+
+def test_writing_never_changes_the_umask(tmp_path, monkeypatch):
+    """Another thread's files would be created with rights that nobody asked for."""
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("the umask was changed"))
+    assert files.write_text(tmp_path / "x.txt", "text").read_text() == "text"
+
+
+def test_a_lock_is_held_by_one_process(tmp_path):
+    path = tmp_path / ".lock"
+    code = "import sys, time; from pathlib import Path; from tenfold import files\n"
+    code += "with files.lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(RunError, match="in use"), files.lock(path, RunError("in use")):
+            pass
+        other.kill()
+        other.wait()
+    with files.lock(path, RunError("in use")):
+        pass
 
 
 def test_a_full_disk_stops_training_with_a_word_and_the_run_goes_on_later(quick, tmp_path, monkeypatch):

@@ -4,12 +4,14 @@ import contextlib
 import errno
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tenfold.errors import StorageError
+from filelock import FileLock, Timeout
+
+from tenfold.errors import StorageError, TenfoldError
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full: make room, or write elsewhere",
@@ -40,16 +42,15 @@ def make_folder(path: Path) -> Path:
 
 
 def write_with(path: Path, write: Callable[[Path], object]) -> Path:
-    """Calls `write` with a temporary path beside `path`, then puts that file in its place in one step."""
+    """Calls `write` with a temporary path in the same folder, then renames that file to `path` in one step."""
     make_folder(path.parent)
     with storage_errors(path):
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=path.suffix)
-        os.close(descriptor)
-        temporary = Path(name)
+        temporary = path.with_name(f".{path.name}-{secrets.token_hex(6)}{path.suffix}")
+        # Created here, so that the system applies the process's umask: reading the umask would change it for a moment.
+        temporary.touch(exist_ok=False)
         try:
             write(temporary)
             _flush(temporary)
-            temporary.chmod(0o666 & ~_umask())
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -77,7 +78,21 @@ def _flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+@contextlib.contextmanager
+def lock(path: Path, busy: TenfoldError | None = None) -> Iterator[None]:
+    """Holds a lock file, which the system releases however the process ends.
+
+    busy: raised when another process holds the lock; without it, this one waits. A process that holds a lock must not
+    acquire it again. Raises `StorageError` when the file can't be created.
+    """
+    held = FileLock(path, blocking=busy is None)
+    with storage_errors(path):
+        try:
+            held.acquire()
+        except Timeout:
+            assert busy is not None
+            raise busy from None
+    try:
+        yield
+    finally:
+        held.release()

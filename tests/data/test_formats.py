@@ -136,8 +136,9 @@ class TestIdx:
 
 
 class TestClassFolders:
-    def test_mnist_like_images_are_kept_byte_for_byte(self, digits, tmp_path: Path) -> None:
+    def test_images_of_the_form_of_mnist_are_kept_byte_for_byte(self, digits, tmp_path: Path) -> None:
         images, labels = digits(20)
+        images[:, 4:24, 4:24] = 100 + images[:, 4:24, 4:24] % 5  # The center of mass in the middle.
         write_images(tmp_path / "train", images[:10], labels[:10])
         write_images(tmp_path / "test", images[10:], labels[10:])
         dataset = read_source(tmp_path)
@@ -153,6 +154,19 @@ class TestClassFolders:
         assert len(dataset.train_labels) + len(dataset.test_labels) == 4
         assert dataset.train_images[0, 0, 0] == 0
         assert dataset.train_images[0, 14, 14] > 200
+
+    def test_training_and_prediction_get_the_same_pixels_of_a_small_image(self, tmp_path: Path) -> None:
+        from PIL import Image
+
+        from tenfold.ink.normalize import normalize
+
+        off_center = np.zeros((28, 28), np.uint8)
+        off_center[2:14, 3:5] = 200
+        write_images(tmp_path, [off_center] * 2, [1, 1])
+        with Image.open(next(tmp_path.rglob("*.png"))) as image:
+            predicted = normalize(image)
+        np.testing.assert_array_equal(read_source(tmp_path).train_images[0], predicted)
+        assert predicted[13:15].any()
 
     def test_dark_ink_on_bright_ground_is_turned_even_at_28x28(self, tmp_path: Path) -> None:
         page = np.full((28, 28), 255, np.uint8)

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenfold import files
 from tenfold.data import Entry, cache_folder, catalog, dataset_info, list_datasets, load_dataset, store
 from tenfold.data import assemble as assemble_module
 from tenfold.data.idx import encode
@@ -82,7 +81,7 @@ class TestEmbedded:
             raise OSError(number, os.strerror(number))
 
         small_mnist(monkeypatch)
-        monkeypatch.setattr(files.tempfile, "mkstemp", refuse)
+        monkeypatch.setattr(Path, "touch", refuse)
         assert len(load_dataset("mnist").train_labels) == 20
 
     def test_a_cache_path_that_is_a_file_does_not_stop_loading(self, cache: Path, monkeypatch) -> None:

@@ -2,16 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import DIGITS, SIDE, Part
+from tenfold.data.dataset import DIGITS, Part
 from tenfold.errors import FormatError
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 
@@ -22,11 +18,11 @@ def is_class_folder(folder: Path) -> bool:
 
 
 def read_class_folder(folder: Path) -> tuple[Part, Part | None]:
-    """The training part and, where there is a `test/`, the test part.
+    """Returns the training part and, where there is a `test/`, the test part.
 
-    A 28x28 greyscale image with bright ink on dark ground is kept as it is, pixel for pixel; any other is made into one
-    as MNIST's were. Raises `FormatError` that names an image that can't be read, a class folder that is not 0 to 9, or
-    a folder without images.
+    Images are normalized as `tenfold predict` normalizes an image file, so that trained and predicted pixels are the
+    same; those that have MNIST's form already are kept pixel for pixel. Raises `FormatError` that names an image that
+    can't be read, a class folder that is not 0 to 9, or a folder without images.
     """
     if (folder / "train").is_dir():
         has_test = (folder / "test").is_dir()
@@ -60,23 +56,7 @@ def _labelled_images(folder: Path) -> Iterator[tuple[int, Path]]:
 
 def _read_image(path: Path) -> NDArray[np.uint8]:
     from tenfold.ink.image_file import opened
-
-    with opened(path) as image:
-        return _to_digit(image)
-
-
-def _to_digit(image: "Image.Image") -> NDArray[np.uint8]:
     from tenfold.ink.normalize import normalize
 
-    image.load()
-    if image.mode == "L" and image.size == (SIDE, SIDE):
-        pixels = np.array(image)
-        if _is_dark_ground(pixels):
-            return pixels
-    return normalize(image)
-
-
-def _is_dark_ground(pixels: NDArray[np.uint8]) -> bool:
-    """Whether the border is mostly dark: MNIST's ink is bright, and hardly ever reaches the border."""
-    border = np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
-    return bool(np.median(border) < 128)
+    with opened(path) as image:
+        return normalize(image)

@@ -18,7 +18,7 @@ import urllib3
 
 from tenfold.data.catalog import Entry, Progress, RemoteFile
 from tenfold.errors import DownloadError
-from tenfold.files import make_folder, storage_errors
+from tenfold.files import lock, make_folder, storage_errors
 
 TIMEOUT_S = 30.0
 # How often one mirror is asked for one file; each time but the first goes on from what the last has brought.
@@ -51,7 +51,7 @@ def _fetch_file(file: RemoteFile, folder: Path, report: Progress, timeout_s: flo
         return path
     reasons = []
     # The second of two processes waits here, and then finds the file done.
-    with _lock(folder / f".{file.name}.lock"):
+    with lock(folder / f".{file.name}.lock"):
         for url in file.urls:
             try:
                 _fetch_from(url, file, path, report, timeout_s)
@@ -168,24 +168,6 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, requests.ConnectionError):
         return "the connection failed"
     return str(error) or type(error).__name__
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Held by one process at a time; the system lets go of it however the process ends.
-
-    Without `fcntl` (Windows), or on a file system without locks, nothing is held; the digest then tells when two
-    processes have written to one part.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with storage_errors(path), path.open("w") as file:
-        with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @contextlib.contextmanager
