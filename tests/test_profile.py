@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tenfold.data.preprocessing import flatten, normalise, one_hot, preprocess, save
+from tenfold.data.preprocessing import flatten, one_hot, preprocess, save, scale_pixels
 from tenfold.data.profile import profile
 from tenfold.errors import UsageError
 
@@ -14,7 +14,7 @@ def test_mnist_is_what_its_authors_say(mnist):
     found = profile(mnist)
     assert found.train.counts.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert found.test.counts.tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    # The mean and the standard deviation that every tutorial normalises with, here with their source: the pixels.
+    # The mean and the standard deviation that every tutorial standardizes with, here with their source: the pixels.
     assert found.pixel_mean == pytest.approx(0.1307, abs=5e-5)
     assert found.pixel_spread == pytest.approx(0.3081, abs=5e-5)
     assert found.overlap == []
@@ -60,7 +60,7 @@ def test_preprocessing_makes_what_the_network_takes(mnist):
 
 def test_nothing_is_lost_on_the_way(small):
     images = small.train_images[:50]
-    assert np.array_equal((flatten(normalise(images)) * 255).round().reshape(-1, 28, 28), images)
+    assert np.array_equal((flatten(scale_pixels(images)) * 255).round().reshape(-1, 28, 28), images)
     assert np.array_equal(one_hot(small.train_labels).argmax(1), small.train_labels)
 
 

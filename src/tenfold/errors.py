@@ -1,4 +1,4 @@
-"""One tree of exceptions. Each message says what went wrong, with which value, and how to mend it.
+"""The exception hierarchy. Each message says what went wrong, with which value, and how to fix it.
 
 `tenfold` exits with 2 on a `UsageError` and with 1 on every other `TenfoldError`; no bad input ends in a traceback.
 """
@@ -12,51 +12,51 @@ class TenfoldError(Exception):
 
 
 class UsageError(TenfoldError):
-    """What was asked for makes no sense as it was typed: a wrong option, a value out of range."""
+    """Invalid usage: a wrong option, a value out of range."""
 
 
 class RecipeError(UsageError):
-    """A recipe that does not exist, or holds an unknown key, a wrong type or a value out of range."""
+    """A recipe that does not exist, or has an unknown key, a wrong type or a value out of range."""
 
 
 class DataError(TenfoldError):
-    """A data set can't be found, fetched or trusted."""
+    """A data set can't be found, downloaded or verified."""
 
 
 class FormatError(DataError):
-    """Bytes that are not what their name claims: IDX, CSV, npz or an image."""
+    """A damaged or invalid file: IDX, CSV, npz or an image."""
 
 
 class TooLargeError(FormatError):
-    """An image of more pixels than are read."""
+    """An image with more pixels than the limit."""
 
 
 class DownloadError(DataError):
-    """No mirror gave the file that was asked for."""
+    """No mirror provided the requested file."""
 
 
 class RunError(TenfoldError):
-    """A folder that is not a run, or a run that lacks what was asked of it."""
+    """A folder that is not a run, or a run that lacks what was requested."""
 
 
 class CheckpointError(RunError):
-    """Weights that are cut short, or of another shape than the recipe's model."""
+    """Weights that are truncated, or have another shape than the recipe's model."""
 
 
 class ModelError(TenfoldError):
-    """A model file that is missing, damaged, or no model of Tenfold's."""
+    """A model file that is missing, damaged, or not a Tenfold model."""
 
 
 class TrainingError(TenfoldError):
-    """Training can't go on, such as after a loss that is not a finite number."""
+    """Training can't continue, for example after a loss that is not finite."""
 
 
 class ExportError(TenfoldError):
-    """An exported model that does not agree with the one it came from."""
+    """An exported model whose outputs differ from those of its source."""
 
 
 class StorageError(TenfoldError):
-    """A file could not be written: the disk is full, or the folder may not be written to."""
+    """A file could not be written: the disk is full, or the folder is not writable."""
 
 
 class FeedbackError(TenfoldError):
@@ -72,11 +72,11 @@ class StoreBusyError(StoreError):
 
 
 class ServeError(TenfoldError):
-    """A server can't start: its port is in use, or its address is not this machine's."""
+    """A server can't start: its port is in use, or its address does not belong to this machine."""
 
 
 class WorkerError(TenfoldError):
-    """A measurement in a process of its own came to no result. kind: `crashed`, `hung` or `memory`."""
+    """A measurement in a separate process failed. kind: `crashed`, `hung` or `memory`."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -84,29 +84,29 @@ class WorkerError(TenfoldError):
 
 
 class BulkError(TenfoldError):
-    """A bulk read that can't go on, whose output is there already, or whose counts don't agree."""
+    """A bulk read that can't continue, whose output exists already, or whose counts disagree."""
 
 
 class ClusterError(TenfoldError):
-    """A cluster that does not answer, has no room for what was asked of it, or lost it."""
+    """A cluster that does not answer, lacks the requested resources, or lost a job."""
 
 
 class MissingDependencyError(TenfoldError):
-    """A command needs a package of an extra that is not installed."""
+    """A command needs a package from an optional extra that is not installed."""
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"this needs {package}, which is not installed: pip install 'tenfold[{extra}]'")
 
 
 class MissingToolError(TenfoldError):
-    """A program that no Python package brings, such as a compiler, is not installed."""
+    """A program that no Python package provides, such as a compiler, is not installed."""
 
     def __init__(self, what: str, tool: str, install: str) -> None:
         super().__init__(f"{what} needs {tool}, which is not installed: {install}")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Ends an error message: `"; did you mean 'relu'?"`, or the list of what is known when nothing is near."""
+    """Returns the end of an error message: `"; did you mean 'relu'?"`, or the list of known words if none is close."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"

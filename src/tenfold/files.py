@@ -1,4 +1,7 @@
-"""Files that are written whole or not at all: a kill or a full disk leaves the old file, never half a new one."""
+"""Atomic file writes, and locks between processes.
+
+A write that is killed or fills the disk leaves the old file, never a partial new one.
+"""
 
 import contextlib
 import errno
@@ -14,8 +17,8 @@ from filelock import FileLock, Timeout
 from tenfold.errors import StorageError, TenfoldError
 
 _ADVICE = {
-    errno.ENOSPC: "the disk is full: make room, or write elsewhere",
-    errno.EDQUOT: "the disk quota is used up: make room, or write elsewhere",
+    errno.ENOSPC: "the disk is full: free some space, or write elsewhere",
+    errno.EDQUOT: "the disk quota is used up: free some space, or write elsewhere",
     errno.EROFS: "the file system is read-only: write elsewhere",
     errno.EACCES: "no permission to write there: write elsewhere",
     errno.EPERM: "no permission to write there: write elsewhere",
@@ -26,7 +29,7 @@ _ADVICE = {
 
 @contextlib.contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turns an `OSError` of the block into a `StorageError` that names `path` and the mend."""
+    """Converts an `OSError` raised in the block to a `StorageError` that names `path` and the fix."""
     try:
         yield
     except OSError as error:
@@ -35,7 +38,7 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def make_folder(path: Path) -> Path:
-    """Makes `path` and its parents; raises `StorageError` where that can't be done."""
+    """Creates `path` and its parents; raises `StorageError` on failure."""
     with storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
@@ -58,17 +61,17 @@ def write_with(path: Path, write: Callable[[Path], object]) -> Path:
 
 
 def write_bytes(path: Path, content: bytes) -> Path:
-    """Writes `content` to `path`, whole or not at all."""
+    """Writes `content` to `path` atomically."""
     return write_with(path, lambda temporary: temporary.write_bytes(content))
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Writes `text` to `path` as UTF-8, whole or not at all."""
+    """Writes `text` to `path` as UTF-8, atomically."""
     return write_bytes(path, text.encode())
 
 
 def write_json(path: Path, document: Any) -> Path:
-    """Writes `document` to `path` as indented JSON, whole or not at all. NaN is refused: it is not JSON."""
+    """Writes `document` to `path` as indented JSON, atomically. Raises `ValueError` for NaN, which is not JSON."""
     return write_text(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 

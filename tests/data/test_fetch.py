@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenfold.data import Entry, RemoteFile
+from tenfold.data import CatalogEntry, RemoteFile
 from tenfold.data.fetch import fetch
 from tenfold.errors import DownloadError, StorageError
 
@@ -17,14 +17,14 @@ NAME = "images.gz"
 TIMEOUT_S = 0.4
 
 
-def entry(mirror, *behaviours: str, digest: str | None = None) -> Entry:
+def entry(mirror, *behaviours: str, digest: str | None = None) -> CatalogEntry:
     mirror.files[NAME] = CONTENT
     file = RemoteFile(
         name=NAME,
         urls=tuple(f"{mirror.url}/{behaviour}/{NAME}" for behaviour in behaviours),
         digest=digest or f"md5:{hashlib.md5(CONTENT).hexdigest()}",
     )
-    return Entry(
+    return CatalogEntry(
         name="some-set", title="", files=(file,), train=("", ""), test=("", ""), train_count=0, test_count=0,
         class_names=(), licence="", citation="", homepage="",
     )  # fmt: skip
@@ -86,7 +86,7 @@ def test_no_server_at_all_is_a_download_error(mirror, tmp_path: Path) -> None:
     wanted = entry(mirror, "good")
     gone = RemoteFile(name=NAME, urls=("http://127.0.0.1:9/x",), digest=wanted.files[0].digest)
     with pytest.raises(DownloadError, match="the connection failed"):
-        fetch(Entry(**{**vars(wanted), "files": (gone,)}), tmp_path, timeout_s=TIMEOUT_S)
+        fetch(CatalogEntry(**{**vars(wanted), "files": (gone,)}), tmp_path, timeout_s=TIMEOUT_S)
 
 
 def test_a_download_goes_on_where_it_broke_off(mirror, tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ class TestIdx:
                 lambda f: (f / "t10k-images-idx3-ubyte").write_bytes(encode(np.zeros(14, np.uint8))),
                 "does not hold images",
             ),
-            (lambda f: (f / "train-images-idx3-ubyte").write_bytes(b"\0\0\x08"), "cut short"),
+            (lambda f: (f / "train-images-idx3-ubyte").write_bytes(b"\0\0\x08"), "truncated"),
         ],
     )
     def test_each_fault_is_named(self, digits, tmp_path: Path, change, message: str) -> None:
@@ -146,7 +146,7 @@ class TestClassFolders:
         np.testing.assert_array_equal(dataset.test_images, images[10:])
 
     @pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".bmp", ".gif", ".tif", ".webp"])
-    def test_every_format_is_read_and_normalised(self, tmp_path: Path, suffix: str) -> None:
+    def test_every_format_is_read_and_normalized(self, tmp_path: Path, suffix: str) -> None:
         page = np.full((90, 60, 3), 250, np.uint8)
         page[20:70, 25:35] = 10
         write_images(tmp_path, [page] * 4, [1, 1, 7, 7], suffix)
@@ -248,7 +248,7 @@ class TestCsvAndNpz:
 
     def test_a_single_image_can_not_be_split(self, digits, tmp_path: Path) -> None:
         write_csv(tmp_path / "mine.csv", *digits(1))
-        with pytest.raises(FormatError, match="a single image: it takes two at least"):
+        with pytest.raises(FormatError, match="a single image: at least two are needed"):
             read_source(tmp_path / "mine.csv")
 
     def test_two_images_are_enough(self, digits, tmp_path: Path) -> None:
@@ -257,16 +257,16 @@ class TestCsvAndNpz:
 
 
 def test_an_empty_folder_is_said_to_be_empty(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="holds nothing; known are MNIST's IDX files"):
+    with pytest.raises(FormatError, match="holds nothing; supported are MNIST's IDX files"):
         read_source(tmp_path)
 
 
 def test_an_unknown_folder_or_file_is_told_what_is_known(tmp_path: Path) -> None:
     for name in "abcdefg":
         (tmp_path / f"{name}.txt").write_text("x")
-    with pytest.raises(FormatError, match=r"holds a\.txt, .*, \.\.\.; known are"):
+    with pytest.raises(FormatError, match=r"holds a\.txt, .*, \.\.\.; supported are"):
         read_source(tmp_path)
-    with pytest.raises(FormatError, match=r"a\.txt is none of the known formats"):
+    with pytest.raises(FormatError, match=r"a\.txt is in no supported format"):
         read_source(tmp_path / "a.txt")
 
 

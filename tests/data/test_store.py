@@ -13,7 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+<<<<<<< HEAD
 from tenfold.data import Entry, cache_folder, catalog, dataset_info, list_datasets, load_dataset, store
+=======
+from tenfold.data import CatalogEntry, cache_folder, catalog, dataset_info, list_datasets, load_dataset, store
+>>>>>>> 92b4d29 (Shorten the data and evaluation packages and rewrite them in plain English)
 from tenfold.data import assemble as assemble_module
 from tenfold.data.idx import encode
 from tenfold.errors import DataError, UsageError
@@ -121,7 +125,7 @@ class TestEmbedded:
 FIELDS = ("train-images", "train-labels", "test-images", "test-labels")
 
 
-def dataset_of(entry: Entry, arrays, origin: str):
+def dataset_of(entry: CatalogEntry, arrays, origin: str):
     return store.Dataset(
         name=entry.name, class_names=entry.class_names, origin=origin,
         **{field.replace("-", "_"): array for field, array in arrays.items()},
@@ -137,7 +141,7 @@ def small_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assemble_module, "from_package", lambda entry, origin: dataset_of(entry, arrays, origin))
 
 
-def use(monkeypatch: pytest.MonkeyPatch, entry: Entry) -> None:
+def use(monkeypatch: pytest.MonkeyPatch, entry: CatalogEntry) -> None:
     monkeypatch.setattr(catalog, "CATALOG", (entry,))
     monkeypatch.setattr(store, "CATALOG", (entry,))
 

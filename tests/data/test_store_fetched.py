@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenfold.data import Entry, RemoteFile, catalog, dataset_info, load_dataset, store
+from tenfold.data import CatalogEntry, RemoteFile, catalog, dataset_info, load_dataset, store
 from tenfold.data.idx import encode
 from tenfold.errors import DownloadError, FormatError, StorageError
 
 
-def served_entry(mirror, name: str, files: dict[str, bytes], **changes) -> Entry:
+def served_entry(mirror, name: str, files: dict[str, bytes], **changes) -> CatalogEntry:
     mirror.files.update(files)
     remote = tuple(
         RemoteFile(
@@ -30,7 +30,7 @@ def served_entry(mirror, name: str, files: dict[str, bytes], **changes) -> Entry
         "train_count": 20, "test_count": 10, "class_names": tuple("abcdefghij"), "licence": "", "citation": "",
         "homepage": "http://example.org",
     }  # fmt: skip
-    return Entry(**{**fields, **changes})
+    return CatalogEntry(**{**fields, **changes})
 
 
 def standard_files(digits) -> dict[str, bytes]:
@@ -43,7 +43,7 @@ def standard_files(digits) -> dict[str, bytes]:
     }
 
 
-def use(monkeypatch: pytest.MonkeyPatch, entry: Entry) -> None:
+def use(monkeypatch: pytest.MonkeyPatch, entry: CatalogEntry) -> None:
     monkeypatch.setattr(catalog, "CATALOG", (entry,))
     monkeypatch.setattr(store, "CATALOG", (entry,))
 
@@ -118,13 +118,13 @@ def test_a_zip_without_the_files_is_named(mirror, cache: Path, monkeypatch) -> N
         archive.writestr("other", b"")
     files = {"all.zip": packed.getvalue()}
     use(monkeypatch, served_entry(mirror, "some-set", files, archive="all.zip", train=("a", "b"), test=("c", "d")))
-    with pytest.raises(FormatError, match=r"all\.zip is not the zip it should be"):
+    with pytest.raises(FormatError, match=r"all\.zip is not the expected zip"):
         load_dataset("some-set")
 
 
 def test_another_count_than_published_is_named(digits, mirror, cache: Path, monkeypatch) -> None:
     use(monkeypatch, served_entry(mirror, "some-set", standard_files(digits), train_count=21))
-    with pytest.raises(FormatError, match="20 images where 21 are known"):
+    with pytest.raises(FormatError, match="20 images, 21 expected"):
         load_dataset("some-set")
 
 

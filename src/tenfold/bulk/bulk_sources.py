@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tenfold.data.class_folder import SUFFIXES
-from tenfold.data.idx_folder import is_idx_name
+from tenfold.data.idx import is_idx_name
 from tenfold.errors import FormatError, UsageError
 
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")

@@ -78,9 +78,9 @@ def preprocess(
     """Scale, flatten, one-hot encode and split a data set."""
     screen = everywhere.screen()
     from tenfold.data import load_dataset
+    from tenfold.data.npz_file import load_writers
     from tenfold.data.preprocessing import preprocess as prepare
     from tenfold.data.preprocessing import save
-    from tenfold.data.writers import load_writers
 
     ready = prepare(load_dataset(dataset), validation, seed, None if writers is None else load_writers(writers))
     arrays = vars(ready)

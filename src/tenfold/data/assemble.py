@@ -1,4 +1,4 @@
-"""The files of a known set -> a data set: unpacked, checked, and put upright."""
+"""Builds a data set from the files of a catalog entry: unpacks, verifies and, for EMNIST, transposes them."""
 
 import hashlib
 import zipfile
@@ -7,17 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from tenfold.data.catalog import Entry
-from tenfold.data.dataset import Dataset, Part
-from tenfold.data.idx import decode, read_bytes, unpack
-from tenfold.data.idx_folder import make_part
+from tenfold.data.catalog import CatalogEntry
+from tenfold.data.dataset import Dataset, DatasetPart
+from tenfold.data.idx import decode, make_part, read_bytes, unpack
 from tenfold.errors import DataError, FormatError
 
 _EMBEDDED = Path(__file__).parent
 
 
-def from_package(entry: Entry, origin: str) -> Dataset:
-    """A set that ships with the package. Raises `DataError` when one of its files is missing or damaged."""
+def from_package(entry: CatalogEntry, origin: str) -> Dataset:
+    """Builds a data set that ships with the package. Raises `DataError` when a file is missing or damaged."""
     digests = dict(entry.unpacked_sha256)
 
     def read(name: str) -> bytes:
@@ -34,8 +33,8 @@ def from_package(entry: Entry, origin: str) -> Dataset:
     return _assemble(entry, read, origin)
 
 
-def from_downloads(entry: Entry, folder: Path, origin: str) -> Dataset:
-    """A set whose files have been fetched, and verified, into `folder`. Raises `FormatError` when they don't fit."""
+def from_downloads(entry: CatalogEntry, folder: Path, origin: str) -> Dataset:
+    """Builds a data set from verified downloads in `folder`. Raises `FormatError` when they don't fit."""
     if entry.archive is None:
         return _assemble(entry, lambda name: read_bytes(folder / name), origin)
     try:
@@ -43,14 +42,14 @@ def from_downloads(entry: Entry, folder: Path, origin: str) -> Dataset:
             return _assemble(entry, archive.read, origin)
     except (OSError, KeyError, zipfile.BadZipFile, EOFError) as error:
         path = folder / entry.archive
-        raise FormatError(f"{path} is not the zip it should be: {error}; remove it and fetch it again") from error
+        raise FormatError(f"{path} is not the expected zip: {error}; remove it and fetch it again") from error
 
 
-def _assemble(entry: Entry, read: Callable[[str], bytes], origin: str) -> Dataset:
+def _assemble(entry: CatalogEntry, read: Callable[[str], bytes], origin: str) -> Dataset:
     train, test = _part(entry, entry.train, read), _part(entry, entry.test, read)
     for part, count in ((train, entry.train_count), (test, entry.test_count)):
         if len(part.labels) != count:
-            raise FormatError(f"{entry.name}: {len(part.labels)} images where {count} are known; fetch it again")
+            raise FormatError(f"{entry.name}: {len(part.labels)} images, {count} expected; fetch it again")
     return Dataset(
         name=entry.name,
         train_images=train.images,
@@ -64,7 +63,7 @@ def _assemble(entry: Entry, read: Callable[[str], bytes], origin: str) -> Datase
     )
 
 
-def _part(entry: Entry, names: tuple[str, str], read: Callable[[str], bytes]) -> Part:
+def _part(entry: CatalogEntry, names: tuple[str, str], read: Callable[[str], bytes]) -> DatasetPart:
     images, labels = (decode(unpack(read(name), name), name) for name in names)
     if entry.transposed and images.ndim == 3:
         images = np.ascontiguousarray(images.transpose(0, 2, 1))

@@ -1,9 +1,9 @@
-"""Every set that is known by name: its files, digests, licence and shape.
+"""The catalog of data sets known by name: files, digests, licence and shape.
 
 The MD5 digests are those published by pytorch/vision, `torchvision/datasets/mnist.py`; for Fashion-MNIST its authors
-publish the same ones (zalandoresearch/fashion-mnist, `README.md`). MD5 tells a damaged or exchanged file, which is
-what it is for here; nobody has published a stronger digest of every one of these files. Sizes of packed files are from
-tensorflow/datasets, `tensorflow_datasets/url_checksums/*.txt`. The SHA-256 digests are of MNIST's unpacked files.
+publish the same ones (zalandoresearch/fashion-mnist, `README.md`). MD5 detects a damaged or replaced file; no stronger
+digest has been published for all of these files. Sizes of compressed files are from tensorflow/datasets,
+`tensorflow_datasets/url_checksums/*.txt`. The SHA-256 digests are of MNIST's unpacked files.
 """
 
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from tenfold.data.dataset import DIGITS
 from tenfold.errors import UsageError, nearest
 
-# Told of a download: the file's name, its bytes so far, and its bytes in all where the server says.
-Progress = Callable[[str, int, int | None], None]
+# Called during a download with the file's name, the bytes so far, and the total if the server reports it.
+DownloadProgress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteFile:
-    """One file to fetch. urls: tried in this order. digest: `md5:` or `sha256:` and the hexadecimal digits."""
+    """A file to download. urls: mirrors, tried in order. digest: `md5:` or `sha256:`, then hexadecimal digits."""
 
     name: str
     urls: tuple[str, ...]
@@ -27,12 +27,12 @@ class RemoteFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A known set.
+class CatalogEntry:
+    """A data set known by name.
 
-    train, test: the names of the IDX files with images and with labels. archive: the zip that holds them, else they
-    are files themselves. transposed: images lie on their side, x and y exchanged. unpacked_sha256: set for the one
-    whose files ship with the package; by file name, of the unpacked bytes.
+    train, test: names of the IDX files with images and with labels. archive: name of the zip that holds these, None if
+    they are separate files. transposed: the files hold images with x and y exchanged. unpacked_sha256: (file name,
+    digest of the unpacked bytes); only for the data set that ships with the package.
     """
 
     name: str
@@ -52,12 +52,12 @@ class Entry:
 
     @property
     def embedded(self) -> bool:
-        """Whether the set ships with the package."""
+        """Whether the data set ships with the package."""
         return bool(self.unpacked_sha256)
 
 
-def find_entry(name: str) -> Entry:
-    """The set of that name; case, `-` and `_` don't matter. Raises `UsageError` naming the nearest known one."""
+def find_entry(name: str) -> CatalogEntry:
+    """Finds an entry by name; case, `-` and `_` don't matter. Raises `UsageError` naming the nearest known one."""
     for entry in CATALOG:
         if _plain(entry.name) == _plain(name):
             return entry
@@ -74,7 +74,7 @@ def _plain(name: str) -> str:
 
 
 def _files(mirrors: tuple[str, ...], *files: tuple[str, str, int | None]) -> tuple[RemoteFile, ...]:
-    """Files that every mirror holds under the same name: (name, MD5, size in bytes)."""
+    """Files that every mirror has under the same name: (name, MD5, size in bytes)."""
     return tuple(
         RemoteFile(name=name, urls=tuple(mirror + name for mirror in mirrors), digest=f"md5:{md5}", size_bytes=size)
         for name, md5, size in files
@@ -84,11 +84,11 @@ def _files(mirrors: tuple[str, ...], *files: tuple[str, str, int | None]) -> tup
 _STANDARD_TRAIN = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
 _STANDARD_TEST = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
 
-MNIST = Entry(
+MNIST = CatalogEntry(
     name="mnist",
     title="MNIST handwritten digits",
-    # What the embedded files were unpacked from; nothing is fetched. The first mirror is torchvision's, the second
-    # tensorflow/datasets', and the authors' own often answers 403 (pytorch/pytorch issue 53267).
+    # The origin of the embedded files; nothing is fetched. Mirrors: torchvision's, tensorflow/datasets', and the
+    # authors', which often answers 403 (pytorch/pytorch issue 53267).
     files=_files(
         (
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -117,7 +117,7 @@ MNIST = Entry(
     ),
 )
 
-FASHION_MNIST = Entry(
+FASHION_MNIST = CatalogEntry(
     name="fashion-mnist",
     title="Fashion-MNIST: articles of clothing",
     # The authors' bucket, their repository, and the copy that Keras fetches (keras/src/datasets/fashion_mnist.py).
@@ -154,10 +154,10 @@ FASHION_MNIST = Entry(
     homepage="https://github.com/zalandoresearch/fashion-mnist",
 )
 
-KMNIST = Entry(
+KMNIST = CatalogEntry(
     name="kmnist",
     title="Kuzushiji-MNIST: cursive Japanese characters",
-    # The authors' site, and the bucket that their README named at first; the digests decide whether it still serves.
+    # The authors' site, and the bucket that the first version of their README named.
     files=_files(
         (
             "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
@@ -181,11 +181,11 @@ KMNIST = Entry(
     homepage="https://github.com/rois-codh/kmnist",
 )
 
-EMNIST_DIGITS = Entry(
+EMNIST_DIGITS = CatalogEntry(
     name="emnist-digits",
     title="EMNIST digits: 280,000 digits of NIST Special Database 19",
-    # NIST moved the file in 2024 (pytorch/vision pull request 8350); its old address now leads to a web page. The
-    # last is the authors' university.
+    # NIST moved the file in 2024 (pytorch/vision pull request 8350); its old address (the
+    # last one) now returns a web page. The second is the authors' university.
     files=(
         RemoteFile(
             name="emnist-gzip.zip",
@@ -212,9 +212,9 @@ EMNIST_DIGITS = Entry(
     transposed=True,
 )
 
-QMNIST = Entry(
+QMNIST = CatalogEntry(
     name="qmnist",
-    title="QMNIST: MNIST made again from NIST's forms, with all 60,000 test digits and their writers",
+    title="QMNIST: MNIST rebuilt from NIST's forms, with all 60,000 test digits and their writers",
     files=_files(
         (
             "https://raw.githubusercontent.com/facebookresearch/qmnist/master/",

@@ -1,4 +1,4 @@
-"""A folder per class: `0/` to `9/` with images in them, perhaps under `train/` and `test/`."""
+"""User-supplied images in one folder per class: `0/` to `9/`, optionally under `train/` and `test/`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import DIGITS, Part
+from tenfold.data.dataset import DIGITS, DatasetPart
 from tenfold.errors import FormatError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
@@ -17,11 +17,11 @@ def is_class_folder(folder: Path) -> bool:
     return any((folder / part / digit).is_dir() for part in ("", "train") for digit in DIGITS)
 
 
-def read_class_folder(folder: Path) -> tuple[Part, Part | None]:
-    """Returns the training part and, where there is a `test/`, the test part.
+def read_class_folder(folder: Path) -> tuple[DatasetPart, DatasetPart | None]:
+    """Reads the training part and, if there is a `test/`, the test part.
 
     Images are normalized as `tenfold predict` normalizes an image file, so that trained and predicted pixels are the
-    same; those that have MNIST's form already are kept pixel for pixel. Raises `FormatError` that names an image that
+    same; those that have MNIST's form already are kept pixel for pixel. Raises `FormatError` naming an image that
     can't be read, a class folder that is not 0 to 9, or a folder without images.
     """
     if (folder / "train").is_dir():
@@ -30,18 +30,18 @@ def read_class_folder(folder: Path) -> tuple[Part, Part | None]:
     return _read_part(folder), None
 
 
-def _read_part(folder: Path) -> Part:
+def _read_part(folder: Path) -> DatasetPart:
     images, labels = [], []
     for label, path in _labelled_images(folder):
         images.append(_read_image(path))
         labels.append(label)
     if not images:
         raise FormatError(f"{folder} has no images: put them into folders named 0 to 9 ({', '.join(sorted(SUFFIXES))})")
-    return Part(np.stack(images), np.array(labels, np.uint8))
+    return DatasetPart(np.stack(images), np.array(labels, np.uint8))
 
 
 def _labelled_images(folder: Path) -> Iterator[tuple[int, Path]]:
-    """Label and path of each image, in the order of their names, so that every machine sees the same set."""
+    """Yields the label and path of each image, sorted by name: the order is the same on every machine."""
     for class_folder in sorted(path for path in folder.iterdir() if path.is_dir()):
         if class_folder.name.startswith((".", "__")):  # .git, __MACOSX
             continue

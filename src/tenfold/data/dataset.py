@@ -1,4 +1,4 @@
-"""A data set in memory, or mapped from disk: what every step after loading takes."""
+"""The data set that every step after loading uses: arrays in memory or memory-mapped."""
 
 import hashlib
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ Labels = NDArray[np.uint8]
 Writers = NDArray[np.integer[Any]]
 
 
-class Part(NamedTuple):
-    """One part of a set: uint8[N,28,28], 0 paper to 255 ink; uint8[N], 0 to 9; integers[N] or None."""
+class DatasetPart(NamedTuple):
+    """One part of a data set: uint8[N,28,28], 0 paper to 255 ink; uint8[N], 0 to 9; integers[N] or None."""
 
     images: Images
     labels: Labels
@@ -28,12 +28,12 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """Images with their labels, in a part to train on and a part for the final number.
+    """Labelled images: a training part, and a test part for the final evaluation.
 
-    name: what it is called. train_images, test_images: uint8[N,28,28], 0 paper to 255 ink. train_labels, test_labels:
-    uint8[N], 0 to 9. class_names: ten, by label. origin: where it came from, and what was done to it on the way.
-    train_writers, test_writers: integers[N], who wrote each image, where that is known.
-    The arrays may be read-only memory maps. Raises `FormatError` for another shape, type, count or label.
+    train_images, test_images: uint8[N,28,28], 0 paper to 255 ink. train_labels, test_labels: uint8[N], 0 to 9.
+    class_names: ten, indexed by label. origin: the source, and how the data was changed. train_writers, test_writers:
+    integers[N], the writer of each image, if known.
+    The arrays may be read-only memory maps. Raises `FormatError` for a wrong shape, dtype, count or label.
     """
 
     name: str
@@ -49,21 +49,21 @@ class Dataset:
     def __post_init__(self) -> None:
         if len(self.class_names) != CLASSES:
             raise FormatError(f"{self.name}: {len(self.class_names)} class names for {CLASSES} classes")
-        train = Part(self.train_images, self.train_labels, self.train_writers)
+        train = DatasetPart(self.train_images, self.train_labels, self.train_writers)
         check_part(train, f"{self.name}, training part")
-        check_part(Part(self.test_images, self.test_labels, self.test_writers), f"{self.name}, test part")
+        check_part(DatasetPart(self.test_images, self.test_labels, self.test_writers), f"{self.name}, test part")
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all images and labels, in hexadecimal: what tells two sets of one name apart."""
+        """SHA-256 of all images and labels, in hexadecimal: distinguishes data sets of the same name."""
         content = hashlib.sha256()
         for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
             content.update(np.ascontiguousarray(array).data)
         return content.hexdigest()
 
 
-def check_part(part: Part, where: str) -> None:
-    """Raises `FormatError`, beginning with `where`, unless the part is what a `Dataset` holds."""
+def check_part(part: DatasetPart, where: str) -> None:
+    """Raises `FormatError`, starting with `where`, unless the part is valid for a `Dataset`."""
     images, labels, writers = part
     check_images(images, where)
     check_labels(labels, where)
@@ -82,7 +82,7 @@ def check_images(images: NDArray[Any], where: str) -> None:
     if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
         raise FormatError(f"{where}: images are uint8[N,{SIDE},{SIDE}], not {describe(images)}")
     if len(images) == 0:
-        raise FormatError(f"{where}: there is no image in it")
+        raise FormatError(f"{where}: there are no images")
 
 
 def check_labels(labels: NDArray[Any], where: str) -> None:
@@ -93,10 +93,10 @@ def check_labels(labels: NDArray[Any], where: str) -> None:
 
 
 def to_labels(values: NDArray[Any], where: str) -> Labels:
-    """Labels of any integer type -> uint8[N]. Raises `FormatError`, beginning with `where`, unless each is 0 to 9."""
+    """Converts integer labels to uint8[N]. Raises `FormatError`, starting with `where`, unless each is 0 to 9."""
     if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
         raise FormatError(f"{where}: labels are integers[N], not {describe(values)}")
-    # Before the type is narrowed: 261 must not become 5.
+    # Before the cast: 261 must not become 5.
     wrong = np.flatnonzero((values < 0) | (values >= CLASSES))
     if len(wrong):
         raise FormatError(f"{where}: label {values[wrong[0]]} of image {wrong[0]} is not 0 to {CLASSES - 1}")
@@ -104,5 +104,5 @@ def to_labels(values: NDArray[Any], where: str) -> Labels:
 
 
 def describe(array: NDArray[Any]) -> str:
-    """An array's type and shape for an error message: `float64[3,28,28]`."""
+    """Formats an array's dtype and shape for error messages: `float64[3,28,28]`."""
     return f"{array.dtype}[{','.join(map(str, array.shape))}]"

@@ -1,7 +1,7 @@
-"""Files of a known set from the first mirror that has them, resumed where a download broke off, and verified.
+"""Downloads the files of a catalog entry: tries mirrors in order, resumes interrupted downloads, verifies digests.
 
-pooch does what it does well: it puts a file in its place only when the digest is right. What it leaves out is done
-here: several mirrors, going on from a `.part` file, a lock between processes, and errors that say what to do.
+pooch moves a file to its place only when its digest is right. Added here: several mirrors, resuming from a `.part`
+file, a lock between processes, and errors that say what to do.
 """
 
 import contextlib
@@ -16,41 +16,41 @@ import pooch
 import requests
 import urllib3
 
-from tenfold.data.catalog import Entry, Progress, RemoteFile
+from tenfold.data.catalog import CatalogEntry, DownloadProgress, RemoteFile
 from tenfold.errors import DownloadError
 from tenfold.files import lock, make_folder, storage_errors
 
 TIMEOUT_S = 30.0
-# How often one mirror is asked for one file; each time but the first goes on from what the last has brought.
+# Attempts per mirror and file; each resumes where the previous one stopped.
 _ATTEMPTS = 5
 _CHUNK_BYTES = 1 << 18
 
 
 class _MirrorError(Exception):
-    """Why a mirror did not give a file, in a few words. Not an OSError: those are about the disk."""
+    """Why a mirror did not provide a file. Not an OSError: those are about the disk."""
 
 
 def fetch(
-    entry: Entry, folder: Path, on_progress: Progress | None = None, *, timeout_s: float = TIMEOUT_S
+    entry: CatalogEntry, folder: Path, on_progress: DownloadProgress | None = None, *, timeout_s: float = TIMEOUT_S
 ) -> tuple[Path, ...]:
-    """Fetches the files of `entry` into `folder`; those that are there and sound are left alone.
+    """Downloads the files of `entry` into `folder`; existing files with the right digest are kept.
 
-    on_progress: called with a file's name, its bytes so far, and its bytes in all where the server says. timeout_s:
-    how long a server may stay silent. Returns the files' paths, in the order of `entry.files`. A file is under its own
-    name only once its digest is right. Raises `DownloadError` with every mirror's reason and how to place the file by
-    hand, and `StorageError` when `folder` can't be written to.
+    on_progress: called with a file's name, the bytes so far, and the total if the server reports it. timeout_s: longest
+    silence of a server. Returns the files' paths, in the order of `entry.files`. A file gets its final name only when
+    its digest is right. Raises `DownloadError` with each mirror's reason and how to place the file by hand, and
+    `StorageError` when `folder` is not writable.
     """
     make_folder(folder)
     report = on_progress or (lambda name, done, total: None)
     return tuple(_fetch_file(file, folder, report, timeout_s) for file in entry.files)
 
 
-def _fetch_file(file: RemoteFile, folder: Path, report: Progress, timeout_s: float) -> Path:
+def _fetch_file(file: RemoteFile, folder: Path, report: DownloadProgress, timeout_s: float) -> Path:
     path = folder / file.name
-    if _is_sound(path, file.digest):
+    if _is_valid(path, file.digest):
         return path
     reasons = []
-    # The second of two processes waits here, and then finds the file done.
+    # A second process waits here, and then finds the file complete.
     with lock(folder / f".{file.name}.lock"):
         for url in file.urls:
             try:
@@ -59,15 +59,15 @@ def _fetch_file(file: RemoteFile, folder: Path, report: Progress, timeout_s: flo
                 return path
             except _MirrorError as error:
                 reasons.append(f"{url}: {error}")
-    there = f"; the file that is there now has another {file.digest.split(':')[0]}" if path.exists() else ""
+    existing = f"; the file that is there now has another {file.digest.split(':')[0]}" if path.exists() else ""
     raise DownloadError(
         f"could not fetch {file.name} from any mirror: {'; '.join(reasons)}. Check the connection and try again, or "
-        f"download the file in another way and place it at {path} ({file.digest.replace(':', ' ')}){there}"
+        f"download the file in another way and place it at {path} ({file.digest.replace(':', ' ')}){existing}"
     )
 
 
-def _fetch_from(url: str, file: RemoteFile, path: Path, report: Progress, timeout_s: float) -> None:
-    """Tries one mirror, again as long as each attempt brings it forward. Raises `_MirrorError` in the end."""
+def _fetch_from(url: str, file: RemoteFile, path: Path, report: DownloadProgress, timeout_s: float) -> None:
+    """Tries one mirror, repeatedly as long as each attempt makes progress. Raises `_MirrorError` on failure."""
     part = _part_path(path)
     for attempt in range(1, _ATTEMPTS + 1):
         before = _size(part)
@@ -78,46 +78,46 @@ def _fetch_from(url: str, file: RemoteFile, path: Path, report: Progress, timeou
                 )
             return
         except ValueError as error:
-            # The only ValueError is pooch's about the digest; it has deleted what came. Where that began with bytes of
-            # an earlier download, perhaps of another mirror, those may be to blame: once more, from nothing. A part
-            # that is still there had no share in it.
+            # pooch raises ValueError for a wrong digest only, and has deleted the file. If that began with the part of
+            # an earlier download, perhaps from another mirror, the part may be at fault: retry from the start. A part
+            # that still exists was not used.
             if not before or part.exists():
-                raise _MirrorError("what it sent is not the published file (wrong digest)") from error
+                raise _MirrorError("the file is not the published one (wrong digest)") from error
         except _MirrorError:
             if attempt == _ATTEMPTS or _size(part) <= before:
                 raise
-    raise _MirrorError("what it sent is not the published file (wrong digest)")
+    raise _MirrorError("the file is not the published one (wrong digest)")
 
 
-def _downloader(part: Path, report: Progress, timeout_s: float) -> Callable[[str, str, Any], None]:
-    """What pooch calls with a URL and a temporary file to fill."""
+def _downloader(part: Path, report: DownloadProgress, timeout_s: float) -> Callable[[str, str, Any], None]:
+    """Returns the downloader that pooch calls with a URL and a temporary file to write."""
 
     def download(url: str, output_file: str, _: Any) -> None:
         aside = part.with_suffix(".again")
         try:
             os.replace(_stream(url, part, aside, report, timeout_s), output_file)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise _MirrorError(_in_words(error)) from error
+            raise _MirrorError(_describe_error(error)) from error
         finally:
             aside.unlink(missing_ok=True)
 
     return download
 
 
-def _stream(url: str, part: Path, aside: Path, report: Progress, timeout_s: float) -> Path:
-    """Brings `part` to its full length, from where it ends if the server can do that; returns the whole file.
+def _stream(url: str, part: Path, aside: Path, report: DownloadProgress, timeout_s: float) -> Path:
+    """Completes `part`, resuming at its end if the server supports that; returns the complete file.
 
-    A server that starts from the beginning again writes to `aside`, so that a long `part` is not lost to a short page
-    that says "not found" with status 200.
+    A response from the beginning goes to `aside`, so that a long `part` is not overwritten by a short error page with
+    status 200.
     """
     offset = _size(part)
-    # "identity": a .gz must arrive as it is, not unpacked on the way.
+    # "identity": a .gz must not be decompressed in transit.
     headers = {"User-Agent": "tenfold", "Accept-Encoding": "identity"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
     with requests.get(url, headers=headers, stream=True, timeout=timeout_s) as response:
         if response.status_code == 416 and offset:
-            return part  # nothing follows: the part is whole, or the digest will tell
+            return part  # no bytes follow: the part is complete, or its digest is wrong
         if response.status_code == 206:
             _check_range(response, part, offset)
             target, done = part, offset
@@ -132,7 +132,7 @@ def _stream(url: str, part: Path, aside: Path, report: Progress, timeout_s: floa
 
 
 def _write(
-    response: requests.Response, target: Path, done: int, total: int | None, report: Progress, name: str
+    response: requests.Response, target: Path, done: int, total: int | None, report: DownloadProgress, name: str
 ) -> None:
     with storage_errors(target), target.open("ab" if done else "wb") as file:
         report(name, done, total)
@@ -145,11 +145,11 @@ def _write(
 
 
 def _read(response: requests.Response) -> bytes:
-    """The next bytes; none at the end. Errors of the network leave as `_MirrorError`: they are OSErrors too."""
+    """Returns the next bytes, b"" at the end. Network errors become `_MirrorError`: they are OSErrors too."""
     try:
         return bytes(response.raw.read(_CHUNK_BYTES, decode_content=False))
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        raise _MirrorError(f"broke off: {_in_words(error)}") from error
+        raise _MirrorError(f"broke off: {_describe_error(error)}") from error
 
 
 def _check_range(response: requests.Response, part: Path, offset: int) -> None:
@@ -157,10 +157,10 @@ def _check_range(response: requests.Response, part: Path, offset: int) -> None:
     if start is None or int(start[1]) != offset:
         with storage_errors(part):
             part.unlink()
-        raise _MirrorError("answered with another range of bytes than it was asked for")
+        raise _MirrorError("answered with another byte range than requested")
 
 
-def _in_words(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return "no answer in time"
     if isinstance(error, requests.exceptions.SSLError):
@@ -172,7 +172,7 @@ def _in_words(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _quiet_pooch() -> Iterator[None]:
-    """Keeps pooch from writing to stderr what `on_progress` tells already."""
+    """Keeps pooch from logging to stderr what `on_progress` reports already."""
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel(logging.WARNING)
@@ -182,7 +182,7 @@ def _quiet_pooch() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _is_sound(path: Path, digest: str) -> bool:
+def _is_valid(path: Path, digest: str) -> bool:
     algorithm, _, expected = digest.partition(":")
     with storage_errors(path):
         return path.is_file() and pooch.file_hash(path, alg=algorithm) == expected

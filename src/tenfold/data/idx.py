@@ -1,4 +1,4 @@
-"""IDX bytes <-> arrays: the format of MNIST's files.
+"""IDX, the format of MNIST's files: encoding, decoding, and user-supplied files and folders.
 
 A file is 00 00, a byte for the type, a byte for the number of dimensions, each size as a big-endian uint32, then the
 values, big-endian, the last dimension running fastest. Source: "The IDX file format" on
@@ -6,6 +6,7 @@ http://yann.lecun.com/exdb/mnist/ (Y. LeCun and C. Cortes).
 """
 
 import math
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.dataset import DatasetPart, check_images, check_part, describe, to_labels
 from tenfold.errors import FormatError
 
 _DTYPES: dict[int, np.dtype[Any]] = {
@@ -26,25 +28,33 @@ _DTYPES: dict[int, np.dtype[Any]] = {
 }
 _CODES = {dtype.newbyteorder("="): code for code, dtype in _DTYPES.items()}
 _LARGEST_SIZE = 2**32 - 1
+_COMPRESSIONS = ("", ".gz", ".xz")
+# train-images-idx3-ubyte, train-images.idx3-ubyte, qmnist-train-labels-idx2-int, each with .gz or .xz or neither
+_NAME = re.compile(r"(?P<before>.*)(?P<kind>images|labels)(?P<dash>[-.])idx\d-(ubyte|int)(\.gz|\.xz)?")
+# MNIST's labels are the first, QMNIST's the second.
+_LABEL_TAILS = ("idx1-ubyte", "idx2-int")
+# QMNIST's extended labels, columns of its `idx2-int` files (facebookresearch/qmnist, README.md, section 2.2).
+_CLASS_COLUMN = 0
+_WRITER_COLUMN = 2
 
 
 def decode(content: bytes, name: str) -> NDArray[Any]:
-    """The bytes of an IDX file -> an array of its own, writable, in the machine's byte order.
+    """Decodes the bytes of an IDX file into a new, writable array in native byte order.
 
-    name: what to call the file in an error. Returns uint8, int8, int16, int32, float32 or float64 of one dimension or
-    more. Raises `FormatError` for a wrong magic number, or for fewer or more bytes than the header says; nothing is
-    allocated for sizes that the bytes don't bear out.
+    name: the file's name in error messages. Returns uint8, int8, int16, int32, float32 or float64 of one dimension or
+    more. Raises `FormatError` for a wrong magic number, or for fewer or more bytes than the header says;
+    sizes are checked before memory is allocated.
     """
     dtype, shape, start = read_header(content, name)
     # A product of Python integers can't overflow, whatever the header claims.
     expected = math.prod(shape) * dtype.itemsize
     held = len(content) - start
     if held != expected:
-        fault = "is cut short" if held < expected else "has bytes too many"
+        fault = "is truncated" if held < expected else "has too many bytes"
         sizes = " x ".join(map(str, shape))
         raise FormatError(
-            f"{name} {fault}: its header says {sizes} of {dtype.itemsize} bytes, {expected} in all, but {held} follow; "
-            "fetch it again"
+            f"{name} {fault}: its header says {sizes} of {dtype.itemsize} bytes, {expected} in total, but {held} "
+            "follow; fetch it again"
         )
     try:
         values = np.frombuffer(content, dtype, offset=start).reshape(shape)
@@ -54,9 +64,9 @@ def decode(content: bytes, name: str) -> NDArray[Any]:
 
 
 def encode(array: NDArray[Any]) -> bytes:
-    """An array -> the bytes of an IDX file; `decode` gives the same array back.
+    """Encodes an array as the bytes of an IDX file; `decode` returns the same array.
 
-    array: uint8, int8, int16, int32, float32 or float64, of one dimension or more. Raises `FormatError` for another.
+    array: uint8, int8, int16, int32, float32 or float64, of one dimension or more. Raises `FormatError` otherwise.
     """
     code = _CODES.get(array.dtype.newbyteorder("="))
     if code is None:
@@ -69,16 +79,16 @@ def encode(array: NDArray[Any]) -> bytes:
 
 
 def read_idx(path: str | Path) -> NDArray[Any]:
-    """Reads an IDX file, plain or packed as `.gz` or `.xz` (told by its first bytes, whatever its name says).
+    """Reads an IDX file, plain or compressed with gzip or xz (detected by its first bytes, not by its name).
 
-    Returns what `decode` returns. Raises `FormatError` where there is none, or what is there is damaged.
+    Returns the array of `decode`. Raises `FormatError` when the file is missing or damaged.
     """
     path = Path(path)
     return decode(unpack(read_bytes(path), path.name), str(path))
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a file. Raises `FormatError` that names it when it can't be read."""
+    """Reads a file's bytes. Raises `FormatError` naming the file when it can't be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -86,8 +96,11 @@ def read_bytes(path: Path) -> bytes:
 
 
 def unpack(content: bytes, name: str) -> bytes:
-    """Undoes gzip or xz where `content` begins like one; else returns it as it is. Raises `FormatError` on damage."""
-    # Imported here: a cached set is loaded without them.
+    """Decompresses gzip or xz, detected by the first bytes; returns other content unchanged.
+
+    Raises `FormatError` for damaged data.
+    """
+    # Imported here: a cached data set loads without them.
     if content.startswith(b"\x1f\x8b"):
         import gzip
 
@@ -106,16 +119,101 @@ def unpack(content: bytes, name: str) -> bytes:
 
 
 def read_header(content: bytes, name: str) -> tuple[np.dtype[Any], tuple[int, ...], int]:
-    """Type, sizes, and the byte where the values begin, of the first bytes of a file. Raises as `decode` does."""
+    """Parses the header of a file: dtype, shape, and the offset of the values. Raises as `decode` does."""
     if len(content) < 4:
-        raise FormatError(f"{name} is cut short: {len(content)} bytes don't hold an IDX header; fetch it again")
+        raise FormatError(f"{name} is truncated: {len(content)} bytes don't hold an IDX header; fetch it again")
     zeros, code, dimensions = struct.unpack(">HBB", content[:4])
     if zeros != 0 or code not in _DTYPES or dimensions == 0:
         raise FormatError(
-            f"{name} is not an IDX file: it begins {content[:4].hex(' ')}, not 00 00, a type (08, 09, 0b to 0e) "
+            f"{name} is not an IDX file: it starts with {content[:4].hex(' ')}, not 00 00, a type (08, 09, 0b to 0e) "
             "and the number of dimensions; unpack it, or give another file"
         )
     start = 4 + 4 * dimensions
     if len(content) < start:
-        raise FormatError(f"{name} is cut short: its header of {start} bytes ends after {len(content)}; fetch it again")
+        raise FormatError(f"{name} is truncated: its header of {start} bytes ends after {len(content)}; fetch it again")
     return _DTYPES[code], struct.unpack(f">{dimensions}I", content[4:start]), start
+
+
+def is_idx_name(name: str) -> bool:
+    """Whether the name is that of an IDX file of images or labels."""
+    return _NAME.fullmatch(name) is not None
+
+
+def read_idx_folder(folder: Path) -> tuple[DatasetPart, DatasetPart | None]:
+    """Reads the training part and, if there is one, the test part of a folder of IDX files.
+
+    Raises `FormatError` when files are missing, damaged, don't match, or are ambiguous.
+    """
+    names = {path.name for path in folder.iterdir() if is_idx_name(path.name)}
+    stems = sorted({_without_compression(name) for name in names})
+    found = [stem for stem in stems if _kind(stem) == "images"]
+    if not found:
+        raise FormatError(f"{folder} has labels ({stems[0]}) but no images: add the images file to that folder")
+    if len(found) == 1:
+        return _read_pair(folder, found[0]), None
+    train = [stem for stem in found if "train" in stem.lower()]
+    test = [stem for stem in found if re.search("t10k|test", stem.lower())]
+    if len(found) > 2 or len(train) != 1 or len(test) != 1 or train == test:
+        raise FormatError(
+            f"{folder} has several images files ({', '.join(found)}): keep one of train and one of t10k or test, "
+            "or name the one to read"
+        )
+    return _read_pair(folder, train[0]), _read_pair(folder, test[0])
+
+
+def read_idx_file(path: Path) -> DatasetPart:
+    """Reads an IDX file of images, and its labels file in the same folder. Raises `FormatError` as for folders."""
+    if not is_idx_name(path.name):
+        raise FormatError(
+            f"{path}: the labels of IDX images are found by name; name both files like MNIST's, such as "
+            "train-images-idx3-ubyte and train-labels-idx1-ubyte"
+        )
+    if _kind(path.name) == "labels":
+        raise FormatError(f"{path} holds labels: give the images file; the labels are found in the same folder")
+    return _read_pair(path.parent, _without_compression(path.name), path)
+
+
+def make_part(images: NDArray[Any], labels: NDArray[Any], where: str) -> DatasetPart:
+    """Validates decoded images and labels; labels are integers[N], or QMNIST's integers[N,8] with writers.
+
+    Raises `FormatError`, starting with `where`, when the two don't match or are not digits.
+    """
+    writers = None
+    check_images(images, where)
+    if labels.ndim == 2 and labels.shape[1] > _WRITER_COLUMN and np.issubdtype(labels.dtype, np.integer):
+        writers = labels[:, _WRITER_COLUMN].copy()
+        labels = labels[:, _CLASS_COLUMN]
+    part = DatasetPart(images, to_labels(labels, where), writers)
+    check_part(part, where)
+    return part
+
+
+def _read_pair(folder: Path, stem: str, images_path: Path | None = None) -> DatasetPart:
+    """Reads the images named `stem`, compressed or not, and the labels named accordingly."""
+    images_path = images_path or _find(folder, stem)
+    match = _NAME.fullmatch(stem)
+    assert images_path is not None
+    assert match is not None
+    stems = [f"{match['before']}labels{match['dash']}{tail}" for tail in _LABEL_TAILS]
+    labels_path = next((path for stem in stems if (path := _find(folder, stem))), None)
+    if labels_path is None:
+        raise FormatError(f"the labels of {images_path} are missing: put {stems[0]} (or .gz, .xz) into the same folder")
+    images = read_idx(images_path)
+    if images.ndim != 3:
+        raise FormatError(f"{images_path} does not hold images: it is {describe(images)}, not uint8[N,28,28]")
+    return make_part(images, read_idx(labels_path), str(images_path))
+
+
+def _kind(name: str) -> str:
+    match = _NAME.fullmatch(name)
+    assert match is not None
+    return match["kind"]
+
+
+def _without_compression(name: str) -> str:
+    return re.sub(r"\.(gz|xz)$", "", name)
+
+
+def _find(folder: Path, stem: str) -> Path | None:
+    """Finds the file of that name; prefers a plain one to a compressed one."""
+    return next((path for suffix in _COMPRESSIONS if (path := folder / (stem + suffix)).is_file()), None)

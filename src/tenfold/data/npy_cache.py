@@ -1,4 +1,4 @@
-"""Decoded sets on disk as plain .npy, mapped into memory when they are needed again: a load then takes milliseconds."""
+"""The cache of decoded data sets: .npy files, memory-mapped, so that loading takes milliseconds."""
 
 from functools import partial
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.catalog import Entry
+from tenfold.data.catalog import CatalogEntry
 from tenfold.data.dataset import SIDE, Dataset
 from tenfold.errors import FormatError
 
@@ -16,9 +16,9 @@ _WRITERS = ("train_writers", "test_writers")
 
 
 def store(dataset: Dataset, folder: Path) -> None:
-    """Writes the arrays into `folder`, each file whole or not at all. Raises `StorageError` where that can't be done.
+    """Writes the arrays into `folder`, each file atomically. Raises `StorageError` on failure.
 
-    Two processes may do this at once: both write the same, and a file is exchanged in one step.
+    Safe to run in several processes: all write the same contents.
     """
     from tenfold.files import write_with
 
@@ -28,10 +28,10 @@ def store(dataset: Dataset, folder: Path) -> None:
             write_with(_path(folder, field), partial(_save, array))
 
 
-def load(entry: Entry, folder: Path, origin: str) -> Dataset | None:
-    """The set that `store` left in `folder`, mapped; None where a file is missing, cut short, or not what it should be.
+def load(entry: CatalogEntry, folder: Path, origin: str) -> Dataset | None:
+    """Memory-maps what `store` wrote into `folder`; returns None when a file is missing, truncated or invalid.
 
-    The bytes of the images are not hashed, which would take longer than the load.
+    The images are not hashed: that would take longer than the load.
     """
     arrays: dict[str, Any] = {field: _map(_path(folder, field)) for field in _FIELDS}
     if any(array is None for array in arrays.values()) or not _fits(entry, arrays):
@@ -44,11 +44,11 @@ def load(entry: Entry, folder: Path, origin: str) -> Dataset | None:
 
 
 def is_stored(folder: Path) -> bool:
-    """Whether every file of a set is there; `load` says whether they are sound."""
+    """Whether all files of a data set exist; only `load` validates them."""
     return all(_path(folder, field).is_file() for field in _FIELDS)
 
 
-def _fits(entry: Entry, arrays: dict[str, Any]) -> bool:
+def _fits(entry: CatalogEntry, arrays: dict[str, Any]) -> bool:
     counts = {"train": entry.train_count, "test": entry.test_count}
     shapes = {field: (counts[field.split("_")[0]], *((SIDE, SIDE) if "images" in field else ())) for field in _FIELDS}
     return all(arrays[field].shape == shape for field, shape in shapes.items())
@@ -61,13 +61,13 @@ def _save(array: NDArray[Any], path: Path) -> None:
 def _map(path: Path) -> NDArray[Any] | None:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-        # A map of a file with bytes too many would open; the file is then not the one that was written.
+        # NumPy maps a file with excess bytes without complaint, but `store` did not write that file.
         if path.stat().st_size != array.offset + array.nbytes:
             return None
     except Exception:
-        # NumPy's header parser raises much: OSError, ValueError, EOFError, TokenError, ... All mean: write it anew.
+        # NumPy's header parser raises many types: OSError, ValueError, EOFError, TokenError, ... All mean: rewrite it.
         return None
-    return np.asarray(array)  # the same mapped memory, without what the subclass does at each slice
+    return np.asarray(array)  # the same mapped memory, without the overhead of the subclass at each slice
 
 
 def _path(folder: Path, field: str) -> Path:

@@ -1,4 +1,4 @@
-"""What is in a data set: how many of each, how much ink, what is there twice, and what looks odd."""
+"""Profiles a data set: class counts, amount of ink, duplicates and outliers."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -8,26 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data import Dataset
-from tenfold.data.dataset import CLASSES
+from tenfold.data.dataset import CLASSES, Images, Labels
 
-Images = NDArray[np.uint8]
-Labels = NDArray[np.uint8]
-
-# An image is called outlying when it lies further from its class's mean than 99.99 % of a normal spread would.
-# 1.4826 turns a median absolute deviation into a standard deviation.
-OUTLYING = 3.719
-# Grey level from which a pixel counts as ink: half of full.
+# Robust z-score of the distance to the class mean above which an image is an outlier: 99.99 % of a normal distribution
+# lie below it.
+OUTLIER_SCORE = 3.719
+# Pixels of at least this grey level count as ink.
 INK_LEVEL = 128
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartProfile:
-    """One part, train or test.
+    """Profile of the training or the test part.
 
-    counts: int64[10] images of each class. balance: the smallest class as a share of the largest, 0 to 1.
-    duplicates: groups of indices of images that are the same to the last pixel. contradictions: those groups whose
-    labels differ. blank: indices of images without any ink. outlying: indices of images far from the mean of their
-    class, the furthest first.
+    counts: int64[10], images per class. balance: size of the smallest class divided by that of the largest, 0 to 1.
+    duplicates: groups of indices of identical images. contradictions: those groups whose labels differ. blank: indices
+    of images without ink. outlying: indices of images far from the mean of their class, the furthest first.
     """
 
     images: int
@@ -41,10 +37,10 @@ class PartProfile:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """A data set, profiled.
+    """Profile of a data set.
 
-    ink_mean, ink_spread: float64[10], per class of the training part: mean and standard deviation over images of the
-    share of pixels that are ink. pixel_mean, pixel_spread: of all training pixels, 0 to 1. mean_images:
+    ink_mean, ink_spread: float64[10], mean and standard deviation of the share of ink pixels, per class of the training
+    part. pixel_mean, pixel_spread: mean and standard deviation of all training pixels, scaled to 0 to 1. mean_images:
     float64[10,28,28], 0 to 255. overlap: (training index, test index) of images that are in both parts.
     """
 
@@ -59,35 +55,22 @@ class Profile:
     overlap: list[tuple[int, int]]
 
     def summary(self) -> dict[str, Any]:
-        """All of it but the mean images, as JSON takes it."""
-        parts = {
-            name: {
-                "images": part.images,
-                "counts": part.counts.tolist(),
-                "balance": part.balance,
-                "duplicates": part.duplicates,
-                "contradictions": part.contradictions,
-                "blank": part.blank.tolist(),
-                "outlying": part.outlying.tolist(),
-            }
-            for name, part in (("train", self.train), ("test", self.test))
-        }
-        return {
-            "dataset": self.name,
-            **parts,
-            "ink_mean": self.ink_mean.tolist(),
-            "ink_spread": self.ink_spread.tolist(),
-            "pixel_mean": self.pixel_mean,
-            "pixel_spread": self.pixel_spread,
-            "overlap": [list(pair) for pair in self.overlap],
-        }
+        """Returns everything but the mean images, ready for JSON."""
+        fields = {name: _for_json(value) for name, value in vars(self).items() if name != "mean_images"}
+        return {"dataset": fields.pop("name"), **fields}
+
+
+def _for_json(value: Any) -> Any:
+    if isinstance(value, PartProfile):
+        return {name: _for_json(field) for name, field in vars(value).items()}
+    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def profile(data: Dataset) -> Profile:
-    """Looks at every image of `data` once or twice; about a second for MNIST."""
-    train, test = _groups(data.train_images), _groups(data.test_images)
+    """Profiles `data`; takes about a second for MNIST."""
+    train, test = _identical_images(data.train_images), _identical_images(data.test_images)
     means = _mean_images(data.train_images, data.train_labels)
-    ink = _ink(data.train_images)
+    ink = np.count_nonzero(data.train_images >= INK_LEVEL, axis=(1, 2)) / data.train_images[0].size
     pixel_mean, pixel_spread = _pixel_statistics(data.train_images)
     return Profile(
         name=data.name,
@@ -118,7 +101,8 @@ def _profile_part(
     )
 
 
-def _groups(images: Images) -> dict[bytes, list[int]]:
+def _identical_images(images: Images) -> dict[bytes, list[int]]:
+    """Groups the indices of images by their pixels."""
     groups: dict[bytes, list[int]] = defaultdict(list)
     for index, image in enumerate(images):
         groups[image.tobytes()].append(index)
@@ -133,17 +117,12 @@ def _mean_images(images: Images, labels: Labels) -> NDArray[np.float64]:
     return means
 
 
-def _ink(images: Images) -> NDArray[np.float64]:
-    inked: NDArray[np.float64] = np.count_nonzero(images >= INK_LEVEL, axis=(1, 2)) / images[0].size
-    return inked
-
-
 def _by_class(statistic: Any, values: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
     return np.array([statistic(values[labels == d]) if (labels == d).any() else 0.0 for d in range(CLASSES)])
 
 
 def _pixel_statistics(images: Images) -> tuple[float, float]:
-    # From the histogram: exact, and without a float copy of all pixels.
+    # From the histogram: exact, and without a float copy of all images.
     counts = np.bincount(images.reshape(-1), minlength=256)
     levels = np.arange(256) / 255
     mean = float((counts * levels).sum() / counts.sum())
@@ -153,14 +132,17 @@ def _pixel_statistics(images: Images) -> tuple[float, float]:
 def _outlying(images: Images, labels: Labels, means: NDArray[np.float64]) -> NDArray[np.int64]:
     scores = np.zeros(len(images))
     for digit in range(CLASSES):
-        mine = np.flatnonzero(labels == digit)
-        if len(mine) < 3:
+        members = np.flatnonzero(labels == digit)
+        if len(members) < 3:
             continue
-        difference = images[mine].astype(np.float32).reshape(len(mine), -1) - means[digit].astype(np.float32).ravel()
+        difference = (
+            images[members].astype(np.float32).reshape(len(members), -1) - means[digit].astype(np.float32).ravel()
+        )
         distance = np.sqrt(np.einsum("ij,ij->i", difference, difference))
         median = np.median(distance)
+        # 1.4826: from the median absolute deviation to the standard deviation of a normal distribution.
         deviation = 1.4826 * np.median(np.abs(distance - median))
         if deviation > 0:
-            scores[mine] = (distance - median) / deviation
+            scores[members] = (distance - median) / deviation
     order = np.argsort(-scores, kind="stable")
-    return order[: np.count_nonzero(scores > OUTLYING)]
+    return order[: np.count_nonzero(scores > OUTLIER_SCORE)]

@@ -1,7 +1,7 @@
-"""Training and validation: which images go where.
+"""Splits into training and validation.
 
-Both functions return indices in ascending order. A split is a set, and whoever trains shuffles anew each epoch; sorted
-indices read a memory-mapped set front to back, and two splits compare with a glance.
+Both functions return sorted indices: training shuffles each epoch anyway, and sorted indices read a memory-mapped data
+set sequentially.
 """
 
 from typing import Any
@@ -15,11 +15,11 @@ Indices = NDArray[np.int64]
 
 
 def stratified_split(labels: NDArray[np.integer[Any]], fraction: float, seed: int) -> tuple[Indices, Indices]:
-    """Splits so that validation holds each class in the proportion that the whole does.
+    """Splits so that validation has the same class proportions as the whole.
 
-    labels: integers[N]. fraction: share for validation, 0 up to but not 1. Returns (train, validation), int64, sorted.
+    labels: integers[N]. fraction: share for validation, in [0, 1). Returns (train, validation), int64, sorted.
     Validation has round(fraction * N) images, and of each class its share rounded up or down (largest remainders). A
-    class of a single image stays in training wherever another can fill its place. The same labels, fraction and seed
+    class with a single image stays in training if another class can fill its place. The same labels, fraction and seed
     give the same split on every machine (PCG64). Raises `UsageError` for a fraction out of range or no labels.
     """
     labels = _integers(labels, "labels")
@@ -28,11 +28,11 @@ def stratified_split(labels: NDArray[np.integer[Any]], fraction: float, seed: in
 
 
 def take_stratified(labels: NDArray[np.integer[Any]], size: int, seed: int) -> tuple[Indices, Indices]:
-    """As `stratified_split`, with `size` images in the second part: 0 to N - 1."""
+    """Same as `stratified_split`, with `size` images in the second part: 0 to N - 1."""
     classes, inverse = np.unique(labels, return_inverse=True)
     counts = np.bincount(inverse, minlength=len(classes))
-    # One random key an image, and the smallest keys of each class are taken. `random` has given the same doubles
-    # since PCG64 came to NumPy; `permutation` and `choice` make no such promise.
+    # Each image gets a random key, and the smallest keys of each class are selected. The stream of `random` is stable
+    # across NumPy versions; those of `permutation` and `choice` are not.
     keys = _generator(seed).random(len(labels))
     taken = np.zeros(len(labels), dtype=bool)
     for index, share in enumerate(_shares(counts, size)):
@@ -42,10 +42,10 @@ def take_stratified(labels: NDArray[np.integer[Any]], size: int, seed: int) -> t
 
 
 def writer_split(writers: NDArray[np.integer[Any]], fraction: float, seed: int) -> tuple[Indices, Indices]:
-    """Splits so that no writer is in both parts: validation then tells how well strangers' handwriting is read.
+    """Splits so that no writer is in both parts: validation then measures accuracy on unseen writers.
 
-    writers: integers[N], who wrote each image. fraction: share for validation, 0 up to but not 1. Returns
-    (train, validation), int64, sorted. Validation is as near to round(fraction * N) images as whole writers allow,
+    writers: integers[N], the writer of each image. fraction: share for validation, in [0, 1). Returns
+    (train, validation), int64, sorted. Validation is as close to round(fraction * N) images as whole writers allow,
     with at least one writer in each part unless the fraction is 0. The same writers, fraction and seed give the same
     split. Raises `UsageError` for a fraction out of range, or for fewer than two writers.
     """
@@ -64,7 +64,7 @@ def writer_split(writers: NDArray[np.integer[Any]], fraction: float, seed: int) 
 
 
 def _shares(counts: NDArray[np.int64], size: int) -> list[int]:
-    """How many to take of each class, `size` in all, by largest remainders in whole numbers."""
+    """Returns how many images to select of each class, `size` in total, by the largest-remainder method."""
     total = int(counts.sum())
     shares = [int(count) * size // total for count in counts]
     remainders = [int(count) * size % total for count in counts]
@@ -79,9 +79,9 @@ def _shares(counts: NDArray[np.int64], size: int) -> list[int]:
 
 
 def _nearest_sum(counts: list[int], size: int) -> list[int]:
-    """Positions of the counts whose sum is nearest to `size`, at least one and not all; early positions are preferred.
+    """Finds positions of counts whose sum is closest to `size`: at least one, not all; prefers early positions.
 
-    Bit s of `reached[i]` says whether some of the first i counts add up to s.
+    Subset sum: bit s of `reached[i]` is set when some of the first i counts add up to s.
     """
     total = sum(counts)
     reached = [1]

@@ -1,4 +1,4 @@
-"""A set by its name, or by where it lies: embedded, cached, fetched, or a user's own."""
+"""Loads a data set by name (from the package, the cache or the network) or from a user's files."""
 
 import hashlib
 import os
@@ -6,47 +6,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tenfold.data import npy_cache
-from tenfold.data.catalog import CATALOG, Entry, Progress, RemoteFile, find_entry, is_known
+from tenfold.data.catalog import CATALOG, CatalogEntry, DownloadProgress, find_entry, is_known
 from tenfold.data.dataset import SIDE, Dataset
 from tenfold.errors import DataError, StorageError, UsageError, nearest
 
-# Raise it when the cached arrays of the same files are to differ from what they were.
-_LAYOUT = 1
+# Increment it whenever the same files are decoded into other arrays than before.
+_CACHE_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetInfo:
-    """What is known of a set without loading it.
+class DatasetInfo(CatalogEntry):
+    """A catalog entry and its state on this machine, known without loading the data set.
 
-    location: "embedded" (ships with the package), "cached" (fetched before) or "not fetched". folder: where its decoded
-    arrays lie or will lie. fetch_bytes: what is to be fetched in all, 0 when nothing is, None when not known.
+    location: "embedded" (ships with the package), "cached" (fetched before) or "not fetched". folder: where the decoded
+    arrays are or will be cached. fetch_bytes: size of what must be fetched, 0 if nothing, None if unknown.
     """
 
-    name: str
-    title: str
-    train_count: int
-    test_count: int
-    image_shape: tuple[int, int]
-    class_names: tuple[str, ...]
-    licence: str
-    citation: str
-    homepage: str
-    files: tuple[RemoteFile, ...]
-    unpacked_sha256: tuple[tuple[str, str], ...]
     location: str
     folder: Path
     fetch_bytes: int | None
+    image_shape: tuple[int, int] = (SIDE, SIDE)
 
 
-def load_dataset(name_or_path: str | Path, *, on_progress: Progress | None = None) -> Dataset:
-    """A data set by name, or a user's own by path.
+def load_dataset(name_or_path: str | Path, *, on_progress: DownloadProgress | None = None) -> Dataset:
+    """Loads a data set by name, or a user's own by path.
 
     name_or_path: mnist, fashion-mnist, kmnist, emnist-digits or qmnist (case, `-` and `_` don't matter), else a file or
-    folder that `read_source` knows; a folder that is called as a set is reached by `./mnist`, or as a `Path`.
-    on_progress: told of each download. A set that is not there yet is fetched. The arrays may be read-only memory maps
-    of files in the cache (`cache_folder`). Raises `UsageError` for an unknown name, `DataError` for a path where there
-    is nothing, `FormatError` for files that are not digits, `DownloadError` when no mirror has the files, and
-    `StorageError` when there is nowhere to put them.
+    folder as in `read_source`; write `./mnist`, or pass a `Path`, for a folder that has the name of a known data set.
+    on_progress: called during downloads. A known data set is fetched if necessary. The arrays may be read-only memory
+    maps of files in `cache_folder`. Raises `UsageError` for an unknown name, `DataError` for a path that does not
+    exist, `FormatError` for files that are not digits, `DownloadError` when no mirror provides the files, and
+    `StorageError` when they can't be written.
     """
     if isinstance(name_or_path, str) and is_known(name_or_path):
         return _load_known(find_entry(name_or_path), on_progress)
@@ -64,17 +54,17 @@ def load_dataset(name_or_path: str | Path, *, on_progress: Progress | None = Non
 
 
 def dataset_info(name: str) -> DatasetInfo:
-    """What is known of the set of that name. Raises `UsageError` naming the nearest when there is none."""
-    return _info(find_entry(name))
+    """Describes the known data set of that name. Raises `UsageError` naming the nearest when there is none."""
+    return _describe_entry(find_entry(name))
 
 
 def list_datasets() -> tuple[DatasetInfo, ...]:
-    """Every set that is known by name."""
-    return tuple(_info(entry) for entry in CATALOG)
+    """Describes all known data sets."""
+    return tuple(_describe_entry(entry) for entry in CATALOG)
 
 
 def cache_folder() -> Path:
-    """Where decoded and fetched sets are kept: `TENFOLD_CACHE` where that is set, else the user's cache folder."""
+    """Returns the folder of decoded and downloaded data sets: `TENFOLD_CACHE`, by default in the user's cache."""
     chosen = os.environ.get("TENFOLD_CACHE")
     if chosen:
         return Path(chosen).expanduser()
@@ -83,13 +73,13 @@ def cache_folder() -> Path:
     return user_cache_path("tenfold", appauthor=False)
 
 
-def _load_known(entry: Entry, on_progress: Progress | None) -> Dataset:
+def _load_known(entry: CatalogEntry, on_progress: DownloadProgress | None) -> Dataset:
     folder = _array_folder(entry)
     origin = f"{entry.title}, {'shipped with the package' if entry.embedded else 'fetched'} ({entry.homepage})"
     cached = npy_cache.load(entry, folder, origin)
     if cached is not None:
         return cached
-    # What follows takes a second or more, once; its imports are heavier too.
+    # Imported here: only the first load, which takes a second or more, needs these.
     from tenfold.data import assemble
 
     if entry.embedded:
@@ -97,13 +87,13 @@ def _load_known(entry: Entry, on_progress: Progress | None) -> Dataset:
     else:
         from tenfold.data.fetch import fetch
 
-        downloads = _download_folder(entry)
+        downloads = cache_folder() / "downloads" / entry.name
         fetch(entry, downloads, on_progress)
         dataset = assemble.from_downloads(entry, downloads, origin)
     try:
         npy_cache.store(dataset, folder)
     except StorageError:
-        return dataset  # a cache saves time; without one, what is in memory serves as well
+        return dataset  # the cache only saves time
     return npy_cache.load(entry, folder, origin) or dataset
 
 
@@ -114,35 +104,20 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _array_folder(entry: Entry) -> Path:
-    """Named with a digest of the files that it was made from: other files never meet an old cache."""
+def _array_folder(entry: CatalogEntry) -> Path:
+    """Returns a folder named after a digest of the source files, so that other files never meet an old cache."""
     digests = [digest for _, digest in entry.unpacked_sha256] or [file.digest for file in entry.files]
-    key = hashlib.sha256(f"{_LAYOUT} {' '.join(digests)}".encode()).hexdigest()[:12]
+    key = hashlib.sha256(f"{_CACHE_VERSION} {' '.join(digests)}".encode()).hexdigest()[:12]
     return cache_folder() / "arrays" / f"{entry.name}-{key}"
 
 
-def _download_folder(entry: Entry) -> Path:
-    return cache_folder() / "downloads" / entry.name
-
-
-def _info(entry: Entry) -> DatasetInfo:
+def _describe_entry(entry: CatalogEntry) -> DatasetInfo:
     folder = _array_folder(entry)
     stored = npy_cache.is_stored(folder)
     sizes = [file.size_bytes for file in entry.files]
-    fetch_bytes = 0 if entry.embedded or stored else None if None in sizes else sum(size or 0 for size in sizes)
     return DatasetInfo(
-        name=entry.name,
-        title=entry.title,
-        train_count=entry.train_count,
-        test_count=entry.test_count,
-        image_shape=(SIDE, SIDE),
-        class_names=entry.class_names,
-        licence=entry.licence,
-        citation=entry.citation,
-        homepage=entry.homepage,
-        files=entry.files,
-        unpacked_sha256=entry.unpacked_sha256,
+        **vars(entry),
         location="embedded" if entry.embedded else "cached" if stored else "not fetched",
         folder=folder,
-        fetch_bytes=fetch_bytes,
+        fetch_bytes=0 if entry.embedded or stored else None if None in sizes else sum(size or 0 for size in sizes),
     )

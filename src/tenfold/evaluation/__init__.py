@@ -1,1 +1,1 @@
-"""What predictions are worth: measures, calibration, and what to do about faults."""
+"""Evaluation: metrics, calibration, statistics over seeds, and diagnosis of training problems."""

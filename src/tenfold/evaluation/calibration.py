@@ -1,4 +1,4 @@
-"""Making confidence mean what it says, and choosing when to say nothing."""
+"""Calibration of confidences, and the threshold below which the reader abstains."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ CALIBRATION_BINS = 15
 
 
 def fit_temperature(logits: Logits, labels: NDArray[np.integer[Any]]) -> float:
-    """What to divide logits by, so that their softmax has the least log loss on these: Guo et al. (2017), section 4.2.
+    """Fits the temperature that logits are divided by to minimize log loss: Guo et al. (2017), section 4.2.
 
     logits: float32[N,10] and labels: integers[N], of images that the model was not trained on.
     """
@@ -26,23 +26,25 @@ def fit_temperature(logits: Logits, labels: NDArray[np.integer[Any]]) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
 
 
-def choose_threshold(digits: NDArray[np.floating[Any]], strangers: NDArray[np.floating[Any]], answered: float) -> float:
-    """The confidence below which a reading is called unsure: float.
+def choose_threshold(
+    digits: NDArray[np.floating[Any]], non_digits: NDArray[np.floating[Any]], answered: float
+) -> float:
+    """Chooses the confidence below which a reading is unsure, 0 to 1.
 
-    digits: floats[N], confidences of real digits; strangers: floats[M], of what is none. The threshold lies as high
-    as still leaves the share `answered` of the digits answered: that marks as many strangers as can be.
+    digits: floats[N], confidences of digits; non_digits: floats[M], confidences of other images. answered: share of the
+    digits that must stay above the threshold. The threshold is as high as that allows, to reject most non-digits.
     """
     level = float(np.quantile(digits, 1 - answered))
-    # Nothing is gained by a threshold beyond the most confident stranger.
-    return min(level, float(strangers.max(initial=0.0)))
+    # A threshold above the most confident non-digit would gain nothing.
+    return min(level, float(non_digits.max(initial=0.0)))
 
 
 def risk_coverage(
     confidences: NDArray[np.floating[Any]], right: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of the most confident share of readings, the share that is wrong, for every share: float64[N] coverage and risk.
+    """Computes the risk-coverage curve: the error rate of the most confident share of readings, for every share.
 
-    El-Yaniv and Wiener (2010), "On the foundations of noise-free selective classification".
+    Returns float64[N] coverage and float64[N] risk. El-Yaniv and Wiener (2010), "On the foundations of noise-free selective classification".
     """
     order = np.argsort(-confidences, kind="stable")
     wrong = np.cumsum(~right[order])
@@ -53,7 +55,7 @@ def risk_coverage(
 def reliability(
     confidences: NDArray[np.float64], right: NDArray[np.bool_], bins: int = CALIBRATION_BINS
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Counts, mean confidences and accuracies of `bins` bins of equal width over (0,1]; 0 where a bin is empty."""
+    """Computes counts, mean confidences and accuracies in `bins` equal bins over (0,1]; 0 for empty bins."""
     bin_of = np.clip(np.ceil(confidences * bins).astype(np.int64) - 1, 0, bins - 1)
     counts = np.bincount(bin_of, minlength=bins)
     full = np.maximum(counts, 1)

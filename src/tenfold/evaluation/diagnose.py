@@ -1,6 +1,6 @@
-"""What is wrong with a training, which figure says so, and the flag to try.
+"""Diagnoses training problems, each with its evidence and the flags to try.
 
-The rules look at the curves and the final figures only, so they hold for any model and any data set.
+The rules use only the learning curves and the final metrics, so they apply to any model and data set.
 """
 
 import dataclasses
@@ -13,17 +13,17 @@ from importlib import resources
 from itertools import pairwise
 from typing import Any, Protocol
 
-# Each limit was set on runs made to have one fault, and on healthy ones (tests/test_evaluation.py).
-RISE = 0.15  # validation loss at the end, above its lowest: by this share, overfitting
-GAP = 0.01  # training accuracy above validation accuracy: by more than this, overfitting
-FALL = 0.05  # validation loss, fallen in the last epoch by more than this share: stopped too early
-STUCK = 0.75  # training loss at the end, as a share of what guessing gives: nothing was learned
-WILD = 0.4  # share of epochs whose training loss is above the one before: the steps are too large
-LOW = 0.97  # accuracy on both parts below this: the net is too small, or stopped too early
+# Each limit was set on runs with one deliberate problem, and on healthy ones (tests/test_evaluation.py).
+RISE = 0.15  # overfitting: final validation loss exceeds its minimum by more than this share
+GAP = 0.01  # overfitting: training accuracy exceeds validation accuracy by more than this
+FALL = 0.05  # stopped too early: validation loss fell in the last epoch by more than this share
+NOT_LEARNED = 0.75  # nothing learned: final training loss, as a share of the loss of guessing
+UNSTABLE = 0.4  # steps too large: share of epochs in which the training loss rose
+LOW = 0.97  # network too small, or stopped too early: both accuracies are below this
 
 
 class Epoch(Protocol):
-    """The part of an epoch's record that the rules read."""
+    """The fields of an epoch's record that the rules use."""
 
     @property
     def train_loss(self) -> float: ...
@@ -33,7 +33,7 @@ class Epoch(Protocol):
 
 @dataclass(frozen=True)
 class Remedy:
-    """A flag of `tenfold train`, why it may help, and what it was measured to do, where it was."""
+    """A flag of `tenfold train`, why it may help, and its measured effect, if known."""
 
     flag: str
     why: str
@@ -42,7 +42,7 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault (`overfitting`, `poor convergence` or `low accuracy`), the measure that says so, and what to try."""
+    """A problem (`overfitting`, `poor convergence` or `low accuracy`), its evidence, and what to try."""
 
     fault: str
     evidence: str
@@ -58,22 +58,22 @@ def diagnose(
     scheduled: bool = False,
     fields: Collection[str] | None = None,
 ) -> list[Finding]:
-    """history: the epochs in order; accuracies: shares of 1 of the final weights, in evaluation mode.
+    """Finds problems, most serious first; an empty list for a healthy run.
 
-    scheduled: whether the learning rate was led to zero, so that a loss still falling at the end is as it should be.
-    fields: of the recipe; a remedy that is none of them is left out. Returns what is wrong, the gravest first; an
-    empty list for a healthy run.
+    history: one record per epoch. train_accuracy, validation_accuracy: of the final weights in evaluation mode, 0 to 1.
+    scheduled: whether the learning rate was decayed to zero; a loss that still falls at the end is then normal.
+    fields: of the recipe; remedies for other fields are omitted.
     """
-    if convergence := _stuck(history, classes) or _wild(history):
-        return [_fitting(convergence, fields)]
+    if convergence := _not_learned(history, classes) or _unstable(history):
+        return [_applicable(convergence, fields)]
     findings = [_overfitting(history, train_accuracy, validation_accuracy)]
     findings.append(_too_short(history) if findings == [None] and not scheduled else None)
     findings.append(_low(train_accuracy, validation_accuracy))
-    return [_fitting(finding, fields) for finding in findings if finding]
+    return [_applicable(finding, fields) for finding in findings if finding]
 
 
 def measured(flag: str) -> str:
-    """What `tenfold compare remedies` found of a flag, in a sentence; empty for one that it did not try."""
+    """Describes the effect of a flag as measured by `tenfold compare remedies`; empty if not measured."""
     document = _measured()
     found = document["remedies"].get(flag)
     if found is None:
@@ -93,8 +93,8 @@ def _measured() -> dict[str, Any]:
     return document
 
 
-def _fitting(finding: Finding, fields: Collection[str] | None) -> Finding:
-    """The finding with those of its remedies that the recipe has fields for, each with its measurement."""
+def _applicable(finding: Finding, fields: Collection[str] | None) -> Finding:
+    """Keeps the remedies that the recipe has fields for, and adds their measured effects."""
     kept = [
         dataclasses.replace(remedy, measured=measured(remedy.flag))
         for remedy in finding.remedies
@@ -104,26 +104,26 @@ def _fitting(finding: Finding, fields: Collection[str] | None) -> Finding:
     return dataclasses.replace(finding, remedies=tuple(kept))
 
 
-def _stuck(history: Sequence[Epoch], classes: int) -> Finding | None:
+def _not_learned(history: Sequence[Epoch], classes: int) -> Finding | None:
     guessing = math.log(classes)
     loss = history[-1].train_loss
-    if loss < STUCK * guessing:
+    if loss < NOT_LEARNED * guessing:
         return None
     return Finding(
         "poor convergence",
         f"after {len(history)} epochs the training loss is {loss:.2f}; guessing alone gives {guessing:.2f}",
         (
-            Remedy("--learning-rate 0.001", "steps that are far too large or far too small learn nothing"),
-            Remedy("--activation relu", "saturated units pass on no gradient"),
+            Remedy("--learning-rate 0.001", "far too large or far too small steps learn nothing"),
+            Remedy("--activation relu", "saturated units pass no gradient"),
             Remedy("--batch-norm", "keeps each layer's input in a range where it learns"),
         ),
     )
 
 
-def _wild(history: Sequence[Epoch]) -> Finding | None:
+def _unstable(history: Sequence[Epoch]) -> Finding | None:
     pairs = list(pairwise(history))
     rises = sum(later.train_loss > earlier.train_loss for earlier, later in pairs)
-    if len(pairs) < 3 or rises < WILD * len(pairs):
+    if len(pairs) < 3 or rises < UNSTABLE * len(pairs):
         return None
     return Finding(
         "poor convergence",
@@ -149,19 +149,19 @@ def _overfitting(history: Sequence[Epoch], train_accuracy: float, validation_acc
         f"the validation loss was lowest after epoch {best} and has risen by {100 * rise:.0f} % since; "
         f"training accuracy is {100 * gap:.1f} points above validation accuracy",
         (
-            Remedy("--dropout 0.2", "no unit can rely on another's having memorised the image"),
+            Remedy("--dropout 0.2", "keeps units from memorizing images together"),
             Remedy(
-                "--rotation 6 --shear 0.06 --zoom 0.06 --shift 1", "no image is seen twice, so none can be memorised"
+                "--rotation 6 --shear 0.06 --zoom 0.06 --shift 1", "no image is seen twice, so none can be memorized"
             ),
-            Remedy("--l2 0.01", "keeps weights small, and the function smooth"),
-            Remedy(f"--epochs {best}", "ends where the validation loss was lowest"),
+            Remedy("--l2 0.01", "keeps weights small and the function smooth"),
+            Remedy(f"--epochs {best}", "stops where the validation loss was lowest"),
         ),
     )
 
 
 def _too_short(history: Sequence[Epoch]) -> Finding | None:
     losses = [epoch.validation_loss if epoch.validation_loss is not None else epoch.train_loss for epoch in history]
-    # Two falls in a row: one alone may be chance.
+    # Two consecutive falls: one alone may be chance.
     if len(losses) < 3 or not (losses[-1] < (1 - FALL) * losses[-2] < losses[-2] < losses[-3]):
         return None
     fall = 1 - losses[-1] / losses[-2]
@@ -169,8 +169,8 @@ def _too_short(history: Sequence[Epoch]) -> Finding | None:
         "poor convergence",
         f"the loss was still falling by {100 * fall:.0f} % in the last of {len(losses)} epochs",
         (
-            Remedy(f"--epochs {2 * len(losses)}", "it had not arrived"),
-            Remedy("--learning-rate 0.003", "larger steps arrive sooner, if the loss stays steady"),
+            Remedy(f"--epochs {2 * len(losses)}", "training had not converged"),
+            Remedy("--learning-rate 0.003", "larger steps converge faster, if the loss stays stable"),
         ),
     )
 
@@ -181,11 +181,11 @@ def _low(train_accuracy: float, validation_accuracy: float | None) -> Finding | 
     seen = "" if validation_accuracy is None else f" and {100 * validation_accuracy:.1f} % of the validation images"
     return Finding(
         "low accuracy",
-        f"it reads only {100 * train_accuracy:.1f} % of the images that it was trained on{seen}",
+        f"it classifies only {100 * train_accuracy:.1f} % of the training images correctly{seen}",
         (
-            Remedy("--hidden 256,128", "more units hold more shapes"),
-            Remedy("--hidden 128,128,64", "another layer builds shapes of shapes"),
-            Remedy("--width 64", "more channels hold more shapes"),
+            Remedy("--hidden 256,128", "more units represent more shapes"),
+            Remedy("--hidden 128,128,64", "another layer combines shapes"),
+            Remedy("--width 64", "more channels represent more shapes"),
             Remedy("--epochs 20", "more passes over the images"),
         ),
     )

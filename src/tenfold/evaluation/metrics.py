@@ -1,4 +1,4 @@
-"""How well probabilities fit labels: scikit-learn's measures where it has them, and what it lacks."""
+"""Classification metrics: scikit-learn's where it has them, and calibration error and intervals."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from tenfold.evaluation.calibration import calibration_error
 
 @dataclass(frozen=True, kw_only=True)
 class ClassScores:
-    """One class: shares of 1, and how many images of it there are."""
+    """Metrics of one class, 0 to 1; support: number of its images."""
 
     precision: float
     recall: float
@@ -23,12 +23,11 @@ class ClassScores:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What a model's probabilities for labelled images are worth.
+    """Metrics of a model's predictions on labelled images.
 
-    accuracy and interval: the share read right, with its 95 % Wilson interval. macro_*: means over the classes that
-    occur. log_loss: nats per image. calibration_error: expected calibration error, 0 to 1. confusion: int64[10,10],
+    interval: 95 % Wilson interval of the accuracy. macro_*: means over the classes that occur. log_loss: nats per image. calibration_error: expected calibration error, 0 to 1. confusion: int64[10,10],
     row the true class, column the predicted one. labels, predictions: int64[N]; confidences: float64[N];
-    mistakes: indices of the images read wrong, the most confident first.
+    mistakes: indices of misclassified images, the most confident first.
     """
 
     images: int
@@ -47,14 +46,14 @@ class Evaluation:
     mistakes: NDArray[np.int64]
 
     def confused_pairs(self, most: int = 10) -> list[tuple[int, int, int]]:
-        """(true class, predicted class, count) of the commonest mistakes, most first; none with a count of 0."""
+        """Returns (true class, predicted class, count) of the most frequent mistakes, in descending order."""
         wrong = self.confusion - np.diag(np.diag(self.confusion))
         order = np.argsort(-wrong, axis=None, kind="stable")[:most]
         cells = [divmod(int(cell), CLASSES) for cell in order]
         return [(true, read, int(wrong[true, read])) for true, read in cells if wrong[true, read]]
 
     def summary(self) -> dict[str, Any]:
-        """All of it but the arrays over images, as JSON takes it."""
+        """Returns everything but the per-image arrays, ready for JSON."""
         return {
             "images": self.images,
             "accuracy": self.accuracy,
@@ -72,7 +71,7 @@ class Evaluation:
 
 
 def measure(probabilities: NDArray[np.float32], labels: NDArray[np.integer[Any]]) -> Evaluation:
-    """probabilities: float32[N,10], rows that sum to 1; labels: integers[N], 0 to 9 -> Evaluation."""
+    """Computes all metrics. probabilities: float32[N,10], rows that sum to 1; labels: integers[N], 0 to 9."""
     truth = labels.astype(np.int64)
     probabilities = probabilities.astype(np.float64)
     probabilities /= probabilities.sum(1, keepdims=True)  # float32 rows sum to 1 within 1e-7; log_loss asks for more.
@@ -107,9 +106,9 @@ def measure(probabilities: NDArray[np.float32], labels: NDArray[np.integer[Any]]
 
 
 def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
-    """The interval of a share, 95 % at the default z: Wilson (1927), "Probable inference", eq. 4.
+    """Computes the confidence interval of a proportion, 95 % by default: Wilson (1927), "Probable inference", eq. 4.
 
-    Holds near 0 and 1, where the textbook's plus-minus does not.
+    Unlike the normal approximation, it is valid near 0 and 1.
     """
     share = successes / trials
     centre = share + z * z / (2 * trials)

@@ -1,4 +1,4 @@
-"""What several seeds say together: a mean with its spread, and whether a difference stands."""
+"""Statistics over seeds: mean, spread, paired tests and correction for multiple tests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-# A difference stands when chance alone would bring one as large less often than this.
-LEVEL = 0.05
-# Differences of shares that are nearer than this to one another are the same, but for rounding.
+# Significance level.
+SIGNIFICANCE = 0.05
+# Differences between accuracies that vary by less than this are equal up to rounding.
 NO_SPREAD = 1e-9
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Of n values: mean, standard deviation (of a sample, n - 1), least, most, and the mean's 95 % interval.
+    """Of n values: mean, sample standard deviation (n - 1), minimum, maximum, and the 95 % interval of the mean.
 
-    The interval is Student's t, which holds for few values; with one value there is neither deviation nor interval.
+    The interval uses Student's t; a single value has no standard deviation and no interval.
     """
 
     n: int
@@ -29,9 +29,9 @@ class Spread:
 
 @dataclass(frozen=True)
 class Difference:
-    """Of n pairs: the mean difference, its 95 % interval, and the p value of Student's paired t test, two-sided.
+    """Of n pairs: mean difference, its 95 % interval, and the two-sided p value of Student's paired t test.
 
-    stands: whether p is under 0.05; None where one pair alone can't tell. interval: None where there is no spread.
+    stands: whether p is below 0.05; None for a single pair. interval: None if all differences are equal.
     """
 
     n: int
@@ -42,7 +42,7 @@ class Difference:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """The spread of one or more values."""
+    """Summarizes one or more values."""
     array = np.asarray(values, np.float64)
     least, most = float(array.min()), float(array.max())
     if len(array) == 1:
@@ -51,11 +51,11 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def paired(after: Sequence[float], before: Sequence[float]) -> Difference:
-    """after minus before, value by value: both must be of the same seeds, in the same order.
+    """Compares after with before, pair by pair: both are results of the same seeds, in the same order.
 
-    Pairs share split, order of images and first weights where the network is the same, so what these do to both
-    drops out, and fewer seeds are enough: Student (1908), "The probable error of a mean". Where all differences are the
-    same, their spread says nothing, and p is the sign test's.
+    Pairs share the split, the order of images and (for the same network) the initial weights, so their effects cancel
+    and fewer seeds suffice: Student (1908), "The probable error of a mean". If all differences are equal, p is that of
+    the sign test.
     """
     array = np.asarray(after, np.float64) - np.asarray(before, np.float64)
     n, mean = len(array), float(array.mean())
@@ -63,13 +63,13 @@ def paired(after: Sequence[float], before: Sequence[float]) -> Difference:
         return Difference(1, mean, None, None, None)
     if array.std() < NO_SPREAD:
         p = 1.0 if abs(mean) < NO_SPREAD else 2.0 ** (1 - n)
-        return Difference(n, mean, None, p, p < LEVEL)
+        return Difference(n, mean, None, p, p < SIGNIFICANCE)
     p = float(stats.ttest_1samp(array, 0).pvalue)
-    return Difference(n, mean, _interval(array), p, p < LEVEL)
+    return Difference(n, mean, _interval(array), p, p < SIGNIFICANCE)
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """p values of several tests, each raised so that under 0.05 means: one such by luck in twenty *families* of tests.
+    """Adjusts the p values of several tests, so that 0.05 bounds the probability of any false positive among them.
 
     Holm (1979), "A simple sequentially rejective multiple test procedure".
     """

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from tenfold.data import Dataset
 from tenfold.data.dataset import CLASSES
-from tenfold.data.preprocessing import flatten, normalise, one_hot
+from tenfold.data.preprocessing import flatten, one_hot, scale_pixels
 from tenfold.data.profile import Profile
 from tenfold.report.figures.figure_style import Theme, bare, figure, mosaic, show_ink
 
@@ -73,7 +73,7 @@ def outliers(data: Dataset, profile: Profile, theme: Theme, most: int = 20) -> F
 def preprocessing(data: Dataset, theme: Theme, index: int = 0) -> Figure:
     """One image as stored, scaled to [0,1] and flattened, and its label as one-hot vector, next to each other."""
     image, label = data.train_images[index], data.train_labels[index : index + 1]
-    unit = normalise(image[None])[0]
+    unit = scale_pixels(image[None])[0]
     drawing = figure(2.75)
     panels = drawing.subplots(1, 4, width_ratios=(1, 1, 1, 0.5))
     window = (slice(5, 13, 2), slice(12, 18))  # a few pixels of the middle, shown as numbers
