@@ -44,7 +44,8 @@ def risk_coverage(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Computes the risk-coverage curve: the error rate of the most confident share of readings, for every share.
 
-    Returns float64[N] coverage and float64[N] risk. El-Yaniv and Wiener (2010), "On the foundations of noise-free selective classification".
+    Returns float64[N] coverage and float64[N] risk. El-Yaniv and Wiener (2010), "On the foundations of noise-free
+    selective classification".
     """
     order = np.argsort(-confidences, kind="stable")
     wrong = np.cumsum(~right[order])

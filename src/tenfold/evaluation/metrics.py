@@ -25,9 +25,10 @@ class ClassScores:
 class Evaluation:
     """Metrics of a model's predictions on labelled images.
 
-    interval: 95 % Wilson interval of the accuracy. macro_*: means over the classes that occur. log_loss: nats per image. calibration_error: expected calibration error, 0 to 1. confusion: int64[10,10],
-    row the true class, column the predicted one. labels, predictions: int64[N]; confidences: float64[N];
-    mistakes: indices of misclassified images, the most confident first.
+    interval: 95 % Wilson interval of the accuracy. macro_*: means over the classes that occur. log_loss: nats per
+    image. calibration_error: expected calibration error, 0 to 1. confusion: int64[10,10], row the true class, column
+    the predicted one. labels, predictions: int64[N]; confidences: float64[N]; mistakes: indices of misclassified
+    images, the most confident first.
     """
 
     images: int

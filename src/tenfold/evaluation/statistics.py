@@ -1,4 +1,4 @@
-"""Statistics over seeds: mean, spread, paired tests and correction for multiple tests."""
+"""Statistics over seeds: mean, spread, paired tests and adjusted p values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
