@@ -71,7 +71,7 @@ def test_the_error_names_each_mirror_its_reason_and_the_way_by_hand(mirror, tmp_
         fetch(wanted, tmp_path, timeout_s=TIMEOUT_S)
     text = str(caught.value)
     reasons = (
-        "answered 403", "answered 503", "broke off", "what it sent is not the published file", "no answer in time",
+        "answered 403", "answered 503", "broke off", "the file is not the published one", "no answer in time",
         "the connection failed",
     )  # fmt: skip
     for kind, reason in zip(kinds, reasons, strict=True):

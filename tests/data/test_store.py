@@ -13,11 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-<<<<<<< HEAD
-from tenfold.data import Entry, cache_folder, catalog, dataset_info, list_datasets, load_dataset, store
-=======
 from tenfold.data import CatalogEntry, cache_folder, catalog, dataset_info, list_datasets, load_dataset, store
->>>>>>> 92b4d29 (Shorten the data and evaluation packages and rewrite them in plain English)
 from tenfold.data import assemble as assemble_module
 from tenfold.data.idx import encode
 from tenfold.errors import DataError, UsageError
