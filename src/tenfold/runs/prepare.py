@@ -12,7 +12,7 @@ from torch import nn
 
 from tenfold.data import Dataset, load_dataset, stratified_split, writer_split
 from tenfold.data.catalog import is_known
-from tenfold.data.writers import load_writers
+from tenfold.data.npz_file import load_writers
 from tenfold.errors import UsageError
 from tenfold.models import build_model
 from tenfold.runs.run import Run

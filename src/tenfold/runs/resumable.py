@@ -7,8 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from filelock import FileLock, Timeout
-
 from tenfold import files
 from tenfold.data import Dataset
 from tenfold.errors import RunError
@@ -63,16 +61,8 @@ class ResumableFolder:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Holds the lock of a folder. Raises `RunError` where another process holds it."""
-    lock = FileLock(path / LOCK)
-    with files.storage_errors(path / LOCK):
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:  # An OSError, too.
-            raise RunError(f"another process is at work in {path}") from error
-    try:
+    with files.lock(path / LOCK, RunError(f"another process is at work in {path}")):
         yield
-    finally:
-        lock.release()
 
 
 def new_folder(parent: Path, name: str) -> Path:
