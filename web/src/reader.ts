@@ -44,11 +44,11 @@ export interface Reader {
   readonly unsureBelow: number;
   // The one digit in a picture; a blank one reads as unsure.
   read(grey: Plane): Reading;
-  // The one digit that a pen wrote. Throws a RangeError where a coordinate is none; no strokes read as unsure.
+  // The one digit that a pen wrote. Throws a RangeError for an invalid coordinate; no strokes read as unsure.
   readStrokes(strokes: readonly Stroke[]): Reading;
-  // All digits in a photo or scan. scale: of the picture that `grey` was reduced from; boxes are told in its pixels.
+  // All digits in a photo or scan. scale: of the picture that `grey` was reduced from; boxes are in its pixels.
   readNumber(grey: Plane, scale?: number): NumberReading;
-  // Several digits that a pen wrote on one line; boxes are told in the pen's unit.
+  // Several digits that a pen wrote on one line; boxes are in the pen's unit.
   readStrokeNumber(strokes: readonly Stroke[]): NumberReading;
   // The model itself: Uint8[784] -> Float32[10].
   probabilities(pixels: Uint8Array): Float32Array;
@@ -70,8 +70,8 @@ const WINDOW = 5;
 // Throws a ModelFileError for a model that can't be run.
 export const createReader = (model: ModelFile): Reader => {
   const probabilities = prepare(model);
-  const settled = Number(model.settings["unsure_below"] ?? UNSURE_BELOW);
-  const unsureBelow = Number.isFinite(settled) ? settled : UNSURE_BELOW;
+  const threshold = Number(model.settings["unsure_below"] ?? UNSURE_BELOW);
+  const unsureBelow = Number.isFinite(threshold) ? threshold : UNSURE_BELOW;
 
   const remembered = new Map<string, Float32Array>();
   // While a number is written, all but its last digit stay as they are from frame to frame.
@@ -114,7 +114,7 @@ export const createReader = (model: ModelFile): Reader => {
     read: (grey) => {
       const found = reading(normalize(grey));
       const whole = asItIs(grey);
-      // The digit may have MNIST's form, and something else lie beside it: the surer reading counts.
+      // The digit may have MNIST's form next to other marks: the more confident reading counts.
       if (!whole || asMnistMade(whole) || isBlank(found.pixels) || !paperIsDark(grey)) return found;
       const other = reading(whole);
       return other.confidence > found.confidence ? other : found;

@@ -162,7 +162,7 @@ describe("weights", () => {
   });
 });
 
-test("a model that needs more room than there is, is refused before it takes it", () => {
+test("a model that needs too much memory is refused before it is allocated", () => {
   const grow = { kind: "pixels", crop: 28, patch: 1, border: 2000, mean: 0, spread: 1 };
   refused(fileOf(JSON.stringify({ format: 1, layers: [grow, ...new Array(900).fill({ kind: "relu" })] })), /too large/);
 });

@@ -58,7 +58,7 @@ def inked_cells(fine: Ink) -> NDArray[np.bool_]:
 def thickness(ink: Ink) -> float:
     """The mean width of the strokes when the ink fills the 20x20 box, in its pixels.
 
-    Places on a stroke lie a quarter of its width from its nearer edge, on the mean.
+    On average, a point of a stroke is a quarter of the stroke's width from the nearer edge.
     """
     inked = inked_cells(scale(ink, BOX * CELLS / max(ink.shape)))
     if not inked.any():

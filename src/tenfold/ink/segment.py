@@ -221,7 +221,7 @@ def _pieces(line: Sequence[Piece], height: float) -> list[Piece]:
     """The pieces of a line, its slant undone: cuts go straight down, and writing leans."""
     box = _around([blob.box for blob in line])
     ink = _together(line, box)
-    # The stem of one 7 leans as far as a line of them: only several pieces tell of slant.
+    # The stem of one 7 leans as far as a line of them: the slant needs several pieces.
     lean = slant_of(ink) if len(line) >= 3 else 0.0
     shifts = np.rint(lean * (np.arange(len(ink)) - len(ink) / 2)).astype(int)
     upright = _sheared(ink, shifts)

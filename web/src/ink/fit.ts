@@ -22,14 +22,14 @@ export const fit = (ink: Plane): Plane => {
 };
 
 export const repaint = (inked: Mask, swell: number): Plane => {
-  const room = Math.max(0, Math.ceil(swell));
+  const margin = Math.max(0, Math.ceil(swell));
   const limit = BOX * CELLS;
-  const width = Math.min(inked.width + 2 * room, limit);
-  const height = Math.min(inked.height + 2 * room, limit);
+  const width = Math.min(inked.width + 2 * margin, limit);
+  const height = Math.min(inked.height + 2 * margin, limit);
   const canvas = mask(Math.ceil(width / CELLS) * CELLS, Math.ceil(height / CELLS) * CELLS);
-  for (let y = 0; y < inked.height && y + room < height; y++)
-    for (let x = 0; x < inked.width && x + room < width; x++)
-      canvas.data[(y + room) * canvas.width + x + room] = inked.data[y * inked.width + x];
+  for (let y = 0; y < inked.height && y + margin < height; y++)
+    for (let x = 0; x < inked.width && x + margin < width; x++)
+      canvas.data[(y + margin) * canvas.width + x + margin] = inked.data[y * inked.width + x];
   const outside = distanceTo(canvas);
   const inside = distanceTo(opposite(canvas));
   const edge = outside.data.map((far, i) => (canvas.data[i] ? 0.5 - inside.data[i] : far - 0.5));

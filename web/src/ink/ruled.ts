@@ -97,7 +97,7 @@ const runningMedian = (values: Float64Array, window: number): Float64Array => {
   const at = (place: number) => values[Math.min(values.length - 1, Math.max(0, place))];
   const sorted = Float64Array.from({ length: window }, (_, i) => at(i - half - 1)).sort();
   return values.map((_, i) => {
-    // The value that leaves gives its place to the one that comes, which goes on to where it belongs.
+    // The value that enters replaces the one that leaves, then moves to its sorted position.
     let place = sorted.indexOf(at(i - half - 1));
     const value = at(i + half);
     for (; place > 0 && sorted[place - 1] > value; place--) sorted[place] = sorted[place - 1];

@@ -1,5 +1,5 @@
 // A page's ink -> the lines of writing, each its pieces from left to right: tenfold/ink/segment.py, step for step. What
-// boxes alone tell is in line.ts.
+// needs only the boxes is in line.ts.
 
 import { minimumFilter } from "./filters.js";
 import { centre, fit } from "./fit.js";
@@ -138,7 +138,7 @@ const middleOf = (line: readonly Blob[]): number =>
 const piecesOf = (line: readonly Blob[], height: number): Blob[] => {
   const box = around(line.map((blob) => blob.box));
   const ink = together(line, box);
-  // The stem of one 7 leans as far as a line of them: only several pieces tell of slant.
+  // The stem of one 7 leans as far as a line of them: the slant needs several pieces.
   const lean = line.length >= 3 ? slantOf(ink) : 0;
   const shifts = Int32Array.from({ length: ink.height }, (_, row) => roundHalfEven(lean * (row - ink.height / 2)));
   const least = Math.min(shifts[0], shifts[shifts.length - 1]);

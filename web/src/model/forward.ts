@@ -1,4 +1,4 @@
-// The forward pass: what tenfold/export/inference_graph.py does, of one image. All room is made beforehand.
+// The forward pass: what tenfold/export/inference_graph.py does, of one image. All arrays are allocated beforehand.
 
 import { convolution, type Weights } from "./convolution.js";
 import { ModelFileError, type Layer, type ModelFile } from "./file.js";
@@ -16,12 +16,12 @@ export interface Step {
   readonly run: () => void;
 }
 
-// Makes an array, as long as there is room for it.
-export type Room = (count: number) => Float64Array;
+// Allocates an array, within the limit on a model's memory.
+export type Allocate = (count: number) => Float64Array;
 
 const SIDE = 28;
 const CLASSES = 10;
-// Numbers that a model may need room for, all of its layers together: 128 MB.
+// Numbers that all layers of a model may allocate: 128 MB.
 const MOST = 1 << 24;
 
 const ACTIVATIONS: Record<string, (x: number) => number> = {
@@ -38,12 +38,12 @@ const ACTIVATIONS: Record<string, (x: number) => number> = {
 // unknown kind of layer, whose layers do not fit each other, or too large.
 export const prepare = (model: ModelFile): ((image: Uint8Array) => Float32Array) => {
   let left = MOST;
-  const room: Room = (count) => {
+  const allocate: Allocate = (count) => {
     left -= count;
     if (!(left >= 0)) throw new ModelFileError("the model is too large for this page");
     return new Float64Array(count);
   };
-  const input: Values = { channels: 1, height: SIDE, width: SIDE, data: room(SIDE * SIDE) };
+  const input: Values = { channels: 1, height: SIDE, width: SIDE, data: allocate(SIDE * SIDE) };
   const runs: (() => void)[] = [];
   const slots: Values[] = [];
   let values = input;
@@ -51,13 +51,13 @@ export const prepare = (model: ModelFile): ((image: Uint8Array) => Float32Array)
     if (layer.kind === "keep") slots[whole(layer, "slot", 0)] = values;
     else if (layer.kind === "recall") values = kept(slots, layer);
     else {
-      const step = stepOf(layer, values, slots, room);
+      const step = stepOf(layer, values, slots, allocate);
       runs.push(step.run);
       values = step.values;
     }
   }
   const logits = values.data;
-  if (logits.length !== CLASSES) throw new ModelFileError(`the model tells ${logits.length} classes apart, not ${CLASSES}`);
+  if (logits.length !== CLASSES) throw new ModelFileError(`the model has ${logits.length} classes, not ${CLASSES}`);
   return (image) => {
     for (let i = 0; i < input.data.length; i++) input.data[i] = image[i];
     for (const run of runs) run();
@@ -74,22 +74,22 @@ export const softmax = (logits: ArrayLike<number>): Float32Array => {
   return powers;
 };
 
-const stepOf = (layer: Layer, input: Values, slots: readonly Values[], room: Room): Step => {
+const stepOf = (layer: Layer, input: Values, slots: readonly Values[], allocate: Allocate): Step => {
   const { channels, height, width, data } = input;
   const area = height * width;
   // Of the same size.
-  const alike = (): Values => ({ ...input, data: room(data.length) });
+  const alike = (): Values => ({ ...input, data: allocate(data.length) });
   switch (layer.kind) {
     case "pixels":
-      return pixels(layer, input, room);
+      return pixels(layer, input, allocate);
     case "convolution": {
       const [padding, stride, groups] = [whole(layer, "padding", 0), whole(layer, "stride", 1), whole(layer, "groups", 1)];
-      return convolution(weights(layer, 4), input, { padding, stride, groups }, room);
+      return convolution(weights(layer, 4), input, { padding, stride, groups }, allocate);
     }
     case "dense":
-      return dense(weights(layer, 2), input, room);
+      return dense(weights(layer, 2), input, allocate);
     case "pool":
-      return pool(whole(layer, "size", 1), input, room);
+      return pool(whole(layer, "size", 1), input, allocate);
     case "scale": {
       const [values, { weight, bias }] = [alike(), weights(layer, 1)];
       if (weight.length !== channels) throw unfit(layer);
@@ -100,14 +100,14 @@ const stepOf = (layer: Layer, input: Values, slots: readonly Values[], room: Roo
       return { values, run };
     }
     case "flatten": {
-      const flat = room(data.length);
+      const flat = allocate(data.length);
       const run = () => {
         for (let c = 0; c < channels; c++) for (let i = 0; i < area; i++) flat[i * channels + c] = data[c * area + i];
       };
       return { values: row(flat), run };
     }
     case "mean_and_maximum": {
-      const out = room(2 * channels);
+      const out = allocate(2 * channels);
       const run = () => {
         for (let c = 0, i = 0; c < channels; c++) {
           let [sum, most] = [0, -Infinity];
@@ -163,7 +163,7 @@ const weights = (layer: Layer, rank: number): Weights => {
 };
 
 // The middle of the picture, a border round it, and squares of `patch` pixels as channels.
-const pixels = (layer: Layer, { channels, data }: Values, room: Room): Step => {
+const pixels = (layer: Layer, { channels, data }: Values, allocate: Allocate): Step => {
   const [crop, patch, border] = [whole(layer, "crop", 1), whole(layer, "patch", 1), whole(layer, "border", 0)];
   const { mean, spread } = layer.options;
   const margin = (SIDE - crop) / 2;
@@ -171,7 +171,7 @@ const pixels = (layer: Layer, { channels, data }: Values, room: Room): Step => {
   const first = channels === 1 && data.length === SIDE * SIDE;
   const even = Number.isInteger(margin) && margin >= 0 && Number.isInteger(side);
   if (!(first && even && spread > 0 && Number.isFinite(mean))) throw unfit(layer);
-  const out = room(patch * patch * side * side);
+  const out = allocate(patch * patch * side * side);
   const run = () => {
     for (let y = 0; y < side * patch; y++)
       for (let x = 0; x < side * patch; x++) {
@@ -185,11 +185,11 @@ const pixels = (layer: Layer, { channels, data }: Values, room: Room): Step => {
   return { values: { channels: patch * patch, height: side, width: side, data: out }, run };
 };
 
-const dense = ({ weight, bias, shape }: Weights, { data }: Values, room: Room): Step => {
+const dense = ({ weight, bias, shape }: Weights, { data }: Values, allocate: Allocate): Step => {
   const [outputs, inputs] = shape;
   if (inputs !== data.length)
     throw new ModelFileError(`a dense layer of ${inputs} inputs can't follow ${data.length} values`);
-  const out = room(outputs);
+  const out = allocate(outputs);
   const run = () => {
     for (let o = 0, at = 0; o < outputs; o++) {
       let sum = bias[o];
@@ -200,9 +200,9 @@ const dense = ({ weight, bias, shape }: Weights, { data }: Values, room: Room): 
   return { values: row(out), run };
 };
 
-const pool = (size: number, input: Values, room: Room): Step => {
+const pool = (size: number, input: Values, allocate: Allocate): Step => {
   const [height, width] = [Math.floor(input.height / size), Math.floor(input.width / size)];
-  const out = room(input.channels * height * width);
+  const out = allocate(input.channels * height * width);
   const { data } = input;
   const run = () => {
     for (let c = 0, to = 0; c < input.channels; c++)
