@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.errors import FormatError
+from tenfold.ink import SIDE as SIDE
 
-SIDE = 28
 CLASSES = 10
 DIGITS = tuple("0123456789")
 

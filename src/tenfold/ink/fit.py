@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-SIDE = 28
+from tenfold.ink import SIDE as SIDE
+
 BOX = 20
 # Cells a pixel, each way, where strokes are made thicker or thinner.
 CELLS = 4

@@ -3,13 +3,14 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from tenfold.ink import SIDE as SIDE
 from tenfold.models.config import ARCHITECTURES, ModelConfig
 
 if TYPE_CHECKING:
     from torch import nn
 
-# The same as tenfold.data.dataset's, which would bring NumPy into `tenfold --help`; a test holds them equal.
-SIDE, CLASSES = 28, 10
+# Equal to that of tenfold.data.dataset, which would import NumPy for `tenfold --help`; a test holds them equal.
+CLASSES = 10
 PIXELS = SIDE * SIDE
 
 
