@@ -56,7 +56,6 @@ CHECKED = (
     "lab",
     "web/src",
     "web/index.html",
-    "docs/tutorial.ipynb",
     "Makefile",
 )
 SUFFIXES = {".py", ".md", ".ts", ".html", ".css", ".toml", ".ipynb", ""}
@@ -72,7 +71,6 @@ NOT_YET = (
     "src/tenfold/report",
     "src/tenfold/runs",
     "src/tenfold/training",
-    "docs/tutorial.ipynb",
     "lab/runtimes/torch_graph.py",
     "lab/benchmarks/ship_reader.py",
 )
