@@ -14,6 +14,7 @@ from tenfold.export.web import read_web, write_web
 from tenfold.models import build_model
 from tenfold.models.config import ACTIVATIONS
 from tenfold.reading.model_file import ModelFile
+from tenfold.reading.reader import shipped_model
 from tenfold.runs.export import export
 from tenfold.training.recipe import Recipe
 from tenfold.training.trainer import predict_logits
@@ -157,3 +158,10 @@ def test_settings_that_are_no_json_are_told(tmp_path, run, mnist):
     onnx.save(model, tmp_path / "model.onnx")
     with pytest.raises(ModelError, match="metadata"):
         ModelFile(tmp_path / "model.onnx")
+
+
+def test_the_model_card_gives_the_number_of_weights_in_the_shipped_files():
+    model = shipped_model()
+    layers, _ = read_web(model.with_suffix(".10fd"))
+    count = sum(values.size for layer in layers for values in (layer.weight, layer.bias) if values is not None)
+    assert f"the same {count:,} numbers" in (model.parent / "README.md").read_text()
