@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -58,11 +58,9 @@ class ResumableFolder:
             raise KeyboardInterrupt(message) from None
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> AbstractContextManager[None]:
     """Holds the lock of a folder. Raises `RunError` where another process holds it."""
-    with files.lock(path / LOCK, RunError(f"another process is at work in {path}")):
-        yield
+    return files.lock(path / LOCK, RunError(f"another process is at work in {path}"))
 
 
 def new_folder(parent: Path, name: str) -> Path:
