@@ -27,7 +27,7 @@ def test_a_failed_write_leaves_the_old_file_and_says_why(tmp_path, number, words
     assert [file.name for file in tmp_path.iterdir()] == ["metrics.json"]
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="is a file, not a folder"):
         files.write_text(tmp_path / "file" / "deeper" / "x.txt", "text")
@@ -66,7 +66,7 @@ def test_a_lock_is_held_by_one_process(tmp_path):
         pass
 
 
-def test_a_full_disk_stops_training_with_a_word_and_the_run_goes_on_later(quick, tmp_path, monkeypatch):
+def test_a_full_disk_stops_training_with_a_message_and_the_run_resumes_later(quick, tmp_path, monkeypatch):
     from tenfold.runs.run import latest_run
     from tenfold.runs.train import resume, train
 

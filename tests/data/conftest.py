@@ -1,4 +1,4 @@
-"""What several of the data tests need: small sets of digits, and a server that misbehaves as told."""
+"""Fixtures of the data tests: small sets of digits, and a server that misbehaves as requested."""
 
 import contextlib
 import http.server

@@ -38,14 +38,14 @@ def asked(mirror) -> list[str]:
     return [behaviour for behaviour, _ in mirror.requests]
 
 
-def test_a_file_is_fetched_and_progress_is_told(mirror, tmp_path: Path, capfd) -> None:
-    told = []
-    (path,) = fetch(entry(mirror, "good"), tmp_path / "new" / "folder", lambda *news: told.append(news))
+def test_a_file_is_fetched_and_progress_is_reported(mirror, tmp_path: Path, capfd) -> None:
+    calls = []
+    (path,) = fetch(entry(mirror, "good"), tmp_path / "new" / "folder", lambda *call: calls.append(call))
     assert path.read_bytes() == CONTENT
     assert names(path.parent) == {NAME}
-    assert told[0] == (NAME, 0, len(CONTENT))
-    assert told[-1] == (NAME, len(CONTENT), len(CONTENT))
-    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    assert calls[0] == (NAME, 0, len(CONTENT))
+    assert calls[-1] == (NAME, len(CONTENT), len(CONTENT))
+    assert [done for _, done, _ in calls] == sorted(done for _, done, _ in calls)
     assert capfd.readouterr() == ("", "")
     assert path.stat().st_mode & 0o444 == 0o444, "another user of a shared cache could not read it"
 
@@ -89,14 +89,14 @@ def test_no_server_at_all_is_a_download_error(mirror, tmp_path: Path) -> None:
         fetch(CatalogEntry(**{**vars(wanted), "files": (gone,)}), tmp_path, timeout_s=TIMEOUT_S)
 
 
-def test_a_download_goes_on_where_it_broke_off(mirror, tmp_path: Path) -> None:
+def test_an_interrupted_download_resumes(mirror, tmp_path: Path) -> None:
     (tmp_path / f"{NAME}.part").write_bytes(CONTENT[:700_000])
-    told = []
-    (path,) = fetch(entry(mirror, "good"), tmp_path, lambda *news: told.append(news))
+    calls = []
+    (path,) = fetch(entry(mirror, "good"), tmp_path, lambda *call: calls.append(call))
     assert path.read_bytes() == CONTENT
     assert mirror.requests == [("good", "bytes=700000-")]
     assert mirror.served_bytes == 300_000
-    assert told[0] == (NAME, 700_000, len(CONTENT))
+    assert calls[0] == (NAME, 700_000, len(CONTENT))
 
 
 def test_a_mirror_that_breaks_off_again_and_again_is_asked_for_the_rest(mirror, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_part_of_another_file_is_given_up(mirror, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", [CONTENT, CONTENT + b"x"])
-def test_a_part_that_is_whole_or_too_long_is_settled(mirror, part: bytes, tmp_path: Path) -> None:
+def test_a_complete_or_too_long_part_is_handled(mirror, part: bytes, tmp_path: Path) -> None:
     (tmp_path / f"{NAME}.part").write_bytes(part)
     (path,) = fetch(entry(mirror, "good"), tmp_path)
     assert path.read_bytes() == CONTENT
@@ -174,7 +174,7 @@ def test_the_name_holds_no_unverified_byte_at_any_time(mirror, tmp_path: Path) -
     assert not any(seen)
 
 
-def test_two_downloads_at_once_fetch_once(mirror, tmp_path: Path) -> None:
+def test_two_concurrent_downloads_fetch_once(mirror, tmp_path: Path) -> None:
     wanted = entry(mirror, "good")
     threads = [threading.Thread(target=fetch, args=(wanted, tmp_path)) for _ in range(4)]
     for thread in threads:
@@ -191,7 +191,7 @@ def test_sha256_is_verified_too(mirror, tmp_path: Path) -> None:
         fetch(entry(mirror, "good", digest=f"sha256:{'0' * 64}"), tmp_path / "other")
 
 
-def test_a_full_disk_is_said_at_once_and_not_blamed_on_mirrors(mirror, tmp_path: Path, monkeypatch) -> None:
+def test_a_full_disk_is_reported_immediately_and_not_blamed_on_mirrors(mirror, tmp_path: Path, monkeypatch) -> None:
     real_open = Path.open
 
     def open_full(self: Path, mode: str = "r", *args, **options):

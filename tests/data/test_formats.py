@@ -261,7 +261,7 @@ def test_an_empty_folder_is_said_to_be_empty(tmp_path: Path) -> None:
         read_source(tmp_path)
 
 
-def test_an_unknown_folder_or_file_is_told_what_is_known(tmp_path: Path) -> None:
+def test_an_unknown_folder_or_file_is_reported_with_the_supported_formats(tmp_path: Path) -> None:
     for name in "abcdefg":
         (tmp_path / f"{name}.txt").write_text("x")
     with pytest.raises(FormatError, match=r"holds a\.txt, .*, \.\.\.; supported are"):

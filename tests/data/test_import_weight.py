@@ -13,7 +13,7 @@ def imported_by(code: str, cache: str = "") -> set[str]:
     return set(json.loads(run.stdout))
 
 
-def test_importing_the_room_imports_nothing_heavy() -> None:
+def test_importing_the_package_imports_nothing_heavy() -> None:
     assert imported_by("import tenfold.data") == set()
 
 

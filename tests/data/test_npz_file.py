@@ -1,4 +1,4 @@
-"""If these fail, Keras's mnist.npz can't be read, or a file from a stranger runs code."""
+"""If these fail, Keras's mnist.npz can't be read, or a file from an untrusted source runs code."""
 
 import pickle
 from pathlib import Path

@@ -111,7 +111,7 @@ class TestEmbedded:
         with pytest.raises(DataError, match="the package is damaged; install it again"):
             load_dataset("mnist")
 
-    def test_two_processes_at_once_both_load(self, cache: Path) -> None:
+    def test_two_concurrent_processes_both_load(self, cache: Path) -> None:
         code = "from tenfold.data import load_dataset; print(load_dataset('mnist').train_labels[:3].tolist())"
         runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
         assert [run.communicate()[0] for run in runs] == ["[5, 0, 4]\n"] * 2
@@ -129,7 +129,7 @@ def dataset_of(entry: CatalogEntry, arrays, origin: str):
 
 
 def small_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the package unpack to 20 images a part, at once."""
+    """Makes the package unpack quickly, to 20 images a part."""
     use(monkeypatch, dataclasses.replace(catalog.MNIST, train_count=20, test_count=20))
     labels = (np.arange(20) % 10).astype(np.uint8)
     images = np.zeros((20, 28, 28), np.uint8)

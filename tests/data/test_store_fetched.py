@@ -52,11 +52,11 @@ def test_a_set_is_fetched_once_and_then_mapped(digits, mirror, cache: Path, monk
     use(monkeypatch, served_entry(mirror, "some-set", standard_files(digits)))
     assert dataset_info("some-set").location == "not fetched"
     assert dataset_info("some-set").fetch_bytes == sum(map(len, mirror.files.values()))
-    told = []
-    dataset = load_dataset("Some_Set", on_progress=lambda *news: told.append(news[0]))
+    calls = []
+    dataset = load_dataset("Some_Set", on_progress=lambda *call: calls.append(call[0]))
     np.testing.assert_array_equal(dataset.train_images, digits(30)[0][:20])
     assert dataset.class_names == tuple("abcdefghij")
-    assert set(told) == set(mirror.files)
+    assert set(calls) == set(mirror.files)
     assert dataset_info("some-set").location == "cached"
     assert dataset_info("some-set").fetch_bytes == 0
     mirror.requests.clear()
