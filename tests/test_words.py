@@ -72,7 +72,6 @@ NOT_YET = (
     "src/tenfold/runs",
     "src/tenfold/training",
     "lab/runtimes/torch_graph.py",
-    "lab/benchmarks/ship_reader.py",
 )
 
 _TERM = re.compile("|".join(rf"(?P<t{i}>(?<![a-z]){term}(?![a-z]))" for i, term in enumerate(TERMS)), re.IGNORECASE)
