@@ -16,7 +16,7 @@ from tenfold.errors import FormatError, RunError, UsageError
 from tenfold.export.from_torch import inference_layers
 from tenfold.export.inference_graph import evaluate_layers
 from tenfold.models import build_model
-from tenfold.models.config import ACTIVATIONS
+from tenfold.models.model_config import ACTIVATIONS
 from tenfold.training.recipe import Recipe
 from tenfold.training.trainer import predict_logits
 

@@ -12,7 +12,7 @@ from tenfold.export.inference_graph import dequantized, evaluate_layers, softmax
 from tenfold.export.int8_onnx import write_int8_onnx
 from tenfold.export.web import read_web, write_web
 from tenfold.models import build_model
-from tenfold.models.config import ACTIVATIONS
+from tenfold.models.model_config import ACTIVATIONS
 from tenfold.reading.model_file import ModelFile
 from tenfold.reading.reader import shipped_model
 from tenfold.runs.export import export

@@ -8,10 +8,10 @@ from scipy import ndimage
 from tenfold.errors import RecipeError
 from tenfold.models import build_model
 from tenfold.models.composite import deskew, networks
-from tenfold.models.config import ACTIVATIONS
-from tenfold.models.describe import describe_model, totals
+from tenfold.models.describe import describe_model, model_totals
 from tenfold.models.layers import set_memory_format
 from tenfold.models.lenet import TABLE, Subsampling, TableConvolution
+from tenfold.models.model_config import ACTIVATIONS
 from tenfold.training.optimizers import decayed
 from tenfold.training.recipe import Recipe, recipe_names
 
@@ -114,7 +114,7 @@ def test_an_ensemble_answers_with_its_members_mean_probability():
     with torch.inference_mode():
         mean = torch.stack([member(images).softmax(1) for member in networks(model)]).mean(0)
         assert torch.allclose(model(images).softmax(1), mean, atol=1e-6)
-    assert (totals(model).parameters, totals(model).multiply_adds) == (3 * 109_386, 3 * 109_184)
+    assert (model_totals(model).parameters, model_totals(model).multiply_adds) == (3 * 109_386, 3 * 109_184)
     assert len(describe_model(model)) == 6  # of one network
 
 
@@ -127,7 +127,7 @@ def test_shifted_copies_are_shifted_by_a_pixel_and_counted_in_the_cost():
     with torch.inference_mode():
         mean = torch.stack([networks(model)[0](copy).softmax(1) for copy in copies]).mean(0)
         assert torch.allclose(model(images).softmax(1), mean, atol=1e-6)
-    assert (totals(model).parameters, totals(model).multiply_adds) == (109_386, 5 * 109_184)
+    assert (model_totals(model).parameters, model_totals(model).multiply_adds) == (109_386, 5 * 109_184)
 
 
 def test_deskewing_undoes_a_slant_and_centres(mnist):

@@ -15,7 +15,7 @@ from typing import Any
 
 from lab.ink import measure_ink
 from tenfold.machine import describe_environment
-from tenfold.models.describe import totals
+from tenfold.models.describe import model_totals
 from tenfold.reading.reader import shipped_model
 from tenfold.runs.calibrate import calibrate
 from tenfold.runs.export import export
@@ -37,7 +37,7 @@ def main() -> None:
     path = shipped_model()
     made = export(run, "onnx-int8", path)
     export(run, "web", path.with_suffix(".10fd"))
-    counted = totals(run.model())
+    counted = model_totals(run.model())
     document: dict[str, Any] = {
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "size_bytes": made.size_bytes,

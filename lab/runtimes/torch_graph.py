@@ -8,13 +8,12 @@ from torch.nn import functional
 
 from tenfold.errors import ExportError
 from tenfold.export.inference_graph import InferenceLayer
-from tenfold.models.activations import ACTIVATION_LAYERS
-from tenfold.models.layers import Flatten, MeanAndMaximum
+from tenfold.models.layers import ACTIVATION_LAYERS, AverageMaxPooling, FlattenChannelsLast
 
 _MODULES: dict[str, Callable[[], nn.Module]] = {
     **ACTIVATION_LAYERS,
-    "flatten": Flatten,
-    "mean_and_maximum": MeanAndMaximum,
+    "flatten": FlattenChannelsLast,
+    "mean_and_maximum": AverageMaxPooling,
     # The network does these itself: they need what other layers gave.
     "keep": nn.Identity,
     "recall": nn.Identity,

@@ -8,7 +8,7 @@ from cyclopts import Group, Parameter
 
 from tenfold.config import bounds
 from tenfold.errors import UsageError
-from tenfold.models.config import ARCHITECTURES
+from tenfold.models.model_config import ARCHITECTURES
 from tenfold.training.recipe import Recipe, recipe_fields, recipe_names
 
 if TYPE_CHECKING:

@@ -68,10 +68,10 @@ def model(
     resolved = resolve_recipe(recipe, flags)
     from tenfold.cli.console import size
     from tenfold.models import build_model
-    from tenfold.models.describe import LAYER_COLUMNS, describe_model, layer_rows, totals
+    from tenfold.models.describe import LAYER_COLUMNS, describe_model, layer_rows, model_totals
 
     built = build_model(resolved.model)
-    layers, total = describe_model(built), totals(built)
+    layers, total = describe_model(built), model_totals(built)
     screen.table(LAYER_COLUMNS, layer_rows(layers, total), resolved.description)
     notes = [f"{size(total.bytes)} as float32"]
     if resolved.model.members > 1:

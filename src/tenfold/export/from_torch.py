@@ -6,10 +6,17 @@ from torch import nn
 
 from tenfold.errors import ExportError
 from tenfold.export.inference_graph import Array, InferenceLayer
-from tenfold.models.activations import ACTIVATION_LAYERS
-from tenfold.models.layers import PIXEL_MEAN, PIXEL_SPREAD, Flatten, LearnedPooling, MeanAndMaximum, Patches
-from tenfold.models.resnet import Block
-from tenfold.models.separable import Separable
+from tenfold.models.layers import (
+    ACTIVATION_LAYERS,
+    PIXEL_MEAN,
+    PIXEL_SPREAD,
+    AverageMaxPooling,
+    FlattenChannelsLast,
+    InputLayer,
+    LearnedPooling,
+)
+from tenfold.models.resnet import ResidualBlock
+from tenfold.models.separable import SeparableBlock
 
 _ACTIVATIONS = {layer: name for name, layer in ACTIVATION_LAYERS.items()}
 
@@ -26,7 +33,7 @@ def inference_layers(model: nn.Module, temperature: float = 1.0) -> list[Inferen
         )
     layers: list[InferenceLayer] = []
     # An mlp takes pixels without standardization.
-    if not isinstance(model[0], Patches):
+    if not isinstance(model[0], InputLayer):
         layers.append(InferenceLayer("pixels", {"crop": 28, "patch": 1, "border": 0, "mean": 0.0, "spread": 1.0}))
     _add_all(layers, model)
     last = layers[-1]
@@ -37,7 +44,7 @@ def inference_layers(model: nn.Module, temperature: float = 1.0) -> list[Inferen
 
 
 def _add(layers: list[InferenceLayer], module: nn.Module) -> None:
-    if isinstance(module, Patches):
+    if isinstance(module, InputLayer):
         options = {"crop": module.crop, "patch": module.patch, "border": module.border}
         layers.append(InferenceLayer("pixels", {**options, "mean": PIXEL_MEAN, "spread": PIXEL_SPREAD}))
     elif isinstance(module, nn.Conv2d):
@@ -54,12 +61,12 @@ def _add(layers: list[InferenceLayer], module: nn.Module) -> None:
     elif isinstance(module, nn.MaxPool2d):
         size = module.kernel_size if isinstance(module.kernel_size, int) else module.kernel_size[0]
         layers.append(InferenceLayer("pool", {"size": size}))
-    elif isinstance(module, Flatten):
+    elif isinstance(module, FlattenChannelsLast):
         layers.append(InferenceLayer("flatten"))
     elif isinstance(module, nn.Flatten):
         # With one channel the order is the same, and no architecture uses it with more.
         layers.append(InferenceLayer("flatten"))
-    elif isinstance(module, MeanAndMaximum):
+    elif isinstance(module, AverageMaxPooling):
         layers.append(InferenceLayer("mean_and_maximum"))
     elif isinstance(module, LearnedPooling):
         # A depthwise convolution whose kernel covers the whole image.
@@ -68,9 +75,9 @@ def _add(layers: list[InferenceLayer], module: nn.Module) -> None:
         options = {"padding": 0, "stride": 1, "groups": channels}
         layers.append(InferenceLayer("convolution", options, weight, np.zeros(channels, np.float32)))
         layers.append(InferenceLayer("flatten"))
-    elif isinstance(module, Block):
+    elif isinstance(module, ResidualBlock):
         _add_block(layers, module)
-    elif isinstance(module, Separable):
+    elif isinstance(module, SeparableBlock):
         layers.append(InferenceLayer("keep", {"slot": 0}))
         _add_all(layers, module.inner)
         layers.append(InferenceLayer("add", {"slot": 0}))
@@ -86,7 +93,7 @@ def _add_all(layers: list[InferenceLayer], modules: nn.Sequential) -> None:
         _add(layers, module)
 
 
-def _add_block(layers: list[InferenceLayer], block: Block) -> None:
+def _add_block(layers: list[InferenceLayer], block: ResidualBlock) -> None:
     if block.shortcut is None:
         layers.append(InferenceLayer("keep", {"slot": 0}))
         _add_all(layers, block.first)

@@ -1,28 +1,31 @@
-"""One architecture a file. Every model maps float32[N,28,28], 0 paper to 1 ink, to logits float32[N,10]."""
+"""The network architectures, one per file. Models map float32[N,28,28], 0 paper to 1 ink, to logits float32[N,10].
+
+To add one: write its options in `model_config` and a `build(config)` in a module that has the architecture's name.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from tenfold.ink import SIDE as SIDE
-from tenfold.models.config import ARCHITECTURES, ModelConfig
+from tenfold.models.model_config import ARCHITECTURES, ModelConfig
 
 if TYPE_CHECKING:
     from torch import nn
 
-# Equal to that of tenfold.data.dataset, which would import NumPy for `tenfold --help`; a test holds them equal.
+# Equal to that of tenfold.data.dataset, whose import would load NumPy for `tenfold --help`; a test compares them.
 CLASSES = 10
 PIXELS = SIDE * SIDE
 
 
 def architecture_of(config: ModelConfig) -> str:
-    """The name under which a recipe asks for this kind of model."""
+    """Returns the architecture's name in recipes."""
     return next(name for name, kind in ARCHITECTURES.items() if type(config) is kind)
 
 
 def build_model(config: ModelConfig) -> "nn.Module":
-    """Makes the model that `config` describes, with fresh weights from torch's global generator.
+    """Builds a model with initial weights drawn from torch's global generator.
 
-    Raises `RecipeError` for shapes that the architecture can't take.
+    Raises `RecipeError` for options that do not fit together.
     """
     from tenfold.models.composite import compose
 

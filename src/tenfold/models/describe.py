@@ -1,4 +1,4 @@
-"""A model, told: its layers, their shapes and what they cost."""
+"""The layers of a model: output shapes, parameters and multiply-adds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from tenfold.models.composite import Composite, networks
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One layer: what it is, what comes out of it for one image, and how many numbers it learns."""
+class LayerSummary:
+    """One layer; output shape and multiply-adds are for one image."""
 
     name: str
     kind: str
@@ -22,8 +22,8 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Totals:
-    """Of a whole model: numbers that it learns, multiply-adds for one image, and bytes of its numbers as float32."""
+class ModelTotals:
+    """Parameters of a whole model, multiply-adds for one image, and bytes of the parameters as float32."""
 
     parameters: int
     multiply_adds: int
@@ -33,19 +33,19 @@ class Totals:
         return 4 * self.parameters
 
 
-def totals(model: nn.Module) -> Totals:
-    """Counts all members of an ensemble, and each of the copies of an image that it looks at."""
+def model_totals(model: nn.Module) -> ModelTotals:
+    """Counts all networks of an ensemble, and each forward pass of test-time augmentation."""
     layers = describe_model(model)
-    times = model.times if isinstance(model, Composite) else 1
-    members = len(networks(model))
-    return Totals(members * sum(layer.parameters for layer in layers), times * sum(x.multiply_adds for x in layers))
+    passes = model.passes if isinstance(model, Composite) else 1
+    parameters = len(networks(model)) * sum(layer.parameters for layer in layers)
+    return ModelTotals(parameters, passes * sum(layer.multiply_adds for layer in layers))
 
 
 LAYER_COLUMNS = ["layer", "kind", ">output", ">parameters", ">multiply-adds"]
 
 
-def layer_rows(layers: list[Layer], total: Totals) -> list[list[str]]:
-    """A table's rows under `LAYER_COLUMNS`: a row a layer, and the total."""
+def layer_rows(layers: list[LayerSummary], total: ModelTotals) -> list[list[str]]:
+    """Returns the rows of a table with `LAYER_COLUMNS`: one for each layer, and the total."""
     rows = [
         [x.name, x.kind, " x ".join(map(str, x.output_shape)), f"{x.parameters:,}", f"{x.multiply_adds:,}"]
         for x in layers
@@ -53,22 +53,19 @@ def layer_rows(layers: list[Layer], total: Totals) -> list[list[str]]:
     return [*rows, ["", "total", "", f"{total.parameters:,}", f"{total.multiply_adds:,}"]]
 
 
-def describe_model(model: nn.Module) -> list[Layer]:
-    """The layers of `model` in the order that an image passes them, measured by passing one through.
-
-    Of a composite, those of one network: the others are like it.
-    """
+def describe_model(model: nn.Module) -> list[LayerSummary]:
+    """Returns the layers of `model` in the order of a forward pass; for an ensemble, those of its first network."""
     model = networks(model)[0]
-    layers: list[Layer] = []
+    layers: list[LayerSummary] = []
     seen: set[nn.Module] = set()
 
     def record(name: str) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            # A layer that is used again learns nothing more, and costs as much again.
+            # A shared layer adds its parameters once, and its multiply-adds at each use.
             parameters = 0 if module in seen else sum(p.numel() for p in module.parameters())
             seen.add(module)
             cost = _multiply_adds(module, inputs[0], output)
-            layers.append(Layer(name, type(module).__name__, tuple(output.shape[1:]), parameters, cost))
+            layers.append(LayerSummary(name, type(module).__name__, tuple(output.shape[1:]), parameters, cost))
 
         return hook
 

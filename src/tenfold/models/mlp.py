@@ -1,22 +1,18 @@
-"""The multilayer perceptron: dense layers with a non-linearity between them.
+"""A multilayer perceptron: dense layers with an activation between them.
 
-784-128-64-10 with ReLU is the net of most MNIST tutorials; LeCun et al. (1998), "Gradient-based learning applied
-to document recognition", table 1, measured nets of this kind on MNIST first.
+784-128-64-10 with ReLU is the network of most MNIST tutorials. LeCun et al. (1998), "Gradient-based learning applied
+to document recognition", table 1, is the first report of such networks on MNIST.
 """
 
 from torch import nn
 
-from tenfold.models import CLASSES, PIXELS
-from tenfold.models.activations import activation
-from tenfold.models.config import MLPConfig
+from tenfold.models import PIXELS
+from tenfold.models.layers import activation, classifier
+from tenfold.models.model_config import MLPConfig
 
 
 def build(config: MLPConfig) -> nn.Sequential:
-    """`config.hidden` dense layers, then one that gives the ten logits.
-
-    The softmax is not a layer here: the loss takes logits, where log-softmax is exact for large values
-    (softmax and then log is not). Exported models and `predict` end in the softmax.
-    """
+    """Builds the network. It ends in logits: the softmax is part of the loss, and is added on export."""
     layers: list[nn.Module] = [nn.Flatten()]  # (N, 28, 28) -> (N, 784)
     width = PIXELS
     for units in config.hidden:
@@ -27,5 +23,4 @@ def build(config: MLPConfig) -> nn.Sequential:
         if config.dropout:
             layers.append(nn.Dropout(config.dropout))
         width = units
-    layers.append(nn.Linear(width, CLASSES))
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers, *classifier(width, 0.0))

@@ -1,8 +1,8 @@
-"""Residual convolutions that are used more than once: the most accuracy for a few thousand numbers.
+"""A residual network with shared weights: the most accuracy for a few thousand parameters.
 
 Liao and Poggio (2016), "Bridging the gaps between residual learning, recurrent neural networks and visual cortex":
-a residual net whose layers share their weights, with batch norm of their own at each use. On MNIST sharing reads
-better than depthwise-separable convolutions of as many parameters (docs/log.md).
+several layers apply the same convolution, each with its own batch norm. On MNIST this is more accurate than
+depthwise-separable convolutions with as many parameters (docs/log.md).
 """
 
 import re
@@ -10,17 +10,16 @@ import re
 from torch import Tensor, nn
 
 from tenfold.errors import RecipeError
-from tenfold.models import CLASSES, SIDE
-from tenfold.models.activations import activation
-from tenfold.models.config import RecurrentConfig
-from tenfold.models.layers import LearnedPooling, Patches
+from tenfold.models import SIDE
+from tenfold.models.layers import InputLayer, LearnedPooling, activation, classifier
+from tenfold.models.model_config import RecurrentConfig
 
 
-class Recurrent(nn.Module):
-    """[N,C,H,W] -> [N,C,h,w] by a plan such as `AA-BB-BB`.
+class SharedConvolutions(nn.Module):
+    """[N,C,H,W] -> [N,C,h,w] by a weight-sharing pattern such as `AA-BB-BB`.
 
-    A letter is one use of that letter's 3x3 convolution, x = activation(norm(conv(x)) + x) with a norm of its own;
-    `-` is max-pooling by two.
+    Each letter is a layer x = activation(norm(conv(x)) + x). Layers of the same letter share a 3x3 convolution, not the
+    norm. `-` is 2x2 max pooling.
     """
 
     def __init__(self, width: int, plan: str, name: str) -> None:
@@ -44,21 +43,21 @@ class Recurrent(nn.Module):
 
 
 def build(config: RecurrentConfig) -> nn.Sequential:
-    """A strided convolution, the plan, a learned pooling, ten logits. Raises `RecipeError` for a plan that fails."""
+    """Builds a strided convolution, the shared ones, a learned pooling and ten logits.
+
+    Raises `RecipeError` for a pattern that can't be understood, or an even kernel.
+    """
     if not re.fullmatch(r"[A-Z]+(-[A-Z]+){0,3}", config.plan):
         raise RecipeError(f"plan is {config.plan!r}; it takes capital letters, with up to three - between them")
     if config.stem % 2 == 0:
-        raise RecipeError(f"stem is {config.stem}; it must be odd, so that a kernel has a middle")
+        raise RecipeError(f"stem is {config.stem}; it must be odd")
     width, side = config.width, SIDE // 2 ** (1 + config.plan.count("-"))
     layers: list[nn.Module] = [
-        Patches(border=config.stem // 2),
+        InputLayer(border=config.stem // 2),
         nn.Conv2d(1, width, config.stem, stride=2, bias=False),
         nn.BatchNorm2d(width),
         activation(config.activation),
-        Recurrent(width, config.plan, config.activation),
+        SharedConvolutions(width, config.plan, config.activation),
         LearnedPooling(width if config.channel_pooling else 1, side),
     ]
-    if config.dropout:
-        layers.append(nn.Dropout(config.dropout))
-    layers.append(nn.Linear(width, CLASSES))
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers, *classifier(width, config.dropout))

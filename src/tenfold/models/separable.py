@@ -1,19 +1,17 @@
 """Depthwise-separable convolutions: Howard et al. (2017), "MobileNets", after Sifre and Mallat (2014).
 
-A 3x3 convolution of each channel by itself, then a 1x1 convolution across them: a ninth of the weights of a full one.
-Blocks are residual where the size stays, as in Sandler et al. (2018), "MobileNetV2".
+A depthwise 3x3 convolution followed by a pointwise 1x1 one has about a ninth of the weights of a full 3x3 convolution.
+Blocks are residual, as in Sandler et al. (2018), "MobileNetV2".
 """
 
 from torch import Tensor, nn
 
-from tenfold.models import CLASSES
-from tenfold.models.activations import activation
-from tenfold.models.config import SeparableConfig
-from tenfold.models.layers import LearnedPooling, Patches
+from tenfold.models.layers import InputLayer, LearnedPooling, activation, classifier
+from tenfold.models.model_config import SeparableConfig
 
 
-class Separable(nn.Module):
-    """Depthwise 3x3, then pointwise, each with batch norm; added to what came in."""
+class SeparableBlock(nn.Module):
+    """A depthwise 3x3 and a pointwise convolution, each with batch norm, with a shortcut around them."""
 
     def __init__(self, channels: int, name: str) -> None:
         super().__init__()
@@ -32,9 +30,9 @@ class Separable(nn.Module):
 
 
 def build(config: SeparableConfig) -> nn.Sequential:
-    """A strided 5x5 convolution, then `3 * config.depth` blocks at 14x14, 7x7 and 3x3."""
+    """Builds a strided 5x5 convolution, then `3 * config.depth` blocks at 14x14, 7x7 and 3x3."""
     layers: list[nn.Module] = [
-        Patches(border=2),
+        InputLayer(border=2),
         nn.Conv2d(1, config.width, 5, stride=2, bias=False),
         nn.BatchNorm2d(config.width),
         activation(config.activation),
@@ -42,9 +40,6 @@ def build(config: SeparableConfig) -> nn.Sequential:
     for stage in range(3):
         if stage:
             layers.append(nn.MaxPool2d(2))
-        layers += [Separable(config.width, config.activation) for _ in range(config.depth)]
+        layers += [SeparableBlock(config.width, config.activation) for _ in range(config.depth)]
     layers.append(LearnedPooling(config.width, 3))
-    if config.dropout:
-        layers.append(nn.Dropout(config.dropout))
-    layers.append(nn.Linear(config.width, CLASSES))
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers, *classifier(config.width, config.dropout))

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tenfold.models.config import MLPConfig
-from tenfold.models.describe import LAYER_COLUMNS, Layer, Totals, layer_rows
+from tenfold.models.describe import LAYER_COLUMNS, LayerSummary, ModelTotals, layer_rows
+from tenfold.models.model_config import MLPConfig
 from tenfold.report.figures import evaluation_figures
 from tenfold.report.figures.figure_files import Show
 from tenfold.report.figures.training_figures import learning_curves, network_diagram
@@ -11,7 +11,7 @@ from tenfold.report.html_report import CodeBlock, Paragraph, Section, Table
 from tenfold.report.run_facts import RunFacts
 
 
-def model_section(facts: RunFacts, layers: list[Layer], total: Totals, show: Show) -> Section:
+def model_section(facts: RunFacts, layers: list[LayerSummary], total: ModelTotals, show: Show) -> Section:
     recipe = facts.run.recipe
     model = recipe.model
     description = recipe.description or recipe.name

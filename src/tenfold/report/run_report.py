@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tenfold.data.profile import Profile
 from tenfold.evaluation.metrics import Evaluation
-from tenfold.models.describe import describe_model, totals
+from tenfold.models.describe import describe_model, model_totals
 from tenfold.report import data_sections, model_sections
 from tenfold.report.figures.figure_files import figure_maker
 from tenfold.report.html_report import (
@@ -32,7 +32,7 @@ def write_report(run: Run, known_profile: Profile | None = None, evaluation: Eva
     if any(vars(run.recipe.augment).values()):
         sections.append(data_sections.augmentation_section(facts, show))
     sections += [
-        model_sections.model_section(facts, describe_model(model), totals(model), show),
+        model_sections.model_section(facts, describe_model(model), model_totals(model), show),
         model_sections.training_section(facts, show),
         model_sections.evaluation_section(facts, show),
         model_sections.predictions_section(facts, show),

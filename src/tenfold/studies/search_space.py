@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from tenfold.errors import RecipeError, UsageError, nearest
 from tenfold.models import architecture_of
-from tenfold.models.config import ARCHITECTURES
+from tenfold.models.model_config import ARCHITECTURES
 from tenfold.training.recipe import Recipe, recipe_fields
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from tenfold.evaluation.statistics import Difference, Spread, holm, paired
 from tenfold.jobs.pool import OpenPool, in_process_pool
 from tenfold.machine import describe_environment
 from tenfold.models import build_model
-from tenfold.models.describe import totals
+from tenfold.models.describe import model_totals
 from tenfold.runs.fit import Watch
 from tenfold.runs.resumable import ResumableFolder, check_digest, new_folder
 from tenfold.runs.seeds import Seeds, SeedSource, prepare_seeds
@@ -160,7 +160,7 @@ def as_document(study: Study, results: list[RecipeResult]) -> dict[str, Any]:
 
 
 def _result(label: str, ours: Seeds, base: Mapping[int, float]) -> RecipeResult:
-    counted = totals(build_model(ours.recipe.model))
+    counted = model_totals(build_model(ours.recipe.model))
     validation = ours.figures("training", "validation_accuracy")
     training = ours.figures("training", "train_accuracy")
     both = [seed for seed in base if seed in validation]

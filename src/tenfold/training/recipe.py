@@ -17,7 +17,7 @@ from typing import Any
 from tenfold.config import build, option
 from tenfold.errors import RecipeError, nearest
 from tenfold.models import architecture_of
-from tenfold.models.config import ARCHITECTURES, MLPConfig, ModelConfig
+from tenfold.models.model_config import ARCHITECTURES, MLPConfig, ModelConfig
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "one-cycle", "cosine", "linear")
