@@ -66,7 +66,7 @@ def run(quick: Recipe, tmp_path_factory: pytest.TempPathFactory):  # type: ignor
 @pytest.fixture(scope="session")
 def brief(quick: Recipe) -> Recipe:
     """The quick recipe for two epochs, with all training images, as the recipes with a test figure have it."""
-    return quick.replace(epochs=2, validation=0.0, keep="last")
+    return quick.replace(epochs=2, validation=0.0, final_weights="last")
 
 
 @pytest.fixture(scope="session")

@@ -171,7 +171,7 @@ def test_image_files_are_read(tenfold, run, small, tmp_path):
         (["compare", "remedies", "--seeds", "0"], 2, "must be >= 1"),
         (["compare", "models", "cnn", "--resume", "gone"], 2, "leave out recipes"),
         (["compare", "models", "--seeds", "3", "--resume", "gone"], 2, "leave out recipes"),
-        (["train", "tutorial", "--members", "2"], 2, "add --keep last"),
+        (["train", "tutorial", "--ensemble-size", "2"], 2, "add --final-weights last"),
         (["augment", "mlp", "--batch-size", "1"], 2, "a batch of one image"),
         (["compare", "models", "--resume", "gone"], 1, "gone"),
     ],

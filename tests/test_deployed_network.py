@@ -98,7 +98,7 @@ def test_inference_layers_come_back_as_they_were_stored(tmp_path):
             assert kept is None or np.array_equal(kept, given)
 
 
-@pytest.mark.parametrize("changes", [{}, {"deskew": True}, {"members": 3}], ids=str)
+@pytest.mark.parametrize("changes", [{}, {"deskew": True}, {"ensemble_size": 3}], ids=str)
 def test_a_module_without_an_inference_graph_is_rebuilt_from_its_recipe(tmp_path, mnist, changes):
     recipe = Recipe.load("cnn").replace(**changes)
     module = lively("cnn", changes)

@@ -45,10 +45,10 @@ def stopper(epoch):
 
 def test_what_the_probe_found_is_stored_and_gives_the_same_weights_again(brief, tmp_path):
     run = train(brief, folder=tmp_path)
-    engine = Run.load(run.path).recipe.engine
+    engine = Run.load(run.path).recipe.device
     assert engine.threads >= 1
     assert engine.precision in ("float32", "bfloat16")
-    assert engine.layout in ("contiguous", "channels_last")
+    assert engine.memory_format in ("contiguous", "channels_last")
     assert 0 < run.training["preparing_seconds"] < run.training["seconds"]
     assert [0 < record.learning_rate < 0.015 for record in run.history] == [True, True]
     again = train(Run.load(run.path).recipe, folder=tmp_path)
@@ -57,7 +57,7 @@ def test_what_the_probe_found_is_stored_and_gives_the_same_weights_again(brief, 
 
 def test_what_the_recipe_sets_is_not_probed(brief, tmp_path, monkeypatch):
     monkeypatch.setattr(probe, "_fastest", lambda *words: pytest.fail("probed"))
-    fixed = brief.replace(threads=1, precision="float32", layout="contiguous")
+    fixed = brief.replace(threads=1, precision="float32", memory_format="contiguous")
     assert train(fixed, folder=tmp_path).recipe == fixed
 
 
@@ -68,18 +68,18 @@ def test_the_probe_takes_the_fastest_and_a_second_thread_only_where_it_pays(brie
     monkeypatch.setattr(probe, "usable_cores", lambda: list(range(8)))
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True, raising=False)
     monkeypatch.setattr(
-        probe, "_step_seconds", lambda recipe, way, *rest: seconds[way.precision, way.layout] * gain[way.threads]
+        probe, "_step_seconds", lambda recipe, way, *rest: seconds[way.precision, way.memory_format] * gain[way.threads]
     )
     images, labels = torch.from_numpy(small.train_images), torch.from_numpy(small.train_labels).long()
-    found = probe.autotune(brief, images, labels).engine
-    assert (found.precision, found.layout, found.threads) == ("bfloat16", "contiguous", 2)
-    kept = probe.autotune(brief.replace(precision="float32"), images, labels).engine
-    assert (kept.precision, kept.layout, kept.threads) == ("float32", "channels_last", 2)
+    found = probe.autotune(brief, images, labels).device
+    assert (found.precision, found.memory_format, found.threads) == ("bfloat16", "contiguous", 2)
+    kept = probe.autotune(brief.replace(precision="float32"), images, labels).device
+    assert (kept.precision, kept.memory_format, kept.threads) == ("float32", "channels_last", 2)
 
 
 def test_precision_and_layout_change_the_result_by_rounding_only(brief, tmp_path):
     ways = (("float32", "contiguous"), ("float32", "channels_last"), ("bfloat16", "channels_last"))
-    runs = [train(brief.replace(precision=p, layout=order, threads=1), folder=tmp_path) for p, order in ways]
+    runs = [train(brief.replace(precision=p, memory_format=order, threads=1), folder=tmp_path) for p, order in ways]
     accuracies = [run.training["validation_accuracy"] for run in runs]
     assert max(accuracies) - min(accuracies) < 0.05
     assert min(accuracies) > 0.7
@@ -88,17 +88,17 @@ def test_precision_and_layout_change_the_result_by_rounding_only(brief, tmp_path
 @pytest.mark.parametrize(
     "changes",
     [
-        {"members": 2},
-        {"layout": "channels_last"},
-        {"layout": "channels_last", "optimizer": "sgd", "learning_rate": 0.1, "beta1": 0.9},
-        {"layout": "channels_last", "averaging": 0.9, "epochs": 3},
-        {"members": 2, "averaging": 0.7, "deskew": True},
+        {"ensemble_size": 2},
+        {"memory_format": "channels_last"},
+        {"memory_format": "channels_last", "optimizer": "sgd", "learning_rate": 0.1, "beta1": 0.9},
+        {"memory_format": "channels_last", "weight_averaging": 0.9, "epochs": 3},
+        {"ensemble_size": 2, "weight_averaging": 0.7, "deskew": True},
     ],
 )
 def test_a_stop_changes_nothing(brief, tmp_path, changes):
-    recipe = brief.replace(**{"threads": 1, "precision": "float32", "layout": "contiguous", **changes})
+    recipe = brief.replace(**{"threads": 1, "precision": "float32", "memory_format": "contiguous", **changes})
     whole = train(recipe, folder=tmp_path)
-    epochs = recipe.training.epochs * recipe.model.members
+    epochs = recipe.training.epochs * recipe.model.ensemble_size
     assert [record.epoch for record in whole.history] == list(range(1, epochs + 1))
     for epoch in range(1, epochs):
         with pytest.raises(StopHere):
@@ -110,14 +110,14 @@ def test_a_stop_changes_nothing(brief, tmp_path, changes):
 def test_the_average_does_not_depend_on_the_order_of_the_file(small, tmp_path):
     order = np.argsort(small.train_labels, kind="stable")  # a folder a class gives such an order
     classes = dataclasses.replace(small, train_images=small.train_images[order], train_labels=small.train_labels[order])
-    recipe = Recipe.load("mlp").replace(epochs=4, averaging=0.5, threads=1, precision="float32", batch_size=64)
+    recipe = Recipe.load("mlp").replace(epochs=4, weight_averaging=0.5, threads=1, precision="float32", batch_size=64)
     accuracies = [train(recipe, data, folder=tmp_path).training["validation_accuracy"] for data in (small, classes)]
     assert abs(accuracies[0] - accuracies[1]) < 0.04
     assert min(accuracies) > 0.85
 
 
 def test_members_differ_and_answer_together(brief, tmp_path, small):
-    run = train(brief.replace(members=2, shifted_copies=True), folder=tmp_path)
+    run = train(brief.replace(ensemble_size=2, test_time_augmentation=True), folder=tmp_path)
     one, two = (member.state_dict() for member in networks(run.model()))
     assert not any(torch.equal(one[key], two[key]) for key in one if key.endswith("1.weight"))
     accuracy = (run.predict(small.test_images).argmax(1) == small.test_labels).mean()
@@ -129,7 +129,7 @@ def test_members_differ_and_answer_together(brief, tmp_path, small):
 def test_the_average_is_the_mean_and_norms_fit_it(small):
     torch.manual_seed(0)
     recipe = Recipe.load("cnn").replace(
-        width=4, averaging=0.5, batch_size=128, layout="contiguous", precision="float32"
+        width=4, weight_averaging=0.5, batch_size=128, memory_format="contiguous", precision="float32"
     )
     network = build_model(recipe.model)
     trainer = Trainer(network, recipe)
@@ -177,7 +177,7 @@ def test_a_deskewed_recipe_trains_on_everything(brief, tmp_path):
 
 
 def test_the_schedule_is_followed_step_by_step(brief, small):
-    recipe = brief.replace(threads=1, precision="float32", layout="contiguous", learning_rate=0.01, warmup=0.5)
+    recipe = brief.replace(threads=1, precision="float32", memory_format="contiguous", learning_rate=0.01, warmup=0.5)
     trainer = Trainer(build_model(recipe.model), recipe)
     rates = []
     step = trainer.step
@@ -194,10 +194,10 @@ def test_the_schedule_is_followed_step_by_step(brief, small):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"members": 2, "early_stopping": 2}, "members wants the whole schedule"),
-        ({"averaging": 0.5, "keep": "best"}, "averaging wants the whole schedule"),
-        ({"members": 0}, ">= 1"),
-        ({"averaging": 1.5}, "<= 1"),
+        ({"ensemble_size": 2, "early_stopping": 2}, "ensemble_size above 1 needs the whole schedule"),
+        ({"weight_averaging": 0.5, "final_weights": "best"}, "weight_averaging needs the whole schedule"),
+        ({"ensemble_size": 0}, ">= 1"),
+        ({"weight_averaging": 1.5}, "<= 1"),
         ({"label_smoothing": 1.0}, "< 1"),
         ({"precision": "float16"}, "precision is 'float16'"),
         ({"schedule": "one-cycl"}, "one-cycle"),
@@ -229,7 +229,8 @@ def test_what_can_not_be_trained_leaves_no_run_behind(brief, tmp_path, changes, 
 
 def test_a_last_batch_of_one_image_is_no_problem_for_convolutions(brief, tmp_path):
     run = train(
-        brief.replace(batch_size=1599, epochs=1, threads=1, precision="float32", layout="contiguous"), folder=tmp_path
+        brief.replace(batch_size=1599, epochs=1, threads=1, precision="float32", memory_format="contiguous"),
+        folder=tmp_path,
     )
     assert run.training["train_images"] == 1600
 
@@ -237,7 +238,7 @@ def test_a_last_batch_of_one_image_is_no_problem_for_convolutions(brief, tmp_pat
 def test_auto_takes_the_device_that_is_there(brief, tmp_path):
     run = train(brief.replace(device="auto", epochs=1), folder=tmp_path)
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    assert run.recipe.engine.device == next((kind for kind, is_there in there.items() if is_there), "cpu")
+    assert run.recipe.device.device == next((kind for kind, is_there in there.items() if is_there), "cpu")
 
 
 @pytest.mark.gpu
@@ -245,5 +246,5 @@ def test_a_gpu_trains_and_the_run_is_read_without_one(brief, tmp_path, small):
     if not torch.cuda.is_available():
         pytest.skip("no CUDA GPU here")
     run = train(brief.replace(device="cuda", epochs=3), folder=tmp_path)
-    assert run.recipe.engine.precision == "bfloat16"
+    assert run.recipe.device.precision == "bfloat16"
     assert (run.predict(small.test_images).argmax(1) == small.test_labels).mean() > 0.8

@@ -126,7 +126,7 @@ def test_runs_made_to_have_a_fault_are_found_out(quick, tmp_path, changes, fault
     from tenfold.runs.train import train
 
     try:
-        finished = train(quick.replace(keep="last", **changes), folder=tmp_path)
+        finished = train(quick.replace(final_weights="last", **changes), folder=tmp_path)
     except TrainingError:
         pytest.fail("this fault was meant to end in a bad run, not in none")
     assert fault in [finding.fault for finding in diagnose_run(finished)]

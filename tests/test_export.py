@@ -39,7 +39,7 @@ CASES = [
     ("tutorial", {}),
     ("sprint", {}),
     ("dash", {}),
-    ("accurate", {"shifted_copies": False}),
+    ("accurate", {"test_time_augmentation": False}),
     ("cnn", {"dropout": 0.3}),
     ("reader", {}),
     ("resnet", {}),

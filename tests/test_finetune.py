@@ -53,15 +53,15 @@ def test_the_odd_hand_is_read_better_and_the_rest_no_worse(tuned):
 
 def test_the_run_tells_where_it_came_from(run, tuned, odd_hand):
     recipe = Run.load(tuned.path).recipe
-    assert recipe.training.start_from == str(run.path.resolve())
-    assert recipe.data.corrections == str(odd_hand.resolve())
+    assert recipe.training.initial_run == str(run.path.resolve())
+    assert recipe.data.feedback == str(odd_hand.resolve())
     assert recipe.training.learning_rate == pytest.approx(SLOWER * run.recipe.training.learning_rate)
 
 
 def test_fine_tuning_again_is_no_slower_than_the_first_time(run, tuned, odd_hand):
     again = finetuning_recipe(tuned, str(odd_hand)).training
     assert again.learning_rate == tuned.recipe.training.learning_rate
-    assert again.start_from == str(tuned.path)
+    assert again.initial_run == str(tuned.path)
 
 
 def test_the_same_recipe_gives_the_same_weights(tuned, tmp_path):

@@ -69,13 +69,13 @@ def test_width_scales_every_convolution():
         ({"convolutions": ("1 pol",)}, "such as '2 same pool'"),
         ({"convolutions": ("wide",)}, "such as '2 same pool'"),
         ({"convolutions": ("0 pool",)}, "such as '2 same pool'"),
-        ({"crop": 26, "patch": 4}, "must divide"),
+        ({"center_crop": 26, "space_to_depth": 4}, "must divide"),
         ({"convolutions": ()}, "at least one"),
         ({"convolutions": ("99999999999999",)}, "from 1 to 99"),
-        ({"architecture": "resnet", "patch": 3}, "must divide"),
-        ({"architecture": "recurrent", "plan": "AA-bb"}, "capital letters"),
-        ({"architecture": "recurrent", "plan": "A-A-A-A-A"}, "up to three"),
-        ({"architecture": "recurrent", "plan": ""}, "capital letters"),
+        ({"architecture": "resnet", "space_to_depth": 3}, "must divide"),
+        ({"architecture": "recurrent", "sharing": "AA-bb"}, "capital letters"),
+        ({"architecture": "recurrent", "sharing": "A-A-A-A-A"}, "up to three"),
+        ({"architecture": "recurrent", "sharing": ""}, "capital letters"),
         ({"architecture": "recurrent", "stem": 4}, "odd"),
     ],
 )
@@ -85,7 +85,7 @@ def test_shapes_that_do_not_fit_are_told(changes, words):
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"), [({"width": 0}, ">= 1"), ({"crop": 29}, "<= 28"), ({"rotation": 90.0}, "<= 45")]
+    ("changes", "words"), [({"width": 0}, ">= 1"), ({"center_crop": 29}, "<= 28"), ({"rotation": 90.0}, "<= 45")]
 )
 def test_values_out_of_range_are_told(changes, words):
     with pytest.raises(RecipeError, match=words):
@@ -108,7 +108,7 @@ def test_shared_convolutions_are_counted_once_and_cost_each_time():
 
 
 def test_an_ensemble_answers_with_its_members_mean_probability():
-    config = Recipe.load("tutorial").replace(members=3, keep="last").model
+    config = Recipe.load("tutorial").replace(ensemble_size=3, final_weights="last").model
     model = build_model(config).eval()
     images = torch.rand(5, 28, 28)
     with torch.inference_mode():
@@ -119,7 +119,7 @@ def test_an_ensemble_answers_with_its_members_mean_probability():
 
 
 def test_shifted_copies_are_shifted_by_a_pixel_and_counted_in_the_cost():
-    config = Recipe.load("tutorial").replace(shifted_copies=True).model
+    config = Recipe.load("tutorial").replace(test_time_augmentation=True).model
     model = build_model(config).eval()
     images = torch.zeros(2, 28, 28)
     images[:, 5:20, 8:12] = 0.8

@@ -35,7 +35,9 @@ def test_a_seed_that_diverges_at_once_is_kept_as_failed(quick, two_at_once, tmp_
 def test_an_ensembles_networks_at_once_are_those_one_after_another(
     quick, two_at_once, one_at_a_time, tmp_path, averaging
 ):
-    recipe = quick.replace(keep="last", members=3, epochs=2, deskew=True, batch_norm=True, averaging=averaging)
+    recipe = quick.replace(
+        final_weights="last", ensemble_size=3, epochs=2, deskew=True, batch_norm=True, weight_averaging=averaging
+    )
     serial = train(recipe, folder=tmp_path / "serial")
     told = []
 

@@ -43,7 +43,7 @@ def test_training_leaves_torchs_generator_as_it_was(quick, tmp_path):
 
 
 def test_the_checkpoint_of_an_ensembles_network_holds_that_network_alone(quick, tmp_path):
-    recipe = quick.replace(keep="last", epochs=2, members=3)
+    recipe = quick.replace(final_weights="last", epochs=2, ensemble_size=3)
     with pytest.raises(StopHere):
         train(recipe, folder=tmp_path, watch=stop)
     (path,) = tmp_path.iterdir()

@@ -78,7 +78,7 @@ def test_the_nearest_of_an_image_is_itself(mnist):
 
 
 def test_a_run_with_made_up_ink_is_trained_calibrated_and_exported(quick, tmp_path, mnist):
-    run = train(quick.replace(drawn=200, strangers=150, epochs=2), folder=tmp_path)
+    run = train(quick.replace(synthetic=200, non_digits=150, epochs=2), folder=tmp_path)
     assert 0 <= run.metrics["training"]["train_accuracy"] <= 1
     assert run.metrics["training"]["train_images"] == 1600
     made = calibrate(run)
@@ -93,6 +93,6 @@ def test_a_run_with_made_up_ink_is_trained_calibrated_and_exported(quick, tmp_pa
 def test_made_up_ink_is_the_same_for_the_same_seed(quick, tmp_path):
     import torch
 
-    recipe = quick.replace(drawn=50, strangers=50, epochs=1)
+    recipe = quick.replace(synthetic=50, non_digits=50, epochs=1)
     first, second = (train(recipe, folder=tmp_path / name).model().state_dict() for name in "ab")
     assert all(torch.equal(first[key], second[key]) for key in first)

@@ -49,8 +49,9 @@ def test_every_field_that_decides_about_training_can_be_searched():
         choices = field.metadata["choices"]
         values = values or (",".join(choices[:2]) if choices else None)
         owner = next(n for n in ("tutorial", "cnn", "resnet", "recurrent") if hasattr(Recipe.load(n).model, name)
-                     or name not in {"width", "depth", "crop", "patch", "stem", "head", "channel_pooling"})  # fmt: skip
-        recipe = Recipe.load(owner).replace(keep="last")
+                     or name not in {"width", "depth", "center_crop", "space_to_depth", "stem", "pooling",
+                                     "channel_pooling"})  # fmt: skip
+        recipe = Recipe.load(owner).replace(final_weights="last")
         if values is None:
             continue
         try:

@@ -161,7 +161,7 @@ def test_one_engine_serves_all_seeds_and_its_probe_counts_in_each(quick, tmp_pat
     monkeypatch.setattr(probe, "_fastest", lambda *words: (probes.append(words), fastest(*words))[1])
     done = train_seeds(quick.replace(epochs=1, precision="auto"), 2, folder=tmp_path)
     assert len(probes) == 1
-    assert len({Run.load(done.folder(seed)).recipe.engine for seed in (0, 1)}) == 1
+    assert len({Run.load(done.folder(seed)).recipe.device for seed in (0, 1)}) == 1
     seconds = Run.load(done.folder(1)).training["seconds"]
     assert done.figures("training", "seconds")[1] == pytest.approx(seconds + done.autotune_seconds)
 
@@ -176,7 +176,7 @@ def test_recipes_that_can_not_be_paired_are_refused(quick, tmp_path):
     folders = {path.parent.name for path in study.path.glob("*/seed-5")}  # the first's seeds, and a folder each
     assert folders == {"00-a-b", "01-a-b"}
     assert rows[0].figures["test_accuracy"] != rows[1].figures["test_accuracy"]
-    ends = [study_recipes.recipes(("tutorial", "cnn"), {})[name].training.keep for name in ("tutorial", "cnn")]
+    ends = [study_recipes.recipes(("tutorial", "cnn"), {})[name].training.final_weights for name in ("tutorial", "cnn")]
     assert ends == ["last", "last"]
 
 

@@ -52,7 +52,7 @@ def test_the_best_recipe_trains_as_it_stands(swept, brief):
     assert list(recipe.model.hidden) == best.values["hidden"]
     # All else as it was asked for: the images kept back for choosing are trained on again.
     assert recipe.data == brief.data
-    assert (recipe.engine, recipe.training.epochs) == (brief.engine, 2)
+    assert (recipe.device, recipe.training.epochs) == (brief.device, 2)
     assert tomllib.loads((sweep.path / "best.toml").read_text())["name"] == "tutorial-best"
 
 

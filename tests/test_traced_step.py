@@ -27,14 +27,14 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("tutorial", {"dropout": 0.3, "batch_norm": True}),
     ("tutorial", {"l1": 1e-4, "l2": 0.01, "label_smoothing": 0.1}),
     ("tutorial", {"optimizer": "adamw", "l2": 0.01, "schedule": "one-cycle"}),
-    ("cnn", {"rotation": 8.0, "elastic": 1.0, "averaging": 0.5}),
+    ("cnn", {"rotation": 8.0, "elastic": 1.0, "weight_averaging": 0.5}),
 ]
 
 
 @pytest.mark.parametrize(("name", "changes"), CASES)
 def test_every_recipe_learns_the_same_weights_bit_for_bit(monkeypatch, name, changes):
     recipe = Recipe.load(name).replace(
-        batch_size=20, epochs=2, precision="float32", layout="contiguous", threads=1, **changes
+        batch_size=20, epochs=2, precision="float32", memory_format="contiguous", threads=1, **changes
     )
     plain, traced = _trained(monkeypatch, recipe, _digits(90))
     assert isinstance(plain.optimize, PlainStep)
@@ -80,7 +80,7 @@ def _epoch(trainer, digits) -> EpochRecord:
     images, labels = digits
     everything, watched = np.arange(len(images)), np.flatnonzero(labels != NON_DIGIT)
     train, validation = (ImageSubset.of(images, labels, rows, CPU) for rows in (everything, watched))
-    with execution(trainer.recipe.engine):
+    with execution(trainer.recipe.device):
         *_, record = trainer.run_epoch(train, validation)
     return record
 

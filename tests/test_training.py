@@ -129,7 +129,7 @@ def test_a_learning_rate_that_explodes_is_told(quick, tmp_path):
 
 def test_weights_that_outgrow_float32_between_two_looks_are_told(quick, tmp_path):
     for changes in ({"batch_size": 1600, "learning_rate": 1e18}, {"batch_size": 2000, "learning_rate": 1e38,
-                    "validation": 0.0, "keep": "last", "epochs": 1}):  # fmt: skip
+                    "validation": 0.0, "final_weights": "last", "epochs": 1}):  # fmt: skip
         with pytest.raises(TrainingError, match="diverged"):
             train(quick.replace(**changes), folder=tmp_path)
 
@@ -275,7 +275,7 @@ def test_validation_by_writer_has_no_writer_who_is_trained_on(quick, small, tmp_
 
 
 def test_without_validation_all_images_are_trained_on(quick, tmp_path):
-    finished = train(quick.replace(validation=0.0, keep="last", epochs=1), folder=tmp_path)
+    finished = train(quick.replace(validation=0.0, final_weights="last", epochs=1), folder=tmp_path)
     assert finished.metrics["training"]["train_images"] == 2000
     assert finished.history[0].validation_loss is None
 
@@ -347,7 +347,7 @@ def test_what_is_not_a_run_is_told_apart(tmp_path, run):
 
 def test_made_up_ink_is_other_in_each_epoch_and_the_same_again(mnist):
     part = ImageSubset.of(mnist.train_images, mnist.train_labels, np.arange(50, 150), torch.device("cpu"))
-    config = DataConfig(drawn=20, rescanned=10, strangers=24)
+    config = DataConfig(synthetic=20, degraded=10, non_digits=24)
     first, again, other = (with_extra_images(part, config, 0, epoch) for epoch in (1, 1, 2))
     assert len(first) == 154
     assert torch.equal(first.images, again.images)

@@ -53,7 +53,7 @@ def main() -> None:
                     "seconds": seconds,
                     "microseconds_an_image": 1e6 * seconds / size,
                     "peak_mb": max(run["peak_mb"] for run in runs),
-                    "engine": runs[0]["engine"],
+                    "device": runs[0]["device"],
                 }
             )
             print(rows[-1], file=sys.stderr)
@@ -107,11 +107,11 @@ def one(path: Path, recipe_name: str) -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         run = train(Recipe.load(recipe_name).replace(epochs=1, threads=1), data, folder=Path(folder))
-        seconds, engine = run.history[0].seconds, vars(run.recipe.engine)
+        seconds, device = run.history[0].seconds, vars(run.recipe.device)
     # Not ru_maxrss, which starts at the parent's memory when it forked.
     status = Path("/proc/self/status").read_text()
     peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
-    print(json.dumps({"seconds": seconds, "peak_mb": round(peak), "engine": engine}))
+    print(json.dumps({"seconds": seconds, "peak_mb": round(peak), "device": device}))
 
 
 def draw(rows: list[dict], path: Path) -> None:

@@ -54,7 +54,7 @@ def one_seed(recipe: str, seed: int) -> dict[str, object]:
     try:
         trained = tenfold("train", recipe, "--seed", str(seed), "--out", str(folder))
         tested = tenfold("evaluate", trained["run"])
-        engine = Path(trained["run"], "recipe.toml").read_text().split("[engine]")[1].split()
+        device = Path(trained["run"], "recipe.toml").read_text().split("[device]")[1].split()
     finally:
         shutil.rmtree(folder)
     training = trained["training"]
@@ -65,7 +65,7 @@ def one_seed(recipe: str, seed: int) -> dict[str, object]:
         "preparing_seconds": round(training["preparing_seconds"], 3),
         "parameters": training["parameters"],
         "train_images": training["train_images"],
-        "engine": dict(zip(engine[::3], [word.strip('"') for word in engine[2::3]], strict=True)),
+        "device": dict(zip(device[::3], [word.strip('"') for word in device[2::3]], strict=True)),
     }
 
 

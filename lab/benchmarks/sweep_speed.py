@@ -70,7 +70,9 @@ def measure(way: str) -> dict[str, object]:
     from tenfold.studies.sweep_plan import SweepPlan
     from tenfold.training.recipe import Recipe
 
-    plan = SweepPlan.make(Recipe.load("tutorial").replace(epochs=2, keep="last"), GRID, sampler="grid", pruner="none")
+    plan = SweepPlan.make(
+        Recipe.load("tutorial").replace(epochs=2, final_weights="last"), GRID, sampler="grid", pruner="none"
+    )
     assert plan.trials == TRIALS
     cluster = None
     if way == "ray, two CPUs":

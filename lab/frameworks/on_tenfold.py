@@ -29,7 +29,7 @@ class Tenfold(PyTorch):
         super().__init__(task, weights, threads)
         recipe = Recipe.load("tutorial").replace(
             threads=threads, batch_size=task.batch_size, epochs=EPOCHS, learning_rate=task.learning_rate,
-            layout="channels_last",
+            memory_format="channels_last",
         )  # fmt: skip
         # The trainer gives float32[N,28,28].
         self.trainer = OrderedTrainer(nn.Sequential(nn.Unflatten(1, (1, 28)), self.model), recipe)
@@ -37,7 +37,7 @@ class Tenfold(PyTorch):
             group["eps"] = task.epsilon
         # Kept as long as this object; closing would restore the previous settings.
         self.settings = ExitStack()
-        self.settings.enter_context(execution(recipe.engine))
+        self.settings.enter_context(execution(recipe.device))
 
     def load_data(self, images: Floats, labels: Labels) -> None:
         self.bytes, self.classes = np.empty(images.shape, np.uint8), labels

@@ -19,14 +19,14 @@ def main() -> None:
     parser.add_argument("--split", action="store_true")
     options = parser.parse_args()
     recipe = Recipe.load(options.recipe).replace(
-        seed=options.seed, keep="last", validation=0.2 if options.split else 0.0, split_seed=0
+        seed=options.seed, final_weights="last", validation=0.2 if options.split else 0.0, split_seed=0
     )
     if options.epochs:
         recipe = recipe.replace(epochs=options.epochs)
     data = load_dataset("mnist")
     with tempfile.TemporaryDirectory() as folder:
         run = train(recipe, data, folder=Path(folder))
-        common = {"seconds": round(run.training["seconds"], 3), "engine": vars(run.recipe.engine)}
+        common = {"seconds": round(run.training["seconds"], 3), "device": vars(run.recipe.device)}
         if options.split and recipe.training.schedule == "constant":
             seconds = run.training["preparing_seconds"]
             for record in run.history:

@@ -1,11 +1,10 @@
-"""Configuration as frozen dataclasses: each field says what it is for and which values it takes, once.
+"""Configuration as frozen dataclasses: each field declares its help, default and allowed values once.
 
-The recipes' TOML files, the command's flags and the error messages are all read from these declarations.
+Recipe files, command-line flags and error messages all use these declarations.
 """
 
 import dataclasses
 import math
-import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -25,19 +24,19 @@ def option(
     below: float | None = None,
     choices: tuple[str, ...] = (),
 ) -> Any:
-    """Declares a field: its default, one line of help, and the values that it takes.
+    """Declares a field: its default, one line of help, and the allowed values.
 
-    Bounds hold for a number, and for each item of a tuple.
+    Limits apply to a number, or to each item of a tuple.
     """
     limits = {"at_least": at_least, "at_most": at_most, "above": above, "below": below}
     return dataclasses.field(default=default, metadata={"help": help, "limits": limits, "choices": choices})
 
 
 def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
-    """Makes a `cls` of `values`, checked field by field.
+    """Returns an instance of the dataclass `cls` with `values`, after checking each.
 
-    Raises `RecipeError` for an unknown key (naming the nearest), a wrong type or a value out of range;
-    `where` begins the message, such as `"recipe tutorial, [model]"`.
+    where: start of error messages, such as `"recipe tutorial, [model]"`. Raises `RecipeError` for an unknown key
+    (naming the nearest), a wrong type or a value out of range.
     """
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in values:
@@ -50,7 +49,7 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
 def _checked(field: dataclasses.Field[Any], value: Any, where: str) -> Any:
     name = f"{where}: {field.name}"
     value = _typed(field.type, value, name)
-    if field.metadata["choices"] and value is not None and value not in field.metadata["choices"]:
+    if field.metadata["choices"] and value not in field.metadata["choices"]:
         raise RecipeError(f"{name} is {value!r}{nearest(str(value), field.metadata['choices'])}")
     for item in value if isinstance(value, tuple) else (value,):
         if isinstance(item, int | float) and not isinstance(item, bool):
@@ -59,15 +58,12 @@ def _checked(field: dataclasses.Field[Any], value: Any, where: str) -> Any:
 
 
 def _typed(kind: Any, value: Any, name: str) -> Any:
-    if isinstance(kind, types.UnionType):
-        options = [option for option in kind.__args__ if option is not types.NoneType]
-        return None if value is None else _typed(options[0], value, name)
     if typing.get_origin(kind) is tuple:
         item_kind = typing.get_args(kind)[0]
         if not isinstance(value, list | tuple):
             raise RecipeError(f"{name} is {value!r}; it takes a list, such as [128, 64]")
         return tuple(_typed(item_kind, item, name) for item in value)
-    # TOML writes 1 where a float is meant; but True is an int to Python and must not pass for one.
+    # TOML files have 1 for 1.0. In Python, bool is a subclass of int.
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
@@ -75,7 +71,7 @@ def _typed(kind: Any, value: Any, name: str) -> Any:
     return value
 
 
-_ARTICLES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+_ARTICLES = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
 
 
 def _check_limits(value: float, limits: Mapping[str, float | None], name: str) -> None:
@@ -91,7 +87,7 @@ def _check_limits(value: float, limits: Mapping[str, float | None], name: str) -
 
 
 def bounds(limits: Mapping[str, float | None]) -> str:
-    """The limits of an option in words: `">= 0 and < 1"`; empty if there are none."""
+    """Returns the limits of an option as text: `">= 0 and < 1"`; empty if there are none."""
     signs = {"at_least": ">=", "at_most": "<=", "above": ">", "below": "<"}
     return " and ".join(f"{signs[key]} {_number(limit)}" for key, limit in limits.items() if limit is not None)
 

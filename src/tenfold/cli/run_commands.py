@@ -63,7 +63,7 @@ def _before_and_after(screen: "Screen", run: "Run") -> dict[str, Any]:
         rows.append([found.name, f"{found.after.images:,}", *("{:.2f} ({:.2f} to {:.2f})".format(*s) for s in shares)])
     columns = ["", ">images", ">before, % (95 % interval)", ">after, %"]
     screen.say()
-    screen.table(columns, rows, f"fine-tuned from {Path(run.recipe.training.start_from).name}")
+    screen.table(columns, rows, f"fine-tuned from {Path(run.recipe.training.initial_run).name}")
     return {"before_and_after": [found.summary() for found in compared]}
 
 

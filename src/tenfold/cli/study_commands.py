@@ -113,7 +113,7 @@ def _run(screen: "Screen", found: "Sweep", workers: int | None, ray: str | None)
     screen.say(f"{found.path}: {found.plan.trials} trials of {found.plan.name}, {found.plan.sampler}")
     if found.url is not None:
         screen.say(f"to join from another machine: tenfold sweep --join {found.study.study_name} --storage {found.url}")
-    threads = found.plan.space.recipe.engine.threads
+    threads = found.plan.space.recipe.device.threads
     results = found.run(lambda: pool_for(workers, ray, threads), screen.say)
     report = write_sweep_report(found, results)
     best = best_trial(results)

@@ -74,9 +74,9 @@ def model(
     layers, total = describe_model(built), model_totals(built)
     screen.table(LAYER_COLUMNS, layer_rows(layers, total), resolved.description)
     notes = [f"{size(total.bytes)} as float32"]
-    if resolved.model.members > 1:
-        notes.append(f"layers of one network; total of all {resolved.model.members}")
-    if resolved.model.shifted_copies:
+    if resolved.model.ensemble_size > 1:
+        notes.append(f"layers of one network; total of all {resolved.model.ensemble_size}")
+    if resolved.model.test_time_augmentation:
         notes.append("each evaluates five views of an image")
     screen.say("\n" + "; ".join(notes))
     screen.result(

@@ -15,12 +15,14 @@ from tenfold.models.model_config import CNNConfig
 
 def build(config: CNNConfig) -> nn.Sequential:
     """Builds the network. Raises `RecipeError` when no pixels are left for a convolution."""
-    if config.crop % config.patch:
-        raise RecipeError(f"crop is {config.crop} and patch {config.patch}; patch must divide crop")
+    if config.center_crop % config.space_to_depth:
+        raise RecipeError(
+            f"space_to_depth is {config.space_to_depth}; it must divide center_crop, which is {config.center_crop}"
+        )
     if not config.convolutions:
         raise RecipeError("convolutions is empty; a cnn has at least one (mlp has none)")
-    layers: list[nn.Module] = [InputLayer(config.patch, config.crop)]
-    channels, side = config.patch**2, config.crop // config.patch
+    layers: list[nn.Module] = [InputLayer(config.space_to_depth, config.center_crop)]
+    channels, side = config.space_to_depth**2, config.center_crop // config.space_to_depth
     for text in config.convolutions:
         multiple, same, pool = _parse(text)
         side = (side if same else side - 2) // (2 if pool else 1)
@@ -28,8 +30,8 @@ def build(config: CNNConfig) -> nn.Sequential:
             raise RecipeError(f"convolutions: nothing is left of the image at {text!r}; write same, or pool less")
         layers += _convolution(channels, multiple * config.width, same, pool, config.activation)
         channels = multiple * config.width
-    layers.append(AverageMaxPooling() if config.head == "mean and maximum" else FlattenChannelsLast())
-    features = 2 * channels if config.head == "mean and maximum" else channels * side * side
+    layers.append(AverageMaxPooling() if config.pooling == "avg+max" else FlattenChannelsLast())
+    features = 2 * channels if config.pooling == "avg+max" else channels * side * side
     for units in config.dense:
         layers += [nn.Linear(features, units, bias=False), nn.BatchNorm1d(units), activation(config.activation)]
         features = units

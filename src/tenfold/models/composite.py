@@ -21,7 +21,7 @@ class Composite(nn.Module):
         super().__init__()
         self.members = nn.ModuleList(networks)
         self.deskew = config.deskew
-        self.shifts = SHIFTS if config.shifted_copies else SHIFTS[:1]
+        self.shifts = SHIFTS if config.test_time_augmentation else SHIFTS[:1]
 
     @property
     def passes(self) -> int:
@@ -42,9 +42,9 @@ class Composite(nn.Module):
 
 def compose(build: Callable[[], nn.Module], config: ModelConfig) -> nn.Module:
     """Builds one network, or a `Composite` where `config` asks for deskewing or averaging."""
-    if config.members == 1 and not (config.deskew or config.shifted_copies):
+    if config.ensemble_size == 1 and not (config.deskew or config.test_time_augmentation):
         return build()
-    return Composite([build() for _ in range(config.members)], config)
+    return Composite([build() for _ in range(config.ensemble_size)], config)
 
 
 def networks(model: nn.Module) -> list[nn.Module]:

@@ -18,7 +18,7 @@ def _width(default: int = 32) -> int:
     return field
 
 
-def _patch() -> int:
+def _space_to_depth() -> int:
     text = "side in pixels of the patches stacked into channels before the first convolution"
     field: int = option(2, text, at_least=1, at_most=4)
     return field
@@ -31,10 +31,10 @@ class ModelConfig:
     activation: str = _activation()
     dropout: float = option(0.0, "fraction of units dropped in training", at_least=0, below=1)
     deskew: bool = option(False, "remove each image's slant before the network")
-    members: int = option(
+    ensemble_size: int = option(
         1, "networks in the ensemble, trained separately; their probabilities are averaged", at_least=1, at_most=100
     )
-    shifted_copies: bool = option(
+    test_time_augmentation: bool = option(
         False, "test-time augmentation: average over the image and its shifts by one pixel up, down, left and right"
     )
 
@@ -63,13 +63,13 @@ class CNNConfig(ModelConfig):
         ("1 pool", "2 same", "2"),
         "each 3x3 convolution: its channels as a multiple of width; same pads, pool halves the size",
     )
-    patch: int = _patch()
-    crop: int = option(28, "side in pixels of the center that the network sees", at_least=8, at_most=28)
+    space_to_depth: int = _space_to_depth()
+    center_crop: int = option(28, "side in pixels of the center that the network sees", at_least=8, at_most=28)
     dense: tuple[int, ...] = option((), "units of each dense layer before the last", at_least=1, at_most=65536)
-    head: str = option(
-        "flatten",
-        "after the last convolution: flatten, or each channel's average and maximum",
-        choices=("flatten", "mean and maximum"),
+    pooling: str = option(
+        "none",
+        "after the last convolution: all positions, or each channel's average and maximum",
+        choices=("none", "avg+max"),
     )
 
 
@@ -79,7 +79,7 @@ class ResNetConfig(ModelConfig):
 
     width: int = _width()
     depth: int = option(1, "blocks in each of the three stages", at_least=1, at_most=100)
-    patch: int = _patch()
+    space_to_depth: int = _space_to_depth()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,7 @@ class RecurrentConfig(ModelConfig):
     """Residual convolutions with shared weights: see `tenfold.models.recurrent`."""
 
     width: int = _width(16)
-    plan: str = option(
+    sharing: str = option(
         "AA-BB-BB", "weight-sharing pattern: a letter per layer, the same letter for shared weights; - halves the size"
     )
     stem: int = option(5, "side in pixels of the first convolution's kernel; odd", at_least=1, at_most=27)

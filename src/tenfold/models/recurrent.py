@@ -47,17 +47,17 @@ def build(config: RecurrentConfig) -> nn.Sequential:
 
     Raises `RecipeError` for a pattern that can't be understood, or an even kernel.
     """
-    if not re.fullmatch(r"[A-Z]+(-[A-Z]+){0,3}", config.plan):
-        raise RecipeError(f"plan is {config.plan!r}; it takes capital letters, with up to three - between them")
+    if not re.fullmatch(r"[A-Z]+(-[A-Z]+){0,3}", config.sharing):
+        raise RecipeError(f"sharing is {config.sharing!r}; it takes capital letters, with up to three - between them")
     if config.stem % 2 == 0:
         raise RecipeError(f"stem is {config.stem}; it must be odd")
-    width, side = config.width, SIDE // 2 ** (1 + config.plan.count("-"))
+    width, side = config.width, SIDE // 2 ** (1 + config.sharing.count("-"))
     layers: list[nn.Module] = [
         InputLayer(border=config.stem // 2),
         nn.Conv2d(1, width, config.stem, stride=2, bias=False),
         nn.BatchNorm2d(width),
         activation(config.activation),
-        SharedConvolutions(width, config.plan, config.activation),
+        SharedConvolutions(width, config.sharing, config.activation),
         LearnedPooling(width if config.channel_pooling else 1, side),
     ]
     return nn.Sequential(*layers, *classifier(width, config.dropout))

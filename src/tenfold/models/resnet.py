@@ -35,13 +35,13 @@ class ResidualBlock(nn.Module):
 
 
 def build(config: ResNetConfig) -> nn.Sequential:
-    """Builds `3 * config.depth` blocks of two convolutions. Raises `RecipeError` when patch does not divide 28."""
-    if SIDE % config.patch:
-        raise RecipeError(f"patch is {config.patch}; it must divide {SIDE}")
+    """Builds `3 * config.depth` blocks of two convolutions. Raises `RecipeError` for a size that does not divide 28."""
+    if SIDE % config.space_to_depth:
+        raise RecipeError(f"space_to_depth is {config.space_to_depth}; it must divide {SIDE}")
     channels = config.width
     layers: list[nn.Module] = [
-        InputLayer(config.patch, border=config.patch),
-        nn.Conv2d(config.patch**2, channels, 3, bias=False),
+        InputLayer(config.space_to_depth, border=config.space_to_depth),
+        nn.Conv2d(config.space_to_depth**2, channels, 3, bias=False),
     ]
     for stage in range(3):
         for block in range(config.depth):

@@ -41,15 +41,15 @@ def model_section(facts: RunFacts, layers: list[LayerSummary], total: ModelTotal
                 lambda theme: network_diagram(widths, captions, theme),
             )
         )
-    if model.members > 1:
+    if model.ensemble_size > 1:
         section.blocks.append(
             Paragraph(
-                f"This is an ensemble of {model.members} such networks, trained from different initial weights; its "
+                f"This is an ensemble of {model.ensemble_size} such networks with different initial weights; its "
                 "prediction is the mean of their probabilities. The table lists the layers of one network; the totals "
                 "cover all of them."
             )
         )
-    if model.shifted_copies:
+    if model.test_time_augmentation:
         section.blocks.append(
             Paragraph(
                 "With test-time augmentation, each image is read five times: as it is, and shifted by one pixel in "
@@ -115,10 +115,10 @@ def _training_summary(facts: RunFacts) -> str:
         first, last = history[0].train_loss, history[-1].train_loss
         change = "fell" if last < first else "went"
         text += f" The training loss {change} from {first:.3f} in the first epoch to {last:.3f} in the last."
-    if config.keep == "best":
+    if config.final_weights == "best":
         text += f" The weights of epoch {training['kept_epoch']} were kept: they have the best validation accuracy."
-    if recipe.model.members > 1:
-        text += f" The curves and the table show the first of the {recipe.model.members} networks."
+    if recipe.model.ensemble_size > 1:
+        text += f" The curves and the table show the first of the {recipe.model.ensemble_size} networks."
     return text
 
 

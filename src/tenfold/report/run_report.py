@@ -99,7 +99,7 @@ def _reproduction_section(facts: RunFacts) -> Section:
         [
             Paragraph("The same recipe, seed, machine and thread count give exactly the same weights."),
             CodeBlock(environment["command"]),
-            environment_table(environment, environment["packages"], facts.run.recipe.engine.threads, more),
+            environment_table(environment, environment["packages"], facts.run.recipe.device.threads, more),
             Details("The complete recipe", [CodeBlock(facts.run.recipe.to_toml())]),
         ],
     )

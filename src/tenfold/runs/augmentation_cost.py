@@ -55,7 +55,7 @@ def measure_cost(recipe: Recipe, data: Dataset) -> list[AugmentationCost]:
     labels = torch.from_numpy(data.train_labels[:size].astype(np.int64))
     trainer = Trainer(networks(prepared.model)[0], recipe)
     pixels = scale_pixels(images)
-    with execution(recipe.engine), torch.random.fork_rng(devices=[]):
+    with execution(recipe.device), torch.random.fork_rng(devices=[]):
         step = _median(lambda: trainer.step(images, labels))
         costs = []
         for name, config in kinds(recipe.augment).items():

@@ -46,7 +46,7 @@ def train_ensemble(
     pool.run(source)
     for network, member in zip(networks(model), source.members, strict=True):
         load_weights(member.path / "model.safetensors", network)
-    set_memory_format(model, MEMORY_FORMATS[run.recipe.engine.layout])
+    set_memory_format(model, MEMORY_FORMATS[run.recipe.device.memory_format])
     records = [record for member in source.members for record in member.history]
     files.write_text(run.path / "events.jsonl", "".join(map(to_line, records)))
     return sum(float(member.metrics["preparing_seconds"]) for member in source.members)
@@ -64,7 +64,7 @@ class _Members(JobSource):
         monitors: tuple[Monitor, ...],
     ) -> None:
         self.say, self._run, self._watch = say, run, watch
-        count, engine = run.recipe.model.members, run.recipe.engine
+        count, device = run.recipe.model.ensemble_size, run.recipe.device
         self.members = [Run(run.path / MEMBERS / f"{member:02}", run.recipe) for member in range(count)]
         shared = (prepared,)
         self._jobs = iter(
@@ -75,8 +75,8 @@ class _Members(JobSource):
                     folder=member.path,
                     arguments=(number, monitors),
                     shared=shared,
-                    threads=engine.threads,
-                    gpus=int(engine.device == "cuda"),
+                    threads=device.threads,
+                    gpus=int(device.device == "cuda"),
                 )
                 for number, member in enumerate(self.members)
                 if not member.finished
@@ -109,10 +109,10 @@ def train_member(report: Report, folder: Path, number: int, monitors: tuple[Moni
     if not (folder / Run.manifest).exists():
         Run.create(prepared, folder)
     run = Run(folder, prepared.recipe, prepared.data)
-    network = copy.deepcopy(networks(prepared.model)[number]).to(torch_device(run.recipe.engine.device))
+    network = copy.deepcopy(networks(prepared.model)[number]).to(torch_device(run.recipe.device.device))
     with ExitStack() as stack:
         stack.enter_context(run.working())
-        stack.enter_context(execution(run.recipe.engine))
+        stack.enter_context(execution(run.recipe.device))
         watchers: list[Watch] = [partial(report_epochs, report)]
         watchers += [stack.enter_context(monitor(folder)) for monitor in monitors]
         preparing = fit(run, prepared, network, *parts_of(prepared), watchers, number)

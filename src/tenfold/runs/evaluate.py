@@ -30,7 +30,7 @@ def diagnose(run: Run) -> list[rules.Finding]:
     if not history:
         raise RunError(f"{run.path / 'events.jsonl'} holds no epoch: it was changed or truncated")
     recipe = run.recipe
-    sections = (recipe.data, recipe.model, recipe.augment, recipe.training, recipe.engine)
+    sections = (recipe.data, recipe.model, recipe.augment, recipe.training, recipe.device)
     return rules.diagnose(
         history[-recipe.training.epochs :],  # Of an ensemble, the last network.
         training["train_accuracy"],

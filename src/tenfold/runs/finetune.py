@@ -20,10 +20,10 @@ def finetuning_recipe(run: Run, feedback: str) -> Recipe:
     """
     _ = run.digest
     # A run that was fine-tuned keeps its rate: lowered each time, it would come to a standstill.
-    rate = run.recipe.training.learning_rate * (1 if run.recipe.training.start_from else SLOWER)
+    rate = run.recipe.training.learning_rate * (1 if run.recipe.training.initial_run else SLOWER)
     return run.recipe.replace(
-        start_from=str(run.path), corrections=feedback, epochs=EPOCHS, learning_rate=rate, schedule="linear",
-        early_stopping=0, averaging=0.0, keep="last",
+        initial_run=str(run.path), feedback=feedback, epochs=EPOCHS, learning_rate=rate, schedule="linear",
+        early_stopping=0, weight_averaging=0.0, final_weights="last",
     )  # fmt: skip
 
 
@@ -50,13 +50,13 @@ def before_and_after(run: Run) -> list[BeforeAfter]:
 
     Empty for a run that started from none. Raises `RunError` when the data or the starting weights have changed since.
     """
-    if not run.recipe.training.start_from:
+    if not run.recipe.training.initial_run:
         return []
-    start = Run.load(run.recipe.training.start_from)
+    start = Run.load(run.recipe.training.initial_run)
     run.check_start(start)
     sets = [(f"test images of {run.dataset.name}", run.dataset.test_images, run.dataset.test_labels)]
-    if run.recipe.data.corrections:
-        feedback = load_dataset(run.recipe.data.corrections)
+    if run.recipe.data.feedback:
+        feedback = load_dataset(run.recipe.data.feedback)
         run.check_feedback(feedback)
         sets.append(("held-out feedback samples", feedback.test_images, feedback.test_labels))
     compared = [

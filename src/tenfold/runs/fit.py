@@ -50,7 +50,7 @@ def fit(
     samples = prepared.feedback
     feedback = None if samples is None else (samples.train_images, samples.train_labels)
     # An ensemble is prepared once for all its networks.
-    trainer.preparing_seconds += prepared.seconds / recipe.model.members + time.perf_counter() - started
+    trainer.preparing_seconds += prepared.seconds / recipe.model.ensemble_size + time.perf_counter() - started
     while trainer.epoch < trainer.last_epoch and not stopped_early(history, recipe):
         if has_extra_images(recipe.data):
             began = time.perf_counter()
@@ -62,7 +62,7 @@ def fit(
             if isinstance(record, EpochRecord):
                 _append(run, record)
                 history.append(record)
-                if recipe.training.keep == "best" and best_epoch(history) == record.epoch:
+                if recipe.training.final_weights == "best" and best_epoch(history) == record.epoch:
                     best_weights = clone_weights(network)
                 save_checkpoint(run.path / CHECKPOINT, trainer, best_weights)
             for watcher in watchers:
@@ -74,7 +74,7 @@ def fit(
 
 def parts_of(prepared: Prepared) -> tuple[ImageSubset, ImageSubset]:
     """The training and the validation images, on the device that trains."""
-    device = torch_device(prepared.recipe.engine.device)
+    device = torch_device(prepared.recipe.device.device)
     images, labels = prepared.data.train_images, prepared.data.train_labels
     train, validation = prepared.train_indices, prepared.validation_indices
     return ImageSubset.of(images, labels, train, device), ImageSubset.of(images, labels, validation, device)

@@ -56,10 +56,10 @@ def prepare(recipe: Recipe, data: Dataset | None = None) -> Prepared:
     data = data or load_dataset(recipe.data.dataset)
     started = time.perf_counter()
     recipe = with_absolute_paths(recipe)
-    torch_device(recipe.engine.device)
+    torch_device(recipe.device.device)
     model = _initial_model(recipe)
     train, validation = split_indices(recipe, data)
-    feedback = load_dataset(recipe.data.corrections) if recipe.data.corrections else None
+    feedback = load_dataset(recipe.data.feedback) if recipe.data.feedback else None
     _check_batches(
         recipe, model, count_with_extra_images(len(train), recipe.data, len(feedback.train_labels) if feedback else 0)
     )
@@ -100,9 +100,9 @@ def split_indices(recipe: Recipe, data: Dataset) -> tuple[Indices, Indices]:
 def one_thread_each(recipe: Recipe) -> Recipe:
     """The recipe for one of several concurrent trainings: one thread where it leaves their number to autotuning, which
     would measure idle cores."""
-    if recipe.engine.threads:
+    if recipe.device.threads:
         return recipe
-    return dataclasses.replace(recipe, engine=dataclasses.replace(recipe.engine, threads=1))
+    return dataclasses.replace(recipe, device=dataclasses.replace(recipe.device, threads=1))
 
 
 def _initial_model(recipe: Recipe) -> nn.Module:
@@ -110,8 +110,8 @@ def _initial_model(recipe: Recipe) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.training.seed)
         model = build_model(recipe.model)
-    if recipe.training.start_from:
-        load_weights(Run.load(recipe.training.start_from).path / "model.safetensors", model)
+    if recipe.training.initial_run:
+        load_weights(Run.load(recipe.training.initial_run).path / "model.safetensors", model)
     return model
 
 
@@ -135,8 +135,8 @@ def with_absolute_paths(recipe: Recipe) -> Recipe:
         config = dataclasses.replace(config, dataset=str(Path(config.dataset).resolve()))
     if config.writers not in ("", "known"):
         config = dataclasses.replace(config, writers=str(Path(config.writers).resolve()))
-    if config.corrections:
-        config = dataclasses.replace(config, corrections=str(Path(config.corrections).resolve()))
-    if training.start_from:
-        training = dataclasses.replace(training, start_from=str(Run.load(training.start_from).path.resolve()))
+    if config.feedback:
+        config = dataclasses.replace(config, feedback=str(Path(config.feedback).resolve()))
+    if training.initial_run:
+        training = dataclasses.replace(training, initial_run=str(Run.load(training.initial_run).path.resolve()))
     return dataclasses.replace(recipe, data=config, training=training)

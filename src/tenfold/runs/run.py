@@ -52,8 +52,8 @@ class Run(ResumableFolder):
         digests = {"data": prepared.data.digest}
         if prepared.feedback:
             digests["feedback"] = prepared.feedback.digest
-        if recipe.training.start_from:
-            digests["start_from"] = Run.load(recipe.training.start_from).digest
+        if recipe.training.initial_run:
+            digests["initial_run"] = Run.load(recipe.training.initial_run).digest
         files.write_json(path / "environment.json", {**describe_environment(), **digests})
         files.write_text(path / "events.jsonl", "")
         files.write_text(path / cls.manifest, recipe.to_toml())
@@ -96,8 +96,8 @@ class Run(ResumableFolder):
         """Raises `RunError` where data, feedback samples or starting weights have changed since the run was created."""
         self.check_data(prepared.data)
         self.check_feedback(prepared.feedback)
-        if self.recipe.training.start_from:
-            self.check_start(Run.load(self.recipe.training.start_from))
+        if self.recipe.training.initial_run:
+            self.check_start(Run.load(self.recipe.training.initial_run))
 
     @property
     def digest(self) -> str:
@@ -108,14 +108,14 @@ class Run(ResumableFolder):
 
     def check_start(self, start: "Run") -> None:
         """Raises `RunError` unless `start` holds the weights that this run started from."""
-        if self.environment.get("start_from") != start.digest:
+        if self.environment.get("initial_run") != start.digest:
             raise RunError(f"{start.path} holds other weights than when {self.path} started from it")
 
     def check_feedback(self, feedback: Dataset | None) -> None:
         """Raises `RunError` unless they are the feedback samples that the run was created with."""
         if feedback is not None and self.environment.get("feedback") != feedback.digest:
             raise RunError(
-                f"{self.recipe.data.corrections} holds other feedback samples than when {self.path} was created: "
+                f"{self.recipe.data.feedback} holds other feedback samples than when {self.path} was created: "
                 "train a new run"
             )
 

@@ -157,8 +157,8 @@ class SeedSource(JobSource):
                 folder=seeds.folder(seed),
                 arguments=(recipe, True, self._monitors),
                 shared=self._shared[id(data)],
-                threads=recipe.engine.threads,
-                gpus=int(recipe.engine.device == "cuda"),
+                threads=recipe.device.threads,
+                gpus=int(recipe.device.device == "cuda"),
             )
         return None
 

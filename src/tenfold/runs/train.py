@@ -59,7 +59,7 @@ def train(
     with open_pool() as pool:
         if isinstance(recipe, Recipe):
             recipe = prepare(one_thread_each(recipe) if pool.size > 1 else recipe, data)
-        if pool.size > 1 and recipe.recipe.model.members == 1:
+        if pool.size > 1 and recipe.recipe.model.ensemble_size == 1:
             raise UsageError(
                 f"recipe {recipe.recipe.name} has one network, which one process trains; --workers and --ray go with "
                 "--seeds and with ensembles"
@@ -100,18 +100,18 @@ def _train(
     monitors: tuple[Monitor, ...],
     write_onnx: bool,
 ) -> Run:
-    device = torch_device(run.recipe.engine.device)
+    device = torch_device(run.recipe.device.device)
     model = copy.deepcopy(prepared.model).to(device)
     train_part, validation_part = parts_of(prepared)
     with run.working():
-        if run.recipe.model.members > 1:
+        if run.recipe.model.ensemble_size > 1:
             preparing = train_ensemble(run, prepared, model, pool, watch, say, monitors)
         else:
             with ExitStack() as stack:
-                stack.enter_context(execution(run.recipe.engine))
+                stack.enter_context(execution(run.recipe.device))
                 watchers = [watch, *(stack.enter_context(monitor(run.path)) for monitor in monitors)]
                 preparing = fit(run, prepared, networks(model)[0], train_part, validation_part, watchers)
-        with execution(run.recipe.engine):
+        with execution(run.recipe.device):
             _finish(run, model, preparing, train_part, validation_part, write_onnx)
     return run
 
@@ -126,9 +126,9 @@ def _finish(
 ) -> None:
     """Measures the trained model and writes it."""
     assert run.data is not None
-    engine, history = run.recipe.engine, run.history
-    train_loss, train_accuracy = loss_and_accuracy(model, train_part.sample(TRAIN_SAMPLE), engine)
-    validation_loss, validation_accuracy = loss_and_accuracy(model, validation_part, engine)
+    device, history = run.recipe.device, run.history
+    train_loss, train_accuracy = loss_and_accuracy(model, train_part.sample(TRAIN_SAMPLE), device)
+    validation_loss, validation_accuracy = loss_and_accuracy(model, validation_part, device)
     difference = export_onnx(model, run.path / "model.onnx", run.data.train_images) if write_onnx else None
     weights = run.path / "final.safetensors"
     save_weights(weights, model)
@@ -141,7 +141,7 @@ def _finish(
             "validation_loss": validation_loss,
             "validation_accuracy": validation_accuracy,
             "epochs": len(history),
-            "kept_epoch": best_epoch(history) if run.recipe.training.keep == "best" else len(history),
+            "kept_epoch": best_epoch(history) if run.recipe.training.final_weights == "best" else len(history),
             "seconds": preparing + sum(record.seconds for record in history),
             "preparing_seconds": preparing,
             "parameters": sum(p.numel() for p in model.parameters()),

@@ -31,7 +31,7 @@ REMEDIES: dict[str, dict[str, Any]] = {
     "epochs 20": {"epochs": 20},
     "activation gelu": {"activation": "gelu"},
     "activation tanh": {"activation": "tanh"},
-    "average of the last fifth": {"averaging": 0.2},
+    "average of the last fifth": {"weight_averaging": 0.2},
 }
 
 
@@ -66,7 +66,7 @@ def recipes(names: Sequence[str], flags: Mapping[str, Any]) -> dict[str, Recipe]
 
 def _ending_last(recipe: Recipe) -> Recipe:
     """The recipe with the weights of its last epoch: the accuracy that chose an epoch is biased upwards."""
-    changes: dict[str, Any] = {"keep": "last", "early_stopping": 0}
+    changes: dict[str, Any] = {"final_weights": "last", "early_stopping": 0}
     return recipe.replace(**{k: v for k, v in changes.items() if getattr(recipe.training, k) != v})
 
 

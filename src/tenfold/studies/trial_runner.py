@@ -201,8 +201,8 @@ class TrialSource(JobSource):
             folder=self._folder / f"{number:04}",
             arguments=(recipe, False, ()),
             shared=self._shared,
-            threads=recipe.engine.threads,
-            gpus=int(recipe.engine.device == "cuda"),
+            threads=recipe.device.threads,
+            gpus=int(recipe.device.device == "cuda"),
         )
 
     def _claim(self) -> int | None:

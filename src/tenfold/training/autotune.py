@@ -10,7 +10,7 @@ from tenfold.machine import usable_cores
 from tenfold.models import build_model
 from tenfold.models.composite import networks
 from tenfold.training.device import execution, torch_device
-from tenfold.training.recipe import EngineConfig, Recipe
+from tenfold.training.recipe import DeviceConfig, Recipe
 from tenfold.training.trainer import Trainer
 
 # Twice the threads must be faster by this factor: each thread is a core that others can't use, and threads that wait
@@ -26,36 +26,36 @@ def autotune(recipe: Recipe, images: Tensor, labels: Tensor) -> Recipe:
     images: uint8[N,28,28], labels: int64[N], a batch or more. On a GPU nothing is timed: threads don't matter there,
     and bfloat16 in channels_last is the fast way. Raises `UsageError` for a device that this machine lacks.
     """
-    config = dataclasses.replace(recipe.engine, device=torch_device(recipe.engine.device).type)
+    config = dataclasses.replace(recipe.device, device=torch_device(recipe.device.device).type)
     if config.device != "cpu":
         config = dataclasses.replace(
             config,
             threads=config.threads or 1,
             precision="bfloat16" if config.precision == "auto" else config.precision,
-            layout="channels_last" if config.layout == "auto" else config.layout,
+            memory_format="channels_last" if config.memory_format == "auto" else config.memory_format,
         )
-    elif config.threads == 0 or "auto" in (config.precision, config.layout):
+    elif config.threads == 0 or "auto" in (config.precision, config.memory_format):
         size = recipe.training.batch_size
         with torch.random.fork_rng(devices=[]):
             config = _fastest(recipe, config, images[:size], labels[:size])
-    return dataclasses.replace(recipe, engine=config)
+    return dataclasses.replace(recipe, device=config)
 
 
-def _fastest(recipe: Recipe, config: EngineConfig, images: Tensor, labels: Tensor) -> EngineConfig:
+def _fastest(recipe: Recipe, config: DeviceConfig, images: Tensor, labels: Tensor) -> DeviceConfig:
     # One network stands for all of an ensemble.
-    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, members=1))
+    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, ensemble_size=1))
     convolutional = any(isinstance(module, nn.Conv2d) for module in build_model(recipe.model).modules())
-    precisions, formats = [config.precision], [config.layout]
+    precisions, formats = [config.precision], [config.memory_format]
     if config.precision == "auto":
         # Where bfloat16 is emulated it is always slower.
         precisions = ["bfloat16", "float32"] if torch.ops.mkldnn._is_mkldnn_bf16_supported() else ["float32"]
-    if config.layout == "auto":
+    if config.memory_format == "auto":
         formats = ["channels_last", "contiguous"] if convolutional else ["contiguous"]
     best, least = config, float("inf")
     for precision in precisions:
         for memory_format in formats:
             candidate = dataclasses.replace(
-                config, precision=precision, layout=memory_format, threads=config.threads or 1
+                config, precision=precision, memory_format=memory_format, threads=config.threads or 1
             )
             seconds = _step_seconds(recipe, candidate, images, labels, least)
             if seconds < least:
@@ -69,9 +69,9 @@ def _fastest(recipe: Recipe, config: EngineConfig, images: Tensor, labels: Tenso
     return best
 
 
-def _step_seconds(recipe: Recipe, candidate: EngineConfig, images: Tensor, labels: Tensor, limit: float) -> float:
+def _step_seconds(recipe: Recipe, candidate: DeviceConfig, images: Tensor, labels: Tensor, limit: float) -> float:
     """Seconds of the fastest of a few steps; of fewer steps where a setting is clearly slower than `limit`."""
-    trainer = Trainer(networks(build_model(recipe.model))[0], dataclasses.replace(recipe, engine=candidate))
+    trainer = Trainer(networks(build_model(recipe.model))[0], dataclasses.replace(recipe, device=candidate))
     with execution(candidate):
         least = float("inf")
         for step in range(1 + STEPS):

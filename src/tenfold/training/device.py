@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 
 from tenfold.errors import UsageError
-from tenfold.training.recipe import EngineConfig
+from tenfold.training.recipe import DeviceConfig
 
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -27,7 +27,7 @@ def torch_device(name: str) -> torch.device:
 
 
 @contextmanager
-def execution(config: EngineConfig) -> Iterator[None]:
+def execution(config: DeviceConfig) -> Iterator[None]:
     """Sets threads and denormal handling for a training; restores them, and torch's generator, afterwards."""
     threads, flushed = torch.get_num_threads(), flushes_denormals()
     # Adam's moments of vanished gradients become denormal numbers, which processors are slow at: without flushing, an
@@ -48,6 +48,6 @@ def flushes_denormals() -> bool:
     return bool(torch.tensor(1e-310, dtype=torch.float64) * 0.5 == 0)
 
 
-def autocast(config: EngineConfig, device: torch.device) -> torch.autocast:
+def autocast(config: DeviceConfig, device: torch.device) -> torch.autocast:
     """Returns the context of a forward pass: mixed precision where the recipe asks for it."""
     return torch.autocast(device.type, DTYPES[config.precision], enabled=config.precision != "float32")

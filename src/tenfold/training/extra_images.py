@@ -18,7 +18,7 @@ Samples = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 def has_extra_images(config: DataConfig) -> bool:
     """Returns whether the recipe adds images to the data set's."""
-    return bool(config.drawn or config.rescanned or config.strangers or config.corrections)
+    return bool(config.synthetic or config.degraded or config.non_digits or config.feedback)
 
 
 def with_extra_images(
@@ -33,13 +33,13 @@ def with_extra_images(
     seed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
     device = subset.images.device
     images, labels = subset.images[subset.rows].cpu().numpy(), subset.labels[subset.rows].cpu().numpy()
-    synthetic, synthetic_labels = draw_digits(config.drawn, seed)
+    synthetic, synthetic_labels = draw_digits(config.synthetic, seed)
     generator = np.random.Generator(np.random.PCG64(seed))
     inked = np.flatnonzero(images.any((1, 2)))
-    chosen = generator.choice(inked, config.rescanned if len(inked) else 0)
+    chosen = generator.choice(inked, config.degraded if len(inked) else 0)
     degraded = [scan(np.asarray(images[row] / 255, np.float32), generator) for row in chosen]
-    non_digits = draw_non_digits(config.strangers, seed, images, labels.astype(np.uint8))
-    samples, sample_labels = _repeated(feedback, config.corrections_share, len(images), generator)
+    non_digits = draw_non_digits(config.non_digits, seed, images, labels.astype(np.uint8))
+    samples, sample_labels = _repeated(feedback, config.feedback_share, len(images), generator)
     parts = [images, synthetic, np.stack(degraded) if degraded else images[:0], non_digits, samples]
     part_labels = [labels, synthetic_labels, labels[chosen], np.full(len(non_digits), NON_DIGIT), sample_labels]
     every, every_label = np.concatenate(parts), np.concatenate(part_labels).astype(np.int64)
@@ -48,8 +48,8 @@ def with_extra_images(
 
 def count_with_extra_images(count: int, config: DataConfig, feedback: int = 0) -> int:
     """Returns how many images an epoch has, of `count` of the data set and `feedback` feedback samples."""
-    repeated = _repetitions(feedback, config.corrections_share, count) if feedback else 0
-    return count + config.drawn + config.rescanned + config.strangers + repeated
+    repeated = _repetitions(feedback, config.feedback_share, count) if feedback else 0
+    return count + config.synthetic + config.degraded + config.non_digits + repeated
 
 
 def _repeated(feedback: Samples | None, fraction: float, others: int, generator: np.random.Generator) -> Samples:

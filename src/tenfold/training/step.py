@@ -29,7 +29,7 @@ class PlainStep:
     def __call__(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         config = self.recipe.training
         self.optimizer.zero_grad(set_to_none=True)
-        with autocast(self.recipe.engine, inputs.device):
+        with autocast(self.recipe.device, inputs.device):
             logits = self.network(inputs)
         logits = logits.float()
         loss = cross_entropy(logits, targets, config.label_smoothing)

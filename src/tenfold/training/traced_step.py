@@ -31,7 +31,7 @@ _BINDINGS = {
 
 def is_traceable(recipe: Recipe, device: torch.device) -> bool:
     """Returns whether a traced step is known to give the same bits; in bfloat16 it does not for every network."""
-    return device.type == "cpu" and recipe.engine.precision == "float32" and recipe.training.optimizer != "sgd"
+    return device.type == "cpu" and recipe.device.precision == "float32" and recipe.training.optimizer != "sgd"
 
 
 class TracedStep:
@@ -96,7 +96,7 @@ def _gradients_of(network: nn.Module, recipe: Recipe) -> Callable[..., Sequence[
 
     def function(inputs: Tensor, labels: Tensor, *state: Tensor) -> Sequence[Tensor]:
         parameters = [tensor.requires_grad_() for tensor in state[:count]]
-        with autocast(recipe.engine, inputs.device):
+        with autocast(recipe.device, inputs.device):
             logits = torch.func.functional_call(network, dict(zip(names, state, strict=True)), (inputs,)).float()
         loss = cross_entropy(logits, labels, config.label_smoothing)
         penalized = loss + config.l1 * sum(p.abs().sum() for p in parameters if p.ndim > 1) if config.l1 else loss

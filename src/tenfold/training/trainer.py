@@ -16,7 +16,7 @@ from tenfold.training.augment import make_augmentation
 from tenfold.training.device import MEMORY_FORMATS, autocast
 from tenfold.training.loss import NON_DIGIT, targets_of
 from tenfold.training.optimizers import learning_rate_factor, make_optimizer
-from tenfold.training.recipe import EngineConfig, Recipe
+from tenfold.training.recipe import DeviceConfig, Recipe
 from tenfold.training.records import EpochRecord, Progress
 from tenfold.training.step import PlainStep, Step
 from tenfold.training.subset import EVALUATION_BATCH, ImageSubset, scale_pixels
@@ -46,11 +46,11 @@ class Trainer:
         self.epoch = self.first_epoch
         self.preparing_seconds = 0.0
         self.augment = make_augmentation(recipe.augment, self.device)
-        set_memory_format(network, MEMORY_FORMATS[recipe.engine.layout])
+        set_memory_format(network, MEMORY_FORMATS[recipe.device.memory_format])
         self.optimizer = make_optimizer(network, recipe.training)
         # Izmailov et al. (2018), "Averaging weights leads to wider optima and better generalization".
         self.averaged = (
-            AveragedModel(network, multi_avg_fn=get_swa_multi_avg_fn()) if recipe.training.averaging else None  # type: ignore[no-untyped-call]
+            AveragedModel(network, multi_avg_fn=get_swa_multi_avg_fn()) if recipe.training.weight_averaging else None  # type: ignore[no-untyped-call]
         )
         self.has_non_digits = True
         self.optimize: Step = PlainStep(network, recipe, self.optimizer)
@@ -75,7 +75,7 @@ class Trainer:
         losses, correct = yield from self._train_epoch(train, epoch)
         if self.averaged and epoch == self.last_epoch:
             self._use_average(train)
-        validation_loss, validation_accuracy = loss_and_accuracy(self.network, validation, self.recipe.engine)
+        validation_loss, validation_accuracy = loss_and_accuracy(self.network, validation, self.recipe.device)
         weights_finite = all(bool(torch.isfinite(p).all()) for p in self.network.parameters())
         if not weights_finite or (validation_loss is not None and not math.isfinite(validation_loss)):
             raise TrainingError(
@@ -123,7 +123,7 @@ class Trainer:
             losses.append(loss)
             predicted.append(logits.argmax(1))
             expected.append(labels)
-            if self.averaged and progress > 1 - config.averaging:
+            if self.averaged and progress > 1 - config.weight_averaging:
                 self.averaged.update_parameters(self.network)
             now = time.perf_counter()
             if now - shown >= PROGRESS_SECONDS or step == steps:
@@ -131,7 +131,7 @@ class Trainer:
                 _check_finite(latest, checked, epoch)
                 yield Progress(
                     epoch=epoch,
-                    epochs=config.epochs * self.recipe.model.members,
+                    epochs=config.epochs * self.recipe.model.ensemble_size,
                     step=step,
                     steps=steps,
                     loss=latest.mean().item(),
@@ -166,15 +166,15 @@ class Trainer:
             group["lr"] = rate
 
 
-def predict_logits(model: nn.Module, images: Tensor, config: EngineConfig | None = None) -> Tensor:
+def predict_logits(model: nn.Module, images: Tensor, config: DeviceConfig | None = None) -> Tensor:
     """images: uint8[N,28,28] -> logits float32[N,10], in evaluation mode. config: sets the precision; else float32."""
     model.eval()
-    with torch.inference_mode(), autocast(config or EngineConfig(), images.device):
+    with torch.inference_mode(), autocast(config or DeviceConfig(), images.device):
         parts = [model(scale_pixels(batch)).float() for batch in torch.split(images, EVALUATION_BATCH)]
     return torch.cat(parts)
 
 
-def loss_and_accuracy(model: nn.Module, subset: ImageSubset, config: EngineConfig) -> tuple[float | None, float | None]:
+def loss_and_accuracy(model: nn.Module, subset: ImageSubset, config: DeviceConfig) -> tuple[float | None, float | None]:
     """Returns mean cross-entropy in nats and accuracy from 0 to 1; None and None for no images."""
     if len(subset) == 0:
         return None, None
