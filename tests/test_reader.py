@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import pickle
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from scipy import ndimage
 
 from tenfold import Reader
 from tenfold.errors import FormatError, ModelError, TenfoldError
+from tenfold.ink.normalize import as_mnist_made
 from tenfold.ink.ruled import drop_ruled_lines
 from tenfold.reading.reader import shipped_model
 
@@ -248,6 +250,65 @@ def test_any_pixels_are_answered(reader, array):
     assert 0 <= reading.confidence <= 1
     number = reader.read_number(array)
     assert len(number.text.replace("\n", "")) == len(number.digits)
+
+
+@given(
+    arrays(
+        st.sampled_from([np.bool_, np.uint8, np.int64, np.uint16, np.float32, np.float64, np.complex64]),
+        array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=40),
+    )
+)
+@settings(deadline=None, max_examples=150)
+def test_any_array_is_answered_or_refused(reader, array):
+    for read in (reader.read, reader.read_number):
+        with contextlib.suppress(TenfoldError):
+            read(array)
+
+
+@given(st.lists(arrays(st.sampled_from([np.float32, np.int64, np.bool_]), array_shapes(min_side=0, max_side=30))))
+@settings(deadline=None, max_examples=150)
+def test_any_strokes_are_answered_or_refused(reader, strokes):
+    for read in (reader.read_strokes, reader.read_stroke_number):
+        with contextlib.suppress(TenfoldError):
+            read(strokes)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_noise_is_answered(reader, seed):
+    """Undoing the slant of a line of noise may leave no piece of it."""
+    noise = np.random.default_rng(seed).random((200, 200)) < 0.1
+    number = reader.read_number(noise)
+    assert len(number.text.replace("\n", "")) == len(number.digits)
+
+
+def test_the_same_pixels_get_the_same_reading_in_every_form(reader, mnist):
+    """An array, a file, a PIL image, floats: also where the digit lacks MNIST's form."""
+    off_center = np.roll(mnist.test_images[:40], (3, -2), (1, 2))
+    assert not as_mnist_made(off_center).any()
+    for pixels in [*off_center, *mnist.test_images[:5]]:
+        forms = [pixels, Image.fromarray(pixels), encoded(Image.fromarray(pixels), "PNG"), (pixels / 255)]
+        alone = [reader.read(form) for form in forms]
+        assert len(set(alone)) == 1
+        assert reader.read_many(forms) == alone
+        assert reader.read_many(pixels[None])[0] == alone[0]
+
+
+def test_readings_compare_by_value_and_are_short(reader, mnist):
+    one, same, other = reader.read_many([*mnist.test_images[[0, 0, 1]]])
+    assert one == same
+    assert hash(one) == hash(same)
+    assert one != other
+    assert one != 7
+    assert len({one, same, other}) == 2
+    assert len(repr(one)) < 100
+    number = reader.read_number(page(mnist, ["12"])[0])
+    assert number == reader.read_number(page(mnist, ["12"])[0])
+    document = json.loads(json.dumps(number.to_dict()))
+    assert document["text"] == number.text
+    assert document["unsure"] is number.unsure
+    assert [digit["digit"] for digit in document["digits"]] == [digit.digit for digit in number.digits]
+    assert len(document["digits"][0]["box"]) == 4
+    assert json.loads(json.dumps(one.to_dict()))["box"] is None
 
 
 @given(

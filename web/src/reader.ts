@@ -115,7 +115,7 @@ export const createReader = (model: ModelFile): Reader => {
       const found = reading(normalize(grey));
       const whole = asItIs(grey);
       // The digit may have MNIST's form next to other marks: the more confident reading counts.
-      if (!whole || asMnistMade(whole) || isBlank(found.pixels) || !paperIsDark(grey)) return found;
+      if (!whole || asMnistMade(whole) || isBlank(found.pixels) || !isInTheMiddle(whole) || !paperIsDark(grey)) return found;
       const other = reading(whole);
       return other.confidence > found.confidence ? other : found;
     },
@@ -133,6 +133,19 @@ export const createReader = (model: ModelFile): Reader => {
 };
 
 const isBlank = (pixels: Uint8Array): boolean => !pixels.some((value) => value > 0);
+
+// Whether this fraction of the ink lies in the middle 20x20, as MIDDLE_INK in tenfold/reading/reader.py says.
+const MIDDLE_INK = 0.6;
+const isInTheMiddle = (pixels: Uint8Array): boolean => {
+  let middle = 0;
+  let all = 0;
+  pixels.forEach((value, i) => {
+    const [row, column] = [Math.floor(i / SIDE), i % SIDE];
+    all += value;
+    if (row >= 4 && row < 24 && column >= 4 && column < 24) middle += value;
+  });
+  return middle > MIDDLE_INK * all;
+};
 
 const larger = ([left, top, right, bottom]: Box, scale: number): Box => [
   left * scale,

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -45,7 +45,7 @@ def read(
             doubtful = sum(digit.unsure for digit in found.digits)
             if doubtful:
                 screen.say(f"unsure of {doubtful} of {len(found.digits)} digits", style="dim")
-        screen.result({"numbers": [{"image": str(path), **_number(found)} for path, found in numbers]})
+        screen.result({"numbers": [{"image": str(path), **found.to_dict()} for path, found in numbers]})
         return
     readings = [(path, reader.read(path)) for path in images]
     screen.table(
@@ -61,21 +61,7 @@ def read(
             drawing = path.with_name(f"{path.stem}-explained.png")
             write_png(draw_explanation(look(reading.pixels, reading.digit, reader.probabilities)), drawing)
             screen.say(f"\nexplained in {drawing}")
-    screen.result({"readings": [{"image": str(path), **_reading(reading)} for path, reading in readings]})
-
-
-def _reading(reading: Any) -> dict[str, Any]:
-    found = {
-        "digit": reading.digit,
-        "confidence": reading.confidence,
-        "probabilities": [round(float(p), 6) for p in reading.probabilities],
-        "unsure": reading.unsure,
-    }
-    return found if reading.box is None else {**found, "box": list(reading.box)}
-
-
-def _number(number: Any) -> dict[str, Any]:
-    return {"text": number.text, "unsure": number.unsure, "digits": [_reading(digit) for digit in number.digits]}
+    screen.result({"readings": [{"image": str(path), **reading.to_dict()} for path, reading in readings]})
 
 
 @app.command

@@ -49,12 +49,12 @@ def _array_to_grey(array: NDArray[np.generic]) -> Grey:
     if array.dtype == np.uint8:
         values = array.astype(np.float32) / np.float32(255)
     elif array.dtype == np.bool_ or np.issubdtype(array.dtype, np.floating):
+        # NaN fails every comparison, so it is refused too. Checked before the cast, which may overflow.
+        if not (array.min() >= 0 and array.max() <= 1):
+            raise FormatError("an image array of floats must be in the range 0 to 1, without NaN")
         values = array.astype(np.float32)
     else:
         raise FormatError(f"an image array holds uint8, bool, or floats from 0 to 1; this one holds {array.dtype}")
-    # NaN fails every comparison, so it is refused here too.
-    if not (values.min() >= 0 and values.max() <= 1):
-        raise FormatError("an image array of floats must lie from 0 to 1, without NaN")
     if values.ndim == 2:
         return values
     grey = values[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601 luma, as Pillow's "L"

@@ -82,7 +82,8 @@ def find_lines(ink: Ink) -> list[list[Piece]]:
     height = line_height(blobs)
     blobs = [blob for blob in blobs if SPECK_HEIGHT * height <= blob.height <= 4 * height or _bar(blob, height)]
     blobs = [blob for blob in blobs if not _beside_the_paper(blob, height, ink.shape)]
-    return [_pieces(line, height) for line in _lines(blobs, height)]
+    # Undoing the slant of noise may leave only crumbs, which are no pieces.
+    return [pieces for line in _lines(blobs, height) if (pieces := _pieces(line, height))]
 
 
 def spans_of(line: Sequence[Piece], draw: Callable[[Sequence[Piece]], NDArray[np.uint8]]) -> list[Span]:

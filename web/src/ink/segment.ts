@@ -28,7 +28,8 @@ export const findLines = (ink: Plane): Blob[][] => {
       ((SPECK_HEIGHT * height <= heightOf(blob.box) && heightOf(blob.box) <= 4 * height) || isBar(blob, height)) &&
       !besideThePaper(blob, height, ink),
   );
-  return linesOf(blobs, height).map((line) => piecesOf(line, height));
+  // Undoing the slant of noise may leave only crumbs, which are no pieces.
+  return linesOf(blobs, height).map((line) => piecesOf(line, height)).filter((pieces) => pieces.length > 0);
 };
 
 // Pieces of an image, taken as one digit -> Uint8[784].
