@@ -292,7 +292,9 @@ def test_the_environment_names_the_database(tmp_path, monkeypatch):
 
 
 def test_a_missing_extra_is_named():
-    code = "import sys; sys.modules['sqlalchemy'] = None; from tenfold import cli; cli.main(['feedback', 'export', 'out'])"
+    code = (
+        "import sys; sys.modules['sqlalchemy'] = None; from tenfold import cli; cli.main(['feedback', 'export', 'out'])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
     assert "tenfold[serve]" in done.stderr
