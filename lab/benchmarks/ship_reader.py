@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.ink import measure_ink
+from tenfold.export.inference_graph import count_parameters
+from tenfold.export.web import read_web
 from tenfold.machine import describe_environment
 from tenfold.models.describe import model_totals
 from tenfold.reading.reader import shipped_model
@@ -38,10 +40,12 @@ def main() -> None:
     made = export(run, "onnx-int8", path)
     export(run, "web", path.with_suffix(".10fd"))
     counted = model_totals(run.model())
+    layers, _ = read_web(path.with_suffix(".10fd"))
     document: dict[str, Any] = {
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "size_bytes": made.size_bytes,
-        "parameters": counted.parameters,
+        # Of the shipped files, into whose weights batch norm is folded.
+        "parameters": count_parameters(layers),
         "multiply_adds": counted.multiply_adds,
         "seed": run.recipe.training.seed,
         "by_writer": bool(run.recipe.data.writers),

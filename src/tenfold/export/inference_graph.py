@@ -41,6 +41,11 @@ class InferenceLayer:
     bias: Array | None = None
 
 
+def count_parameters(layers: Sequence[InferenceLayer]) -> int:
+    """Returns how many numbers the layers hold."""
+    return sum(array.size for layer in layers for array in (layer.weight, layer.bias) if array is not None)
+
+
 def run_layers(layers: Sequence[InferenceLayer], values: Any, step: Callable[[InferenceLayer, Any], Any]) -> Any:
     """Passes values, an array of any library, through all layers; `step` computes all kinds but the residual ones."""
     slots: dict[int, Any] = {}

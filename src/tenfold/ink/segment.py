@@ -1,11 +1,11 @@
-"""A page's ink -> pieces in reading order, and every way in which neighbours could make a digit.
+"""A page's ink -> lines of writing, each a list of pieces from left to right.
 
-Where digits touch, no rule of form says where to cut: pieces are cut wherever a cut might be right, and the classifier
-says which of them belong together. LeCun et al. (1998), section V, "Multiple object recognition: heuristic
-over-segmentation".
+Where digits touch, no geometric rule says where to cut: pieces are cut wherever a cut may be right, and the classifier
+decides which of them belong together (`spans`). LeCun et al. (1998), section V, "Multiple object recognition:
+heuristic over-segmentation".
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -14,41 +14,33 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from tenfold.ink.fit import centre, fit
-from tenfold.ink.strokes import check_strokes, draw_strokes
+from tenfold.ink.strokes import check_strokes
 
 Ink = NDArray[np.float32]
 
-# A piece's box: left, top, right, bottom, in pixels of the picture, right and bottom beyond the last pixel; of strokes,
-# in the pen's own unit.
+# Left, top, right, bottom, in pixels of the picture, right and bottom exclusive; of strokes, in the pen's unit.
 Box = tuple[float, float, float, float]
 
-# Shares of the height of the digits of the page.
+# As fractions of the height of the page's digits.
 SPECK_HEIGHT = 0.25  # Lower pieces are dots, commas, dashes and dirt.
-GAP = 0.35  # Parts of a digit are nearer to each other.
-WIDEST = 1.7  # No digit is wider than this, for its height of the line.
 NARROW = 0.75  # Wider pieces may be two digits that touch.
 
-# Where digits are lower than this share of the picture, it is a photo, and what touches its edge is not writing; else
-# it was cut close to the number, and digits may touch.
+# Where digits are lower than this fraction of the picture, it is a photo, and what touches its edge is not writing; a
+# picture that was cropped close to the number may have digits at its edge.
 PHOTO = 0.25
 
-# What it costs to see one more digit, and to leave a piece as high as the line out, in nats: a digit that is cut in two
-# is not read as two, nor a dash as a 5.
-ONE_MORE, LEFT_OUT = 0.7, 5.0
-
-# Columns a row that a line of writing may lean by.
+# Columns per row by which a line of writing may slant.
 _LEANS = np.linspace(-0.4, 1.0, 29)
-
-# Pieces that a digit may be made of.
-PARTS = 6
 
 
 @dataclass(frozen=True)
 class Piece:
-    """What stays together. box: where, in the line with its slant undone. ink: float32[H,W] of the box's size, without
-    the ink of others; of a pen's stroke, its points float64[n,2]. mass: how much ink there is, or how long the stroke
-    is. place: where in the picture."""
+    """Ink that stays together: a digit, or a part of one.
+
+    box: in the line with its slant undone. ink: float32[H,W] of the box's size, without the ink of other pieces; of a
+    pen's stroke, its points float64[n,2]. mass: the sum of the ink, or the length of the stroke. place: the box in the
+    picture.
+    """
 
     box: Box
     ink: NDArray[np.floating[Any]]
@@ -64,18 +56,8 @@ class Piece:
         return self.box[2] - self.box[0]
 
 
-@dataclass(frozen=True)
-class Span:
-    """Pieces `first` to `last` (not in it) of a line, taken as one digit: pixels uint8[28,28]."""
-
-    first: int
-    last: int
-    box: Box
-    pixels: NDArray[np.uint8]
-
-
 def find_lines(ink: Ink) -> list[list[Piece]]:
-    """The lines of writing, top to bottom, each its pieces from left to right: dots and dirt left out."""
+    """Returns the lines of writing from top to bottom, each its pieces from left to right, without dots and dirt."""
     blobs = _blobs(ink)
     if not blobs:
         return []
@@ -86,35 +68,8 @@ def find_lines(ink: Ink) -> list[list[Piece]]:
     return [pieces for line in _lines(blobs, height) if (pieces := _pieces(line, height))]
 
 
-def spans_of(line: Sequence[Piece], draw: Callable[[Sequence[Piece]], NDArray[np.uint8]]) -> list[Span]:
-    """Every run of up to six neighbours that may be one digit, drawn as 28x28 by `draw`."""
-    height = line_height(line)
-    spans = []
-    for first in range(len(line)):
-        for last in range(first + 1, min(len(line), first + PARTS) + 1):
-            run = line[first:last]
-            box = _around([piece.box for piece in run])
-            gaps = [b.box[0] - a.box[2] for a, b in pairwise(run)]
-            if last > first + 1 and (
-                max(gaps) > GAP * height or box[2] - box[0] > WIDEST * max(height, box[3] - box[1])
-            ):
-                break
-            spans.append(Span(first, last, _around([piece.place for piece in run]), draw(run)))
-    return spans
-
-
-def draw_pieces(pieces: Sequence[Piece]) -> NDArray[np.uint8]:
-    """Pieces of an image, taken as one digit -> uint8[28,28]."""
-    return centre(fit(_together(pieces, _around([piece.box for piece in pieces]))))
-
-
-def draw_stroke_pieces(pieces: Sequence[Piece]) -> NDArray[np.uint8]:
-    """A pen's strokes, taken as one digit -> uint8[28,28]."""
-    return draw_strokes([piece.ink for piece in pieces])
-
-
 def stroke_pieces(strokes: Iterable[ArrayLike]) -> list[Piece]:
-    """A pen's strokes as pieces of one line, from left to right."""
+    """Returns a pen's strokes as pieces of one line, from left to right."""
     pieces = []
     for line in check_strokes(strokes):
         (left, top), (right, bottom) = line.min(0), line.max(0)
@@ -124,39 +79,8 @@ def stroke_pieces(strokes: Iterable[ArrayLike]) -> list[Piece]:
     return sorted(pieces, key=lambda piece: piece.box[0])
 
 
-def best_path(line: Sequence[Piece], spans: Sequence[Span], confidences: Sequence[float]) -> list[int]:
-    """The spans that account for a line best, as indices into `spans`, from left to right.
-
-    Each piece is part of one digit or is left out, the cheaper the lower it is: dots, commas and dashes are no digits.
-    The cost of a digit is the negative logarithm of its confidence and `ONE_MORE`.
-    """
-    height = line_height(line)
-    best = [0.0] + [np.inf] * len(line)
-    chosen: list[int | None] = [None] * (len(line) + 1)
-    ways: list[list[int]] = [[] for _ in line]
-    for index, span in enumerate(spans):
-        ways[span.first].append(index)
-    for first, piece in enumerate(line):
-        out = best[first] + LEFT_OUT * min(1.0, piece.height / height if height else 1.0) ** 2
-        if out < best[first + 1]:
-            best[first + 1], chosen[first + 1] = out, None
-        for index in ways[first]:
-            cost = best[first] + ONE_MORE - float(np.log(max(confidences[index], 1e-9)))
-            if cost < best[spans[index].last]:
-                best[spans[index].last], chosen[spans[index].last] = cost, index
-    path: list[int] = []
-    at = len(line)
-    while at > 0:
-        taken = chosen[at]
-        at -= 1
-        if taken is not None:
-            path.append(taken)
-            at = spans[taken].first
-    return path[::-1]
-
-
 def line_height(pieces: Sequence[Piece]) -> float:
-    """How high the digits of a line are: half of its ink belongs to pieces this high or higher."""
+    """Returns the height of a line's digits: half of its ink belongs to pieces of this height or more."""
     heights = np.array([piece.height for piece in pieces])
     masses = np.array([piece.mass for piece in pieces])
     order = np.argsort(heights)
@@ -177,12 +101,12 @@ def _blobs(ink: Ink) -> list[Piece]:
 
 
 def _bar(blob: Piece, height: float) -> bool:
-    """Whether it may be the bar of a 5: level, and about as long as a digit is wide."""
+    """Returns whether a blob may be the bar of a 5: horizontal, and about as long as a digit is wide."""
     return 0.25 * height <= blob.width <= height and blob.height >= 0.06 * height and blob.width > 2 * blob.height
 
 
 def _beside_the_paper(blob: Piece, height: float, shape: tuple[int, ...]) -> bool:
-    """Whether it is the shadow of the paper's edge, or the table: at the picture's edge, and long, or along it."""
+    """Returns whether a blob is the shadow of the paper's edge or the table: at the picture's edge, and long."""
     left, top, right, bottom = blob.box
     sides = [blob.ink[:, 0] if left == 0 else None, blob.ink[:, -1] if right == shape[1] else None]
     ends = [blob.ink[0] if top == 0 else None, blob.ink[-1] if bottom == shape[0] else None]
@@ -198,7 +122,7 @@ def _beside_the_paper(blob: Piece, height: float, shape: tuple[int, ...]) -> boo
 
 
 def _lines(blobs: Sequence[Piece], height: float) -> list[list[Piece]]:
-    """Blobs whose middles lie at about one height, going from left to right: the line may rise or fall."""
+    """Groups blobs whose centers are at about one height, from left to right: a line may rise or fall."""
     lines: list[list[Piece]] = []
     for blob in sorted(blobs, key=lambda blob: blob.box[0]):
         middle = (blob.box[1] + blob.box[3]) / 2
@@ -214,14 +138,14 @@ def _lines(blobs: Sequence[Piece], height: float) -> list[list[Piece]]:
 
 
 def _middle(line: Sequence[Piece]) -> float:
-    """Where the line has come to: the mean height of its last three whole pieces."""
+    """Returns the mean center height of a line's last three blobs."""
     return float(np.mean([(blob.box[1] + blob.box[3]) / 2 for blob in line[-3:]]))
 
 
 def _pieces(line: Sequence[Piece], height: float) -> list[Piece]:
-    """The pieces of a line, its slant undone: cuts go straight down, and writing leans."""
-    box = _around([blob.box for blob in line])
-    ink = _together(line, box)
+    """Returns the pieces of a line with its slant undone: cuts are vertical, and writing slants."""
+    box = around([blob.box for blob in line])
+    ink = together(line, box)
     # The stem of one 7 leans as far as a line of them: the slant needs several pieces.
     lean = slant_of(ink) if len(line) >= 3 else 0.0
     shifts = np.rint(lean * (np.arange(len(ink)) - len(ink) / 2)).astype(int)
@@ -232,7 +156,7 @@ def _pieces(line: Sequence[Piece], height: float) -> list[Piece]:
 
 
 def slant_of(ink: Ink) -> float:
-    """Columns a row that writing leans by, to the left going down: undone, ink is heaped up in the fewest columns."""
+    """Returns the slant of writing in columns per row, to the left going down: undone, ink is in the fewest columns."""
     rows, columns = np.nonzero(ink > 0.3)
     weights = ink[rows, columns]
     best, slant = 0.0, 0.0
@@ -246,7 +170,7 @@ def slant_of(ink: Ink) -> float:
 
 
 def _sheared(ink: Ink, shifts: NDArray[np.int64]) -> Ink:
-    """Each row moved to the right by its shift, less the least of them."""
+    """Moves each row to the right by its shift, minus the smallest shift."""
     moves = shifts - shifts.min()
     sheared = np.zeros((len(ink), ink.shape[1] + int(moves.max())), np.float32)
     for row, move in enumerate(moves):
@@ -255,22 +179,22 @@ def _sheared(ink: Ink, shifts: NDArray[np.int64]) -> Ink:
 
 
 def _joined(line: Sequence[Piece]) -> list[Piece]:
-    """Pieces above one another made one: the bar of a 5, a digit that a thin pen broke."""
+    """Joins pieces above one another: the bar of a 5, a digit that a thin pen broke."""
     joined: list[Piece] = []
     for piece in sorted(line, key=lambda piece: piece.box[0]):
         if joined:
             before = joined[-1]
             lap = min(before.box[2], piece.box[2]) - piece.box[0]
             if lap > 0.5 * min(before.width, piece.width):
-                box = _around([before.box, piece.box])
-                joined[-1] = Piece(box, _together([before, piece], box), before.mass + piece.mass, box)
+                box = around([before.box, piece.box])
+                joined[-1] = Piece(box, together([before, piece], box), before.mass + piece.mass, box)
                 continue
         joined.append(piece)
     return joined
 
 
 def _cut(piece: Piece, height: float) -> list[Piece]:
-    """A wide piece cut where little ink stands above one another; a narrow one as it is."""
+    """Cuts a wide piece at columns with little ink; returns a narrow one unchanged."""
     if piece.width < NARROW * height:
         return [piece]
     profile, width = piece.ink.sum(0), piece.ink.shape[1]
@@ -301,20 +225,22 @@ def _cut(piece: Piece, height: float) -> list[Piece]:
     return parts
 
 
-def _around(boxes: Sequence[Box]) -> Box:
+def around(boxes: Sequence[Box]) -> Box:
+    """Returns the smallest box that holds all `boxes`."""
     left, top, right, bottom = zip(*boxes, strict=True)
     return min(left), min(top), max(right), max(bottom)
 
 
 def _placed(piece: Piece, moves: NDArray[np.int64], line: Box) -> Box:
-    """Where a piece of a sheared line lies in the picture."""
+    """Returns the box of a piece of a sheared line in the picture."""
     left, top, _, bottom = piece.box
     rows, columns = np.nonzero(piece.ink)
     across = left + columns - moves[int(top) + rows] + line[0]
     return float(across.min()), top + line[1], float(across.max()) + 1, bottom + line[1]
 
 
-def _together(pieces: Sequence[Piece], box: Box) -> Ink:
+def together(pieces: Sequence[Piece], box: Box) -> Ink:
+    """Returns the ink of `pieces` in one array of the size of `box`."""
     ink = np.zeros((int(box[3] - box[1]), int(box[2] - box[0])), np.float32)
     for piece in pieces:
         left, top = int(piece.box[0] - box[0]), int(piece.box[1] - box[1])

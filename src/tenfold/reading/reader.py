@@ -25,17 +25,8 @@ from tenfold.ink.ground import paper_is_dark
 from tenfold.ink.image_file import opened
 from tenfold.ink.normalize import as_mnist_made, levels, normalize_grey
 from tenfold.ink.page import find_page_ink
-from tenfold.ink.segment import (
-    Box,
-    Piece,
-    Span,
-    best_path,
-    draw_pieces,
-    draw_stroke_pieces,
-    find_lines,
-    spans_of,
-    stroke_pieces,
-)
+from tenfold.ink.segment import Box, Piece, find_lines, stroke_pieces
+from tenfold.ink.spans import Span, best_path, draw_pieces, draw_stroke_pieces, spans_of
 from tenfold.ink.strokes import draw_strokes
 from tenfold.reading.model_file import ModelFile
 

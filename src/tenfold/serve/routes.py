@@ -118,13 +118,7 @@ class ReadingRoutes:
 
 
 def _document(reading: Reading, pixels: bool) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "digit": reading.digit,
-        "confidence": round(reading.confidence, 6),
-        "probabilities": [round(p, 6) for p in reading.probabilities.tolist()],
-        "unsure": reading.unsure,
-        "box": None if reading.box is None else [round(edge, 2) for edge in reading.box],
-    }
+    document = reading.to_dict()
     if pixels:
         document["pixels"] = base64.b64encode(reading.pixels.tobytes()).decode()
     return document

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tenfold.errors import FormatError, ModelError
+from tenfold.export.inference_graph import count_parameters
 from tenfold.export.web import read_web
 from tenfold.reading.reader import Reader, shipped_model
 
@@ -160,4 +161,4 @@ def _count_parameters(web: Path) -> int:
         layers, _ = read_web(web)
     except FormatError as error:
         raise ModelError(f"{error}; export it again with tenfold export --to web") from error
-    return sum(array.size for layer in layers for array in (layer.weight, layer.bias) if array is not None)
+    return count_parameters(layers)

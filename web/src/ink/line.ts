@@ -1,4 +1,4 @@
-// Pieces of a line of writing, and which of them make a digit: the part of tenfold/ink/segment.py that looks at boxes.
+// Pieces of a line of writing, and which of them make a digit: tenfold/ink/spans.py and the boxes of segment.py.
 
 // Left, top, right, bottom, right and bottom just beyond: in pixels, or in the pen's unit.
 export type Box = readonly [left: number, top: number, right: number, bottom: number];
