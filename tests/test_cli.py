@@ -347,9 +347,9 @@ def test_help_lists_every_command_in_its_group_and_in_order():
     assert keys == sorted(set(keys))
 
 
-def test_help_of_a_recipe_field_shows_its_range_and_default(tenfold, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "300")
+def test_help_of_a_recipe_field_shows_its_range_and_default(tenfold):
     code, out, _ = tenfold("train", "--help")
     assert code == 0
+    out = " ".join(out.replace("│", " ").split())  # The width of the terminal does not matter.
     for text in ("[0 to 45; default: 0.0]", "[adam, adamw, sgd; default: adam]", "[>= 0 and < 1; default: 0.2]"):
         assert text in out

@@ -148,7 +148,7 @@ def test_a_run_that_is_not_finished_is_no_start(run, odd_hand, tmp_path):
         (["cnn", "--from", "RUN", "--data", "DIR"], "own recipe"),
         (["--from", "reader", "--data", "DIR"], "the shipped model"),
         (["--from", "RUN", "--data", "nowhere"], "no file or folder|nowhere"),
-        (["--from", "RUN", "--data", "DIR", "--hidden", "5"], "the recipe's model has not"),
+        (["--from", "RUN", "--data", "DIR", "--hidden", "5"], "the recipe's model lacks"),
     ],
 )
 def test_wrong_words_are_told(words, error, run, odd_hand, tmp_path, capsys):

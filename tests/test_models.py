@@ -12,7 +12,7 @@ from tenfold.models.describe import describe_model, model_totals
 from tenfold.models.layers import set_memory_format
 from tenfold.models.lenet import TABLE, Subsampling, TableConvolution
 from tenfold.models.model_config import ACTIVATIONS
-from tenfold.training.optimizers import decayed
+from tenfold.training.optimizers import weights_of
 from tenfold.training.recipe import Recipe, recipe_names
 
 
@@ -157,7 +157,7 @@ def test_the_layout_in_memory_changes_nothing_but_speed(name):
 def test_penalties_spare_biases_and_scales():
     for name in ("lenet", "cnn", "resnet", "separable", "recurrent"):
         model = build_model(Recipe.load(name).model)
-        spared = {id(p) for p in model.parameters()} - {id(p) for p in decayed(model)}
+        spared = {id(p) for p in model.parameters()} - {id(p) for p in weights_of(model)}
         scales = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d | Subsampling)]
         assert all(id(p) in spared for m in scales for p in m.parameters())
         assert all(id(m.bias) in spared for m in model.modules() if getattr(m, "bias", None) is not None)
