@@ -17,7 +17,6 @@ from tenfold.export.onnx import export_onnx
 from tenfold.jobs.pool import OpenPool, Pool, Report, in_process_pool
 from tenfold.models.composite import networks
 from tenfold.runs.ensemble import MEMBERS, train_ensemble
-from tenfold.runs.evaluate import evaluate
 from tenfold.runs.fit import CHECKPOINT, Watch, best_epoch, fit, parts_of, report_epochs
 from tenfold.runs.prepare import Prepared, one_thread_each, prepare
 from tenfold.runs.resumable import new_folder
@@ -177,6 +176,9 @@ def train_or_resume(
         resume(path, data, watch=watch, monitors=monitors, write_onnx=test)
     run = Run(path, Run.load(path).recipe, data)
     if test and "test" not in run.metrics:
+        # It imports scikit-learn, which takes a second that a training alone need not spend.
+        from tenfold.runs.evaluate import evaluate
+
         evaluate(run)
     return run
 
