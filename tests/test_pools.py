@@ -67,3 +67,48 @@ def test_an_ensembles_networks_at_once_are_those_one_after_another(
 def test_fewer_workers_than_one_are_refused(workers):
     with pytest.raises(UsageError, match=">= 1"), local_pool(workers):
         pass
+
+
+def test_a_folder_that_comes_back_replaces_the_old_one_or_leaves_it(tmp_path, monkeypatch):
+    from pathlib import Path
+
+    from tenfold.jobs.ray_pool import _write_folder
+
+    folder = tmp_path / "run"
+    _write_folder({"a": b"old", "b/c": b"old"}, folder)
+    rename = Path.rename
+
+    def interrupted(path, target):
+        if target == folder and (path / "d").exists():
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        _write_folder({"d": b"new"}, folder)
+    assert (folder / "a").read_bytes() == (folder / "b" / "c").read_bytes() == b"old"
+    monkeypatch.undo()
+    _write_folder({"d": b"new"}, folder)
+    assert [path.name for path in folder.iterdir()] == ["d"]
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_the_answer_to_a_lost_attempt_is_not_given_to_the_next():
+    import asyncio
+
+    from tenfold.jobs.ray_pool import _Mailbox
+
+    async def ask():
+        mailbox = _Mailbox()
+        lost, restarted = (asyncio.create_task(mailbox.ask((0, attempt), "epoch", {})) for attempt in (1, 2))
+        messages = await mailbox.take()
+        while len(messages) < 2:
+            messages += await mailbox.take()
+        assert [attempt for attempt, *_ in messages] == [(0, 1), (0, 2)]
+        await mailbox.answer((0, 1), False)
+        await asyncio.sleep(0)
+        assert not restarted.done()
+        await mailbox.answer((0, 2), True)
+        return await lost, await restarted
+
+    assert asyncio.run(ask()) == (False, True)

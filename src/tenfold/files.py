@@ -77,7 +77,8 @@ def write_json(path: Path, document: Any) -> Path:
 
 def _flush(path: Path) -> None:
     # Without this a power cut after the rename could leave an empty file under the final name.
-    with path.open("rb") as file:
+    # Windows flushes only what is open for writing.
+    with path.open("r+b") as file:
         os.fsync(file.fileno())
 
 

@@ -133,6 +133,9 @@ class InProcessPool:
             try:
                 outcome = execute(job, _DirectReport(source, job))
             except _SourceFailed as failed:
+                # Pools may be nested: the error of an outer pool's source passes through this one.
+                if failed.source is not source:
+                    raise
                 raise failed.error from None
             source.on_done(job, outcome)
 
@@ -144,10 +147,10 @@ def in_process_pool() -> Iterator[InProcessPool]:
 
 
 class _SourceFailed(BaseException):
-    """Carries an exception of the source's through the job, whose own it must not pass for."""
+    """Carries an exception of a source through the job, so that it is not taken for the job's own."""
 
-    def __init__(self, error: Exception) -> None:
-        self.error = error
+    def __init__(self, source: JobSource, error: Exception) -> None:
+        self.source, self.error = source, error
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ class _DirectReport:
         try:
             proceed = self.source.on_message(self.job, message)
         except Exception as error:
-            raise _SourceFailed(error) from error
+            raise _SourceFailed(self.source, error) from error
         if not proceed:
             raise JobStopped
 
@@ -167,7 +170,7 @@ class _DirectReport:
         try:
             self.source.on_progress(self.job, message)
         except Exception as error:
-            raise _SourceFailed(error) from error
+            raise _SourceFailed(self.source, error) from error
 
 
 @dataclass(frozen=True, kw_only=True)

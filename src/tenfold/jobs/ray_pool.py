@@ -14,13 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tenfold import files as atomic
+from tenfold import files
 from tenfold.errors import ClusterError, UsageError
 from tenfold.jobs.pool import Job, JobDone, JobLost, JobMessage, JobStopped, Outcome, PoolEvent, WorkerPool, execute
 from tenfold.jobs.ray_connection import connected
+from tenfold.machine import freed_memory_kept
 
 # Contents by the path within the job's folder.
 FolderContents = dict[str, bytes]
+# A job's key, and which attempt at the job it is: messages of a lost attempt must not pass for its successor's.
+Attempt = tuple[int, int]
 # Calls of the mailbox that may wait at a time: one for each running task, those of dead nodes too, and a few more.
 _MAILBOX_CALLS = 100_000
 
@@ -37,6 +40,7 @@ class RayPool(WorkerPool):
         self._shared: dict[int, tuple[tuple[Any, ...], Any]] = {}
         self._keys: dict[Any, int] = {}
         self._jobs: dict[int, Job] = {}
+        self._attempts: dict[int, int] = {}
         self._events: deque[PoolEvent] = deque()
         self._threads = 1
         self._counted, self._cpus = 0.0, 0
@@ -72,8 +76,10 @@ class RayPool(WorkerPool):
             self._shared[id(job.shared)] = job.shared, self._ray.put(job.shared)
         shared = self._shared[id(job.shared)][1]
         self._jobs[job.key] = job
+        self._attempts[job.key] = self._attempts.get(job.key, 0) + 1
+        report = _MailReport(self._mailbox, (job.key, self._attempts[job.key]), job.folder)
         plain = dataclasses.replace(job, shared=())
-        self._keys[task.remote(plain, shared, _read_folder(job.folder), self._mailbox, sys.argv)] = job.key
+        self._keys[task.remote(plain, shared, _read_folder(job.folder), report, sys.argv)] = job.key
 
     def next_event(self, seconds: float) -> PoolEvent | None:
         if not self._events:
@@ -83,7 +89,7 @@ class RayPool(WorkerPool):
         return self._events.popleft() if self._events else None
 
     def answer(self, key: int, proceed: bool) -> None:
-        self._mailbox.answer.remote(key, proceed)
+        self._mailbox.answer.remote((key, self._attempts[key]), proceed)
 
     def close(self) -> None:
         """Ends what runs."""
@@ -95,9 +101,8 @@ class RayPool(WorkerPool):
         from ray.exceptions import RayError, RayTaskError
 
         if reference == self._mail:
-            # A message of a lost attempt is answered too, which does no harm: the restarted one sends its own.
-            for key, message, contents in self._ray.get(reference):
-                if key in self._keys.values():
+            for (key, attempt), message, contents in self._ray.get(reference):
+                if key in self._keys.values() and attempt == self._attempts[key]:
                     _write_folder(contents, self._jobs[key].folder)
                     self._events.append(JobMessage(key=key, message=message))
             self._mail = self._mailbox.take.remote()
@@ -121,23 +126,23 @@ class _Mailbox:
     """An actor where tasks leave their messages and wait for the answers."""
 
     def __init__(self) -> None:
-        self._messages: asyncio.Queue[tuple[int, Any, FolderContents]] = asyncio.Queue()
-        self._answers: dict[int, asyncio.Future[bool]] = {}
+        self._messages: asyncio.Queue[tuple[Attempt, Any, FolderContents]] = asyncio.Queue()
+        self._answers: dict[Attempt, asyncio.Future[bool]] = {}
 
-    async def ask(self, key: int, message: Any, contents: FolderContents) -> bool:
-        self._answers[key] = asyncio.get_running_loop().create_future()
-        self._messages.put_nowait((key, message, contents))
-        return await self._answers[key]
+    async def ask(self, attempt: Attempt, message: Any, contents: FolderContents) -> bool:
+        self._answers[attempt] = asyncio.get_running_loop().create_future()
+        self._messages.put_nowait((attempt, message, contents))
+        return await self._answers[attempt]
 
-    async def take(self) -> list[tuple[int, Any, FolderContents]]:
+    async def take(self) -> list[tuple[Attempt, Any, FolderContents]]:
         found = [await self._messages.get()]
         while not self._messages.empty():
             found.append(self._messages.get_nowait())
         return found
 
-    async def answer(self, key: int, proceed: bool) -> None:
-        if not self._answers[key].done():
-            self._answers[key].set_result(proceed)
+    async def answer(self, attempt: Attempt, proceed: bool) -> None:
+        if not self._answers[attempt].done():
+            self._answers[attempt].set_result(proceed)
 
 
 @contextmanager
@@ -156,12 +161,13 @@ def ray_pool(address: str, workers: int | None = None) -> Iterator[RayPool]:
 @dataclass(frozen=True)
 class _MailReport:
     mailbox: Any
-    job: Job
+    attempt: Attempt
+    folder: Path
 
     def __call__(self, message: Any) -> None:
         import ray
 
-        if not ray.get(self.mailbox.ask.remote(self.job.key, message, _read_folder(self.job.folder))):
+        if not ray.get(self.mailbox.ask.remote(self.attempt, message, _read_folder(self.folder))):
             raise JobStopped
 
     def progress(self, message: Any) -> None:
@@ -169,7 +175,7 @@ class _MailReport:
 
 
 def _run_task(
-    job: Job, shared: tuple[Any, ...], contents: FolderContents, mailbox: Any, command: list[str]
+    job: Job, shared: tuple[Any, ...], contents: FolderContents, report: _MailReport, command: list[str]
 ) -> tuple[Outcome, FolderContents]:
     """What a task does, in a folder of the node's own."""
     # A run stores the command that made it.
@@ -178,7 +184,8 @@ def _run_task(
         folder = Path(parent) / job.folder.name
         _write_folder(contents, folder)
         job = dataclasses.replace(job, folder=folder, shared=shared)
-        outcome = execute(job, _MailReport(mailbox, job))
+        with freed_memory_kept():
+            outcome = execute(job, dataclasses.replace(report, folder=folder))
         return dataclasses.replace(outcome, error=None), _read_folder(folder)
 
 
@@ -187,16 +194,19 @@ def _read_folder(folder: Path) -> FolderContents:
 
 
 def _write_folder(contents: FolderContents, folder: Path) -> None:
-    """Replaces a folder in one step: half of a run would pass for one that can be resumed."""
+    """Replaces a folder as a whole, by renaming: half of a run would pass for one that can be resumed."""
     if not contents:
         return
-    beside = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
+    new, old = (folder.with_name(f".{folder.name}-{uuid.uuid4().hex}") for _ in range(2))
     try:
         for name, content in contents.items():
-            atomic.write_bytes(beside / name, content)
-        with atomic.storage_errors(folder):
+            files.write_bytes(new / name, content)
+        with files.storage_errors(folder):
             if folder.exists():
-                shutil.rmtree(folder)  # As it was a message ago.
-            beside.rename(folder)
+                folder.rename(old)  # As it was a message ago.
+            new.rename(folder)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        for path in (new, old):
+            shutil.rmtree(path, ignore_errors=True)
