@@ -86,8 +86,10 @@ def _optimizer_state(tensors: Weights, trainer: Trainer, path: Path) -> dict[int
         index, name = key.split(".", 1)
         state.setdefault(int(index), {})[name] = value
     parameters = [p for group in trainer.optimizer.param_groups for p in group["params"]]
+    # SGD without momentum has no state.
+    expected = set() if trainer.optimizer.defaults.get("momentum") == 0 else set(range(len(parameters)))
     # PyTorch does not check, and its fused kernels read past the end of a tensor that is too short.
-    if state.keys() != set(range(len(parameters))) or any(
+    if state.keys() != expected or any(
         value.ndim and value.shape != parameters[index].shape
         for index, entry in state.items()
         for value in entry.values()

@@ -31,7 +31,9 @@ _BINDINGS = {
 
 def is_traceable(recipe: Recipe, device: torch.device) -> bool:
     """Returns whether a traced step is known to give the same bits; in bfloat16 it does not for every network."""
-    return device.type == "cpu" and recipe.device.precision == "float32" and recipe.training.optimizer != "sgd"
+    return (
+        device.type == "cpu" and recipe.device.precision == "float32" and recipe.training.optimizer in ("adam", "adamw")
+    )
 
 
 class TracedStep:
