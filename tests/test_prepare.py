@@ -4,7 +4,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tenfold.errors import RunError, UsageError
+from tenfold.jobs.pool import Job, JobSource, in_process_pool
 from tenfold.runs import prepare as prepare_module
+from tenfold.runs import train as train_module
 from tenfold.runs.prepare import prepare
 from tenfold.runs.train import resume, train
 
@@ -51,3 +54,84 @@ def test_the_checkpoint_of_an_ensembles_network_holds_that_network_alone(quick, 
     weights = load_file(member / "checkpoint.safetensors")
     learned = sum(value.numel() for key, value in weights.items() if key.startswith("model."))
     assert learned == sum(value.numel() for value in resume(path).model().state_dict().values()) / 3
+
+
+def test_a_run_that_another_process_finished_meanwhile_is_not_trained_again(quick, tmp_path, monkeypatch):
+    with pytest.raises(StopHere):
+        train(quick, folder=tmp_path, watch=stop)
+    (path,) = tmp_path.iterdir()
+
+    def finish_first(*arguments):
+        monkeypatch.undo()
+        resume(path)
+        return prepare(*arguments)
+
+    monkeypatch.setattr(train_module, "prepare", finish_first)
+    with pytest.raises(RunError, match="is finished: there is nothing to resume"):
+        resume(path)
+
+
+def test_one_network_is_refused_in_a_pool_before_anything_is_prepared(quick, tmp_path, monkeypatch):
+    monkeypatch.setattr(train_module, "prepare", lambda *arguments: pytest.fail("prepared"))
+    with pytest.raises(UsageError, match="has one network"):
+        train(quick, folder=tmp_path, open_pool=lambda: pytest.fail("opened"))
+
+
+@pytest.mark.parametrize(
+    ("model", "trainable"),
+    [
+        ({"architecture": "mlp", "batch_norm": True}, False),
+        ({"architecture": "cnn", "center_crop": 8, "space_to_depth": 2, "convolutions": ("1 pool",)}, False),
+        ({"architecture": "cnn", "center_crop": 8, "space_to_depth": 2, "convolutions": ("1",)}, True),
+    ],
+)
+def test_a_batch_of_one_image_is_refused_where_batch_norm_has_one_value(quick, model, trainable):
+    """A channel of a single pixel is as undefined as a unit of a dense layer."""
+    recipe = quick.replace(**model).replace(batch_size=1)
+    if trainable:
+        assert prepare(recipe).recipe.training.batch_size == 1
+    else:
+        with pytest.raises(UsageError, match="a batch of one image"):
+            prepare(recipe)
+
+
+class Failing(JobSource):
+    """A source whose one job runs a pool of its own, and which fails at the first message."""
+
+    def __init__(self, job):
+        self.jobs = iter([job])
+
+    def next_job(self):
+        return next(self.jobs, None)
+
+    def on_message(self, job, message):
+        raise RunError("the sweep's storage is full")
+
+    def on_done(self, job, outcome):
+        pytest.fail(f"taken for the job's own: {outcome}")
+
+
+class Passing(JobSource):
+    def __init__(self, job, report):
+        self.jobs, self.report = iter([job]), report
+
+    def next_job(self):
+        return next(self.jobs, None)
+
+    def on_message(self, job, message):
+        self.report(message)
+        return True
+
+
+def inner_job(report, folder):
+    report("an epoch")
+
+
+def outer_job(report, folder):
+    with in_process_pool() as pool:
+        pool.run(Passing(Job(key=0, function=inner_job, folder=folder), report))
+
+
+def test_an_error_of_the_outer_source_is_not_taken_for_one_of_a_nested_job(tmp_path):
+    with pytest.raises(RunError, match="storage is full"), in_process_pool() as pool:
+        pool.run(Failing(Job(key=0, function=outer_job, folder=tmp_path)))

@@ -194,7 +194,7 @@ def test_the_command_sweeps_and_says_what_is_next(small_file, tmp_path, tenfold_
         (["sweep", "--join", "x"], "give its --storage"),
         (["sweep"], "--param"),
         (["sweep", "--param", "epoch=1,2"], "did you mean 'epochs'"),
-        (["train", "--workers", "0"], "--workers is 0; it must be >= 1"),
+        (["train", "--seeds", "2", "--workers", "0"], "--workers is 0; it must be >= 1"),
         (["train", "--workers", "2"], "has one network"),
     ],
 )

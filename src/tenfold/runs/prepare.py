@@ -1,5 +1,6 @@
 """Everything before the first training step, once: checks, splits, the resolved recipe and the model as it starts."""
 
+import copy
 import dataclasses
 import time
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from tenfold.data import Dataset, load_dataset, stratified_split, writer_split
 from tenfold.data.catalog import is_known
 from tenfold.data.npz_file import load_writers
 from tenfold.errors import UsageError
-from tenfold.models import build_model
+from tenfold.models import SIDE, build_model
+from tenfold.models.composite import networks
 from tenfold.runs.run import Run
 from tenfold.training.autotune import autotune
 from tenfold.training.checkpoint import load_weights
@@ -119,13 +121,17 @@ def _check_batches(recipe: Recipe, model: nn.Module, count: int) -> None:
     size = recipe.training.batch_size
     if size > count:
         raise UsageError(f"--batch-size {size} is larger than the {count} images to train on")
-    # A channel of a convolution has many values in one image; a unit of a dense layer has one, and so no variance.
-    norms = any(isinstance(module, nn.BatchNorm1d) for module in model.modules())
-    if norms and (count % size == 1 or size == 1):
-        raise UsageError(
-            f"--batch-size {size} leaves a batch of one image, for which the batch normalization of dense layers is "
-            "undefined; change it"
-        )
+    if count % size == 1 or size == 1:
+        # Batch norm has no variance of one value: of a unit of a dense layer, or of a channel of a single pixel.
+        network = copy.deepcopy(networks(model)[0]).train()
+        try:
+            with torch.random.fork_rng(devices=[]), torch.no_grad():
+                network(torch.zeros(1, SIDE, SIDE))
+        except ValueError as error:
+            raise UsageError(
+                f"--batch-size {size} leaves a batch of one image, for which the model's batch normalization is "
+                "undefined; change it"
+            ) from error
 
 
 def with_absolute_paths(recipe: Recipe) -> Recipe:

@@ -55,14 +55,10 @@ def train(
     Raises `TrainingError` at a loss that is not finite, `StorageError` when a file can't be written, and what `prepare`
     raises.
     """
+    _check_pool(recipe if isinstance(recipe, Recipe) else recipe.recipe, open_pool)
     with open_pool() as pool:
         if isinstance(recipe, Recipe):
             recipe = prepare(one_thread_each(recipe) if pool.size > 1 else recipe, data)
-        if pool.size > 1 and recipe.recipe.model.ensemble_size == 1:
-            raise UsageError(
-                f"recipe {recipe.recipe.name} has one network, which one process trains; --workers and --ray go with "
-                "--seeds and with ensembles"
-            )
         run = Run.create(recipe, path or new_folder(Path(folder), recipe.recipe.name))
         return _train(run, recipe, pool, watch, say, tuple(monitors), write_onnx)
 
@@ -83,11 +79,24 @@ def resume(
     """
     run = Run.load(path)
     if run.finished:
-        raise RunError(f"{run.path} is finished: there is nothing to resume")
+        raise _nothing_to_resume(run)
+    _check_pool(run.recipe, open_pool)
     prepared = prepare(run.recipe, data)
     run.check_prepared(prepared)
     with open_pool() as pool:
         return _train(Run(run.path, run.recipe, prepared.data), prepared, pool, watch, say, tuple(monitors), write_onnx)
+
+
+def _nothing_to_resume(run: Run) -> RunError:
+    return RunError(f"{run.path} is finished: there is nothing to resume")
+
+
+def _check_pool(recipe: Recipe, open_pool: OpenPool) -> None:
+    if open_pool is not in_process_pool and recipe.model.ensemble_size == 1:
+        raise UsageError(
+            f"recipe {recipe.name} has one network, which one process trains; --workers and --ray go with --seeds and "
+            "with ensembles"
+        )
 
 
 def _train(
@@ -103,6 +112,9 @@ def _train(
     model = copy.deepcopy(prepared.model).to(device)
     train_part, validation_part = parts_of(prepared)
     with run.working():
+        # Another process may have finished it while this one prepared.
+        if run.finished:
+            raise _nothing_to_resume(run)
         if run.recipe.model.ensemble_size > 1:
             preparing = train_ensemble(run, prepared, model, pool, watch, say, monitors)
         else:
