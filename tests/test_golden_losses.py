@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tenfold.data import load_dataset, stratified_split
+from tenfold.machine import describe_environment
 from tenfold.models import build_model
 from tenfold.models.composite import networks
 from tenfold.training.device import execution
@@ -22,8 +23,9 @@ FILE = Path(__file__).parent / "golden" / "losses.json"
 # tutorial and small have enough steps for a traced one, which starts with the second.
 RECIPES = ("tutorial", "sprint", "dash", "cnn", "small")
 STEPS = 50
-# Relative. Other processors and PyTorch versions round differently, and training amplifies the difference.
-TOLERANCE = 1e-3
+# Other processors and PyTorch versions round differently, and training amplifies the difference: an Intel and an AMD
+# processor differed by up to 1e-4 of the loss within ten steps, and by up to 2e-2 within fifty.
+FEW_STEPS, FEW_STEPS_TOLERANCE, TOLERANCE = 10, 1e-3, 0.1
 
 
 class StepLimitError(Exception):
@@ -56,7 +58,8 @@ def first_losses(name):
 
 def environment():
     """What the bits of a loss depend on besides the code."""
-    return {"torch": torch.__version__, "cpu": torch.backends.cpu.get_cpu_capability()}
+    processor = describe_environment()["machine"]["processor"]
+    return {"torch": torch.__version__, "processor": processor, "cpu": torch.backends.cpu.get_cpu_capability()}
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -68,6 +71,7 @@ def test_the_first_losses_are_those_of_the_golden_file(name):
     if environment().items() <= golden.items():
         assert losses == expected
     else:
+        assert losses[:FEW_STEPS] == pytest.approx(expected[:FEW_STEPS], rel=FEW_STEPS_TOLERANCE)
         assert losses == pytest.approx(expected, rel=TOLERANCE)
 
 
