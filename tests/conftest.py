@@ -70,7 +70,7 @@ def brief(quick: Recipe) -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def two_at_once():  # type: ignore[no-untyped-def]
+def two_workers():  # type: ignore[no-untyped-def]
     """Opens a pool of two processes, the same each time: each of its own would import PyTorch for seconds."""
     from tenfold.jobs.local import local_pool
 
@@ -79,7 +79,7 @@ def two_at_once():  # type: ignore[no-untyped-def]
 
 
 @pytest.fixture(scope="session")
-def one_at_a_time(two_at_once):  # type: ignore[no-untyped-def]
+def one_at_a_time(two_workers):  # type: ignore[no-untyped-def]
     """Opens the same pool for one job at a time, so that the order of events is fixed."""
     from tenfold.jobs.pool import WorkerPool
 
@@ -90,7 +90,7 @@ def one_at_a_time(two_at_once):  # type: ignore[no-untyped-def]
         def __init__(self, pool) -> None:  # type: ignore[no-untyped-def]
             self.submit, self.next_event, self.answer = pool.submit, pool.next_event, pool.answer
 
-    with two_at_once() as pool:
+    with two_workers() as pool:
         return lambda: nullcontext(One(pool))
 
 
@@ -103,13 +103,13 @@ def grid(brief: Recipe):  # type: ignore[no-untyped-def]
 
 
 @pytest.fixture(scope="session")
-def swept(grid, two_at_once, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
-    """A finished sweep of the grid in two processes, its rows, and what was told."""
+def swept(grid, two_workers, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    """A finished sweep of the grid in two processes, its rows, and the lines that it said."""
     from tenfold.studies.sweep import Sweep
 
-    told: list[str] = []
+    lines: list[str] = []
     sweep = Sweep.create(grid, tmp_path_factory.mktemp("sweeps"))
-    return sweep, sweep.run(two_at_once, told.append), told
+    return sweep, sweep.run(two_workers, lines.append), lines
 
 
 @pytest.fixture(scope="session")
@@ -179,7 +179,7 @@ def ray_cluster(ray):  # type: ignore[no-untyped-def]
 
 @pytest.fixture(scope="session")
 def serving():  # type: ignore[no-untyped-def]
-    """Runs `tenfold serve` under --json, and tells what it told; ended as Ctrl-C does. folder: of its data."""
+    """Runs `tenfold serve --json`; yields its process and its document. folder: of its data."""
     import json
 
     @contextmanager
@@ -190,12 +190,12 @@ def serving():  # type: ignore[no-untyped-def]
                                    env=environment)  # fmt: skip
         try:
             assert process.stdout
-            told = ""
-            while not told.endswith("\n}\n"):
+            output = ""
+            while not output.endswith("\n}\n"):
                 line = process.stdout.readline()
                 assert line, process.communicate()[1]
-                told += line
-            yield process, json.loads(told)
+                output += line
+            yield process, json.loads(output)
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
@@ -228,9 +228,9 @@ def tenfold_json(capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped
     def call(*words: object, command: App = cli.app) -> object:
         with pytest.raises(SystemExit) as stopped:
             cli.main([*(str(word) for word in words), "--json"], command)
-        told = capsys.readouterr()
-        assert stopped.value.code == 0, told.err
-        return json.loads(told.out)
+        captured = capsys.readouterr()
+        assert stopped.value.code == 0, captured.err
+        return json.loads(captured.out)
 
     return call
 

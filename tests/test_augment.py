@@ -57,7 +57,7 @@ def test_zoom_changes_the_ink_by_the_square_of_its_strength(images):
 
 
 def test_elastic_moves_places_by_its_strength_on_average_and_smoothly():
-    # Ink that grows evenly to the right tells by its change how far each place was moved across.
+    # Ink that grows evenly to the right shows by its change how far each place was moved across.
     ramp = (torch.arange(28) / 28).expand(300, 28, 28)
     inner = (moved(ramp, elastic=0.8) - ramp)[:, 6:22, 6:22] * 28
     assert inner.square().mean().sqrt() == pytest.approx(0.8, rel=0.15)

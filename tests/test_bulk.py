@@ -136,7 +136,7 @@ def test_sources_of_all_kinds_lie_in_one_folder(digits, tmp_path):
         *[("a.npy", None, index) for index in range(5)],
         *[("in", f"b/{index // 25}/{index:03d}.png", index) for index in range(30)],
         ("c.tar", "x.png", 0),
-        # A folder's places go on after what came between.
+        # A folder's places continue after what came between.
         ("in", "d/0/000.png", 30),
         ("in", "d/0/001.png", 31),
     ]
@@ -277,7 +277,7 @@ def cut_tar(path: Path, digits) -> Path:
     return path
 
 
-def spoilt_header(path: Path, digits) -> Path:
+def damaged_header(path: Path, digits) -> Path:
     write_tar(path, {f"{number}.png": png(one) for number, one in enumerate(digits[:10])})
     content = bytearray(path.read_bytes())
     content[1024 * 9] ^= 1
@@ -305,7 +305,7 @@ def cut_idx_gz(path: Path, digits) -> Path:
     return written(path, gzip.compress(idx.encode(digits[:10]))[:-100])
 
 
-def spoilt_page(path: Path, digits) -> Path:
+def damaged_page(path: Path, digits) -> Path:
     parquet_of(pa.array([png(one) for one in digits[:20]]), path, row_group_size=10, compression="zstd")
     content = bytearray(path.read_bytes())
     place = pq.ParquetFile(path).metadata.row_group(1).column(1).data_page_offset
@@ -314,14 +314,14 @@ def spoilt_page(path: Path, digits) -> Path:
     return path
 
 
-SPOILT = {
+DAMAGED = {
     "cut.tar": (cut_tar, 9),
-    "header.tar": (spoilt_header, 9),
+    "header.tar": (damaged_header, 9),
     "no-end.tar": (no_end, 9),
     "cut.tar.gz": (cut_gzip, None),
     "cut-images-idx3-ubyte": (cut_idx, 9),
     "cut-images-idx3-ubyte.gz": (cut_idx_gz, None),
-    "page.parquet": (spoilt_page, 10),
+    "page.parquet": (damaged_page, 10),
     "none.parquet": (lambda path, digits: written(path, b"PAR1 and no more"), 0),
     "none.tar": (lambda path, digits: written(path, b"no tar at all" * 100), 0),
     "empty.tar": (lambda path, digits: written(path, b""), 0),
@@ -331,17 +331,17 @@ SPOILT = {
 }
 
 
-@pytest.mark.parametrize("name", SPOILT)
-def test_an_unreadable_shard_is_one_row_and_the_job_goes_on(name, digits, tmp_path, capsys):
-    make, whole = SPOILT[name]
+@pytest.mark.parametrize("name", DAMAGED)
+def test_an_unreadable_shard_is_one_row_and_the_job_continues(name, digits, tmp_path, capsys):
+    make, whole = DAMAGED[name]
     path = make(tmp_path / name, digits)
     np.save(tmp_path / "z.npy", digits[:5])
     with pytest.raises(SystemExit) as stopped:
         cli.main(["read-all", str(path), str(tmp_path / "z.npy"), "--out", str(tmp_path / "o.parquet"), "--json"])
-    told = capsys.readouterr()
+    captured = capsys.readouterr()
     assert stopped.value.code == 1
-    assert told.err.strip().splitlines()[-1].startswith("error: 1 shard or part of one could not be read")
-    summary = json.loads(told.out)
+    assert captured.err.strip().splitlines()[-1].startswith("error: 1 shard or part of one could not be read")
+    summary = json.loads(captured.out)
     found = rows(tmp_path / "o.parquet")
     of_shard = [row for row in found if row["source"] == str(path)]
     assert (summary["broken"], summary["rows"]) == (1, len(found))

@@ -96,13 +96,13 @@ def test_a_node_that_dies_loses_and_doubles_nothing(cluster, many, undisturbed, 
                 pipe.write(content)
             assert time.monotonic() < deadline, "it is given to nobody else"
             time.sleep(0.05)
-        told, complaints = process.communicate()
+        output, complaints = process.communicate()
     assert process.returncode == 0, complaints
-    assert json.loads(told)["rows"] == 4_001
+    assert json.loads(output)["rows"] == 4_001
     assert out.read_bytes() == undisturbed
 
 
-def test_what_was_begun_on_ray_goes_on_without_it(cluster, many, undisturbed, tmp_path):
+def test_what_was_started_on_ray_continues_without_it(cluster, many, undisturbed, tmp_path):
     out = tmp_path / "out.parquet"
     words = [*map(str, many), "--out", str(out), "--ray", cluster.address, "--workers", "1"]
     with without_end(many[1]):

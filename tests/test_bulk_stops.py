@@ -104,7 +104,7 @@ def wait_for_end(workers: list[int]) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_job_goes_on_and_its_workers_go_with_it(many, undisturbed, tmp_path):
+def test_a_killed_job_continues_and_its_workers_go_with_it(many, undisturbed, tmp_path):
     out = tmp_path / "out.parquet"
     with without_end(many[1]):
         process = start(*many, "--out", out, "--workers", 2)
@@ -179,7 +179,7 @@ def test_an_image_that_kills_whoever_reads_it_costs_its_own_row_alone(mnist, tmp
 
 
 @pytest.mark.slow
-def test_a_full_disk_gets_a_word_and_the_job_goes_on_when_there_is_room(many, undisturbed, tmp_path):
+def test_a_full_disk_gets_a_word_and_the_job_continues_when_there_is_space(many, undisturbed, tmp_path):
     """File systems of two sizes: parts don't fit on one, only the output doesn't fit on the other."""
     small = tmp_path / "small"
     small.mkdir()
@@ -225,12 +225,12 @@ def stopped(many, tmp_path):
     return out
 
 
-def test_a_stopped_job_goes_on_only_as_what_it_was(many, stopped, tmp_path):
+def test_a_stopped_job_continues_only_as_what_it_was(many, stopped, tmp_path):
     other = tmp_path / "other.npy"
     np.save(other, np.zeros((2, 28, 28), np.uint8))
-    for changed, told in (({"sources": [other]}, "sources"), ({"probabilities": True}, "probabilities")):
+    for changed, expected in (({"sources": [other]}, "sources"), ({"probabilities": True}, "probabilities")):
         options = {"sources": many, "resume": True, "backend": in_process, **changed}
-        with pytest.raises(UsageError, match=told):
+        with pytest.raises(UsageError, match=expected):
             read_all(options.pop("sources"), stopped, **options)
     summary = read_all([other], stopped, backend=in_process, overwrite=True)
     assert (summary.rows, summary.already_read) == (2, 0)
@@ -272,7 +272,7 @@ def test_two_processes_do_not_work_on_one_job(many, stopped):
             read_all(many, stopped, resume=True)
 
 
-def test_mistakes_are_told_in_a_line(tmp_path, capsys, monkeypatch):
+def test_mistakes_are_reported_in_a_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "there.parquet").write_bytes(b"an output of old")
@@ -280,7 +280,7 @@ def test_mistakes_are_told_in_a_line(tmp_path, capsys, monkeypatch):
     np.save("a.npy", np.zeros((2, 28, 28), np.uint8))
     pq.write_table(pa.table({"name": ["x"], "label": [7]}), "plain.parquet")
     pq.write_table(pa.table({"one": [b"x"], "two": [b"y"]}), "two.parquet")
-    for words, code, told in (
+    for words, code, expected in (
         (["a.npy"], 2, "no output given"),
         ([], 2, "no images"),
         (["gone", "--out", "o.parquet"], 1, "there is no file or folder"),
@@ -307,7 +307,7 @@ def test_mistakes_are_told_in_a_line(tmp_path, capsys, monkeypatch):
             cli.main(["read-all", *words])
         error = capsys.readouterr().err
         assert (stopped.value.code, error.count("\n")) == (code, 1), (words, error)
-        assert told in error, (words, error)
+        assert expected in error, (words, error)
     assert (tmp_path / "there.parquet").read_bytes() == b"an output of old"
     assert not list(tmp_path.glob("*.job"))
     with pytest.raises(SystemExit) as stopped:
@@ -317,21 +317,21 @@ def test_mistakes_are_told_in_a_line(tmp_path, capsys, monkeypatch):
 
 
 def run_without(module: str, tmp_path: Path, *words: str) -> subprocess.CompletedProcess:
-    """The command where a package is not installed, as far as Python can tell."""
+    """The command where a package is not installed, as far as Python can say."""
     np.save(tmp_path / "a.npy", np.zeros((2, 28, 28), np.uint8))
     code = f"import sys; sys.modules[{module!r}] = None; from tenfold.cli import main; main(sys.argv[1:])"
     words = ("read-all", str(tmp_path / "a.npy"), "--out", str(tmp_path / "o.parquet"), *words)
     return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
 
 
-def test_without_pyarrow_the_command_that_installs_it_is_told(tmp_path):
+def test_without_pyarrow_the_command_that_installs_it_is_reported(tmp_path):
     done = run_without("pyarrow", tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert "pip install 'tenfold[bulk]'" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_without_ray_the_command_that_installs_it_is_told(tmp_path):
+def test_without_ray_the_command_that_installs_it_is_reported(tmp_path):
     done = run_without("ray", tmp_path, "--ray", "auto")
     assert (done.returncode, done.stdout) == (1, "")
     assert "pip install 'tenfold[cluster]'" in done.stderr

@@ -1,4 +1,4 @@
-"""The command is what most people meet: it must answer at once, in words, and with the right exit code."""
+"""The command is what most people meet: it must answer immediately, in words, and with the right exit code."""
 
 import json
 import os
@@ -24,8 +24,8 @@ def tenfold(capsys):
     def call(*words):
         with pytest.raises(SystemExit) as stopped:
             cli.main([str(word) for word in words])
-        told = capsys.readouterr()
-        return stopped.value.code, told.out, told.err
+        captured = capsys.readouterr()
+        return stopped.value.code, captured.out, captured.err
 
     return call
 
@@ -34,7 +34,7 @@ def test_every_step_runs_by_its_own_command(tenfold, quick, run, small_file, tmp
     monkeypatch.chdir(tmp_path)
     recipe = tmp_path / "quick.toml"
     recipe.write_text(quick.to_toml())
-    for words, told in (
+    for words, expected in (
         (["profile", small_file, "--out", "pictures"], "balance"),
         (["preprocess", small_file, "--out", "ready.npz"], "1600 x 784"),
         (["model"], "109,386"),
@@ -48,7 +48,7 @@ def test_every_step_runs_by_its_own_command(tenfold, quick, run, small_file, tmp
     ):
         code, out, err = tenfold(*words)
         assert (code, err) == (0, ""), words
-        assert told in out, words
+        assert expected in out, words
     assert (tmp_path / "read.png").exists()
     assert {path.stem for path in (tmp_path / "pictures").iterdir()} >= {"samples", "distribution", "mean-digits"}
     made = latest_run()
@@ -87,9 +87,9 @@ def test_seeds_and_comparisons_run_by_their_commands(tenfold, quick, tmp_path, m
     for name, rate in (("slow", 1e-4), ("fast", 1e-3)):
         (tmp_path / f"{name}.toml").write_text(quick.replace(epochs=1, learning_rate=rate).to_toml())
     code, out, _ = tenfold("train", "fast.toml", "--seeds", "2", "--json")
-    told = json.loads(out)
+    document = json.loads(out)
     assert code == 0
-    assert told["summary"]["test_accuracy"]["n"] == 2
+    assert document["summary"]["test_accuracy"]["n"] == 2
     code, out, _ = tenfold("train", "--resume", "latest")
     assert (code, "test accuracy, %" in out) == (0, True)
     for words in (
@@ -100,7 +100,7 @@ def test_seeds_and_comparisons_run_by_their_commands(tenfold, quick, tmp_path, m
         assert (code, err) == (0, "")
         assert "compare.html" in out
     made = next(tmp_path.glob("runs/*compare-recipes*"))
-    code, out, _ = tenfold("compare", "recipes", "--resume", made, "--json")  # a finished one tells again
+    code, out, _ = tenfold("compare", "recipes", "--resume", made, "--json")  # A finished one reports again.
     assert code == 0
     assert [row["label"] for row in json.loads(out)["rows"]] == ["slow.toml", "fast.toml"]
 
@@ -131,7 +131,7 @@ def test_image_files_are_read(tenfold, run, small, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "expected"),
     [
         (["wlak"], 2, "walk"),
         (["train", "--epoch", "3"], 2, "--epochs"),
@@ -176,11 +176,11 @@ def test_image_files_are_read(tenfold, run, small, tmp_path):
         (["compare", "models", "--resume", "gone"], 1, "gone"),
     ],
 )
-def test_wrong_words_get_one_line_and_leave_nothing(tenfold, run, tmp_path, monkeypatch, words, code, told):
+def test_wrong_words_get_one_line_and_leave_nothing(tenfold, run, tmp_path, monkeypatch, words, code, expected):
     monkeypatch.chdir(tmp_path)
     found, _, err = tenfold(*(run.path if word == "RUN" else word for word in words))
     assert found == code
-    assert told in err
+    assert expected in err
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     assert not list(tmp_path.iterdir())
@@ -196,16 +196,16 @@ def test_training_in_a_terminal_shows_a_bar(quick, tmp_path):
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
     with subprocess.Popen(command, cwd=tmp_path, stdout=terminal, stderr=terminal, env=environment) as process:
         os.close(terminal)
-        told = b""
+        output = b""
         while True:
             try:
-                told += os.read(shown, 65536)
+                output += os.read(shown, 65536)
             except OSError:  # the terminal is closed when the command has ended
                 break
-    assert process.returncode == 0, told.decode()
-    assert b"images/s" in told
-    assert b"of 20" in told
-    assert b"The report:" in told
+    assert process.returncode == 0, output.decode()
+    assert b"images/s" in output
+    assert b"of 20" in output
+    assert b"The report:" in output
 
 
 @pytest.mark.parametrize("words", [["train", "--epochs", "1"], ["report", "RUN"], ["walk", "--epochs", "1"]])
@@ -250,7 +250,7 @@ def test_a_missing_package_names_the_extra(tenfold, monkeypatch):
     assert "pip install 'tenfold[train]'" in err
 
 
-def test_ctrl_c_says_how_to_go_on(quick, tmp_path):
+def test_ctrl_c_says_how_to_continue(quick, tmp_path):
     import signal
 
     (tmp_path / "slow.toml").write_text(quick.replace(epochs=500).to_toml())
@@ -325,7 +325,7 @@ def test_all_public_names_are_there_and_documented():
         _ = tenfold.nonsense
 
 
-def test_the_pages_tell_what_the_command_and_the_results_say():
+def test_the_docs_match_the_command_and_the_results():
     done = subprocess.run([sys.executable, "-m", "docs.build", "--check"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

@@ -50,13 +50,13 @@ def refused(address, kind=ClusterError):
 
     assert not ray.is_initialized()
     began = time.monotonic()
-    with pytest.raises(kind) as told, connected(address):
+    with pytest.raises(kind) as raised, connected(address):
         pass
     assert time.monotonic() - began < 15
-    return str(told.value)
+    return str(raised.value)
 
 
-def test_an_address_that_does_not_answer_is_told_within_ten_seconds(ray, monkeypatch):
+def test_an_address_that_does_not_answer_is_reported_within_ten_seconds(ray, monkeypatch):
     assert "no Ray cluster answers at" in refused("127.0.0.1:1")
     with listening() as silent:
         assert "within 10 seconds" in refused(silent)
@@ -67,11 +67,11 @@ def test_an_address_that_does_not_answer_is_told_within_ten_seconds(ray, monkeyp
 
 
 @pytest.mark.parametrize("address", ["nowhere", "host:0", "host:x", ":1", "host:70000"])
-def test_what_is_no_address_is_told(ray, address):
+def test_what_is_no_address_is_reported(ray, address):
     assert "HOST:PORT" in refused(address, UsageError)
 
 
-def test_no_cluster_on_this_machine_is_told(ray, monkeypatch, tmp_path):
+def test_no_cluster_on_this_machine_is_reported(ray, monkeypatch, tmp_path):
     from ray._private import services
 
     if services.find_gcs_addresses():
@@ -109,8 +109,8 @@ class KillsANode(WorkerPool):
             self.epochs.setdefault(event.key, []).append(event.message.epoch)
         return event
 
-    def answer(self, key, go_on):
-        self.held[key] = go_on
+    def answer(self, key, proceed):
+        self.held[key] = proceed
         if self.kill is None or len(self.held) == 2:
             if self.kill is not None:
                 self.kill()
@@ -121,7 +121,7 @@ class KillsANode(WorkerPool):
 
 def test_a_node_that_dies_in_a_sweep_loses_no_trial_and_doubles_none(two_nodes, grid, swept, tmp_path, capfd):
     sweep = Sweep.create(grid, tmp_path)
-    told = []
+    lines = []
 
     def kill():
         two_nodes.remove_node(two_nodes.workers[0], allow_graceful=False)
@@ -135,16 +135,16 @@ def test_a_node_that_dies_in_a_sweep_loses_no_trial_and_doubles_none(two_nodes, 
             pools.append(KillsANode(pool, kill))
             yield pools[0]
 
-    rows = sweep.run(open_pool, told.append)
+    rows = sweep.run(open_pool, lines.append)
     assert {row.state for row in rows} == {"finished"}
     assert [row.number for row in rows] == list(range(6))
     undisturbed = {str(row.values): (row.accuracy, row.accuracies) for row in swept[1]}
     assert {str(row.values): (row.accuracy, row.accuracies) for row in rows} == undisturbed
-    ended = [line.split(":")[0] for line in told if line.startswith("trial ")]
+    ended = [line.split(":")[0] for line in lines if line.startswith("trial ")]
     assert sorted(ended) == [f"trial {number}" for number in range(6)]
     # A trial was lost with its node, and went on after its last whole epoch.
     assert pools[0].epochs == {number: [1, 2] for number in range(6)}
-    assert len([line for line in told if "restarting it" in line]) == 1
+    assert len([line for line in lines if "restarting it" in line]) == 1
     assert len([path for path in (sweep.path / "trials").iterdir() if (path / "model.safetensors").exists()]) == 6
     assert not [path for path in (sweep.path / "trials").iterdir() if path.name.startswith(".")]
     # What Ray's daemons have to say stays off stdout, which is for results.
@@ -167,7 +167,7 @@ def test_trials_on_ray_are_stopped_where_they_lag(two_nodes, quick, tmp_path):
     assert all(len(row.accuracies) < 3 for row in stopped)
 
 
-def test_a_recipe_with_more_threads_than_any_node_has_is_told(two_nodes, quick, tmp_path):
+def test_a_recipe_with_more_threads_than_any_node_has_is_reported(two_nodes, quick, tmp_path):
     with ray_pool(two_nodes.address) as pool, pytest.raises(ClusterError, match="no node of the cluster has 8 CPUs"):
         pool.submit(Job(key=0, function=print, folder=tmp_path / "run", threads=8))
 
@@ -189,7 +189,7 @@ def test_the_command_sweeps_on_the_cluster_that_it_is_given(two_nodes, small_fil
     assert "the best of 2" in page.read_text()
 
 
-def test_without_ray_the_command_that_installs_it_is_told(monkeypatch, capsys, small_file, tmp_path):
+def test_without_ray_the_command_that_installs_it_is_reported(monkeypatch, capsys, small_file, tmp_path):
     from tenfold import cli
 
     monkeypatch.setitem(sys.modules, "ray", None)

@@ -1,4 +1,4 @@
-"""A comparison that one broken framework stops, or that calls chance a difference, tells nothing."""
+"""A comparison that one broken framework stops, or that calls chance a difference, says nothing."""
 
 import json
 import time
@@ -19,23 +19,23 @@ from tenfold.evaluation.statistics import spread
 
 @pytest.mark.slow
 def test_one_framework_that_goes_wrong_does_not_stop_the_rest(tmp_path, odd_framework):
-    for name in ("crashes", "raises", "hoards", "quicker"):
+    for name in ("crashes", "raises", "swells", "quicker"):
         odd_framework(name)
     odd_framework("broken", target="broken:Broken")
     odd_framework("absent", distributions=("numpy", "no-such-distribution"))
     odd_framework("right")
-    names = ("crashes", "raises", "hoards", "quicker", "broken", "absent", "right")
+    names = ("crashes", "raises", "swells", "quicker", "broken", "absent", "right")
     plan = FrameworkPlan(frameworks=names, seeds=1, seconds=300, memory_gb=3)
     said: list[str] = []
     study = FrameworkComparison.create(plan, tmp_path)
     rows = {row.framework: row for row in study.run(said.append)}
     assert {name: row.status for name, row in rows.items()} == {
-        "crashes": "crashed", "raises": "crashed", "hoards": "memory", "quicker": "failed",
+        "crashes": "crashed", "raises": "crashed", "swells": "memory", "quicker": "failed",
         "broken": "broken", "absent": "missing", "right": "measured",
     }  # fmt: skip
     assert "SIGABRT" in rows["crashes"].reason
     assert rows["raises"].reason == "RuntimeError: out of ideas"
-    assert "3 GB" in rows["hoards"].reason
+    assert "3 GB" in rows["swells"].reason
     assert rows["broken"].reason == "ModuleNotFoundError: No module named 'no_such_library'"
     assert "pip install --group frameworks" in rows["absent"].reason
     assert "\n" not in "".join(row.reason for row in rows.values())
@@ -79,10 +79,10 @@ def test_an_interrupted_comparison_resumes_without_repeating_anything(tmp_path, 
 
     with pytest.raises(KeyboardInterrupt, match="--resume"):
         study.run(stop)
-    told: list[str] = []
+    lines: list[str] = []
     again = FrameworkComparison.load(study.path)
-    (row,) = again.run(told.append)
-    assert [line.split(":")[0] for line in told] == ["mlp/1/right/1"]
+    (row,) = again.run(lines.append)
+    assert [line.split(":")[0] for line in lines] == ["mlp/1/right/1"]
     assert row.figures["training_s"].n == 2
     document = json.loads((study.path / "frameworks.json").read_text())
     assert document["cells"]["mlp/1/right/0"]["test_accuracy"] > 0.96
@@ -90,7 +90,7 @@ def test_an_interrupted_comparison_resumes_without_repeating_anything(tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (["--frameworks", "pytroch"], "there is no framework 'pytroch'; did you mean 'pytorch'?"),
         (["--network", "resnet"], "there is no network 'resnet'; known: cnn, mlp"),
@@ -102,12 +102,12 @@ def test_an_interrupted_comparison_resumes_without_repeating_anything(tmp_path, 
         (["--frameworks", "numpy", "--network", "cnn"], "numpy can't run cnn: nothing to compare"),
     ],
 )
-def test_invalid_settings_are_refused_before_anything_is_written(tmp_path, capsys, words, told):
+def test_invalid_settings_are_refused_before_anything_is_written(tmp_path, capsys, words, expected):
     with pytest.raises(SystemExit) as left:
         main(["--out", str(tmp_path / "new"), *words], app)
     assert left.value.code == 2
     error = capsys.readouterr().err
-    assert told in error
+    assert expected in error
     assert len(error.strip().splitlines()) == 1
     assert not (tmp_path / "new").exists()
 

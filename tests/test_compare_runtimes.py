@@ -1,4 +1,4 @@
-"""A comparison of files that don't answer alike tells nothing, and one broken runtime must not stop the rest."""
+"""A comparison of files that don't answer alike reports nothing, and one broken runtime must not stop the rest."""
 
 import json
 import os
@@ -26,9 +26,9 @@ from tenfold.runs.train import train
 def test_every_runtime_passes_the_gate_and_is_timed(run, tmp_path, tenfold_json, needs):
     names = [name for name, entry in RUNTIMES.items() if not entry.optional]
     needs("; ".join(filter(None, (RUNTIMES[name].missing for name in names))))
-    told = tenfold_json(run.path, "--rounds", 1, "--seconds", 0.4, "--out", tmp_path, command=app)
-    rows = {row["runtime"]: row for row in told["rows"]}
-    assert {name: row["status"] for name, row in rows.items()} == dict.fromkeys(names, "measured"), told["found"]
+    document = tenfold_json(run.path, "--rounds", 1, "--seconds", 0.4, "--out", tmp_path, command=app)
+    rows = {row["runtime"]: row for row in document["rows"]}
+    assert {name: row["status"] for name, row in rows.items()} == dict.fromkeys(names, "measured"), document["found"]
     for name, row in rows.items():
         assert row["gate"]["own"] < 1e-4, name
         assert row["gate"]["agreement"] >= 0.995, name
@@ -41,10 +41,10 @@ def test_every_runtime_passes_the_gate_and_is_timed(run, tmp_path, tenfold_json,
     assert rows["onnxruntime"]["gate"]["accuracy"] == pytest.approx(rows["torch"]["gate"]["accuracy"])
     assert rows["onnxruntime-int8"]["size_bytes"] < 0.35 * rows["onnxruntime"]["size_bytes"]
     assert rows["browser"]["versions"]["node"].count(".") == 2
-    page = Path(told["report"])
+    page = Path(document["report"])
     assert all(RUNTIMES[name].title in page.read_text() for name in names)
     assert (page.parent / "figures" / "latency.png").stat().st_size > 5000
-    assert json.loads((page.parent / "runtimes.json").read_text())["rows"] == told["rows"]
+    assert json.loads((page.parent / "runtimes.json").read_text())["rows"] == document["rows"]
     assert {path.name for path in (page.parent / "models").iterdir()} == {
         "model.onnx", "model-int8.onnx", "model.safetensors", "model.10fd", "model.xml", "model.bin",
         "model.tflite", "page",
@@ -65,25 +65,37 @@ def test_compiled_torch_is_there_where_it_is_named(run, tmp_path, needs):
 
 @pytest.mark.slow
 def test_one_runtime_that_goes_wrong_does_not_stop_the_rest(run, tmp_path, odd_runtime):
-    for name in ("crashes", "raises", "hoards", "tires", "blurs", "nans", "cuts"):
+    for name in ("crashes", "raises", "swells", "tires", "blurs", "nans", "cuts"):
         odd_runtime(name)
     odd_runtime("broken", target="broken:Broken")
     odd_runtime("unmade", convert="broken:convert")
     odd_runtime("absent", needs={"no-such-distribution": "pip install no-such-distribution"})
     odd_runtime("right")
-    names = ("crashes", "raises", "hoards", "tires", "blurs", "nans", "cuts", "broken", "unmade", "absent", "right")
+    names = (
+        "crashes",
+        "raises",
+        "swells",
+        "tires",
+        "blurs",
+        "nans",
+        "cuts",
+        "broken",
+        "unmade",
+        "absent",
+        "right",
+    )
     plan = RuntimePlan(runtimes=names, model=str(run.path), rounds=1, seconds=0.4, limit_gb=3)
     study = RuntimeComparison.create(plan, tmp_path)
     said: list[str] = []
     rows = {row.runtime: row for row in study.run(said.append)}
     assert {name: row.status for name, row in rows.items()} == {
-        "crashes": "crashed", "raises": "crashed", "hoards": "memory", "tires": "crashed", "blurs": "failed",
+        "crashes": "crashed", "raises": "crashed", "swells": "memory", "tires": "crashed", "blurs": "failed",
         "nans": "failed", "cuts": "failed", "broken": "broken", "unmade": "broken", "absent": "missing",
         "right": "measured",
     }  # fmt: skip
     assert "SIGABRT" in rows["crashes"].reason
     assert rows["raises"].reason == "RuntimeError: out of ideas"
-    assert "3 GB" in rows["hoards"].reason
+    assert "3 GB" in rows["swells"].reason
     assert rows["tires"].reason.startswith("round 1: ")
     assert rows["blurs"].reason == "a probability is off by 0.0003; 0.0001 is allowed"
     assert "not finite" in rows["nans"].reason
@@ -163,7 +175,7 @@ def test_what_litert_lacks_is_named_with_both_commands(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (["--runtimes", "openvin"], "there is no runtime 'openvin'; did you mean 'openvino'?"),
         (["--threads", "99"], "--threads 99: this machine supports 1 to"),
@@ -173,12 +185,12 @@ def test_what_litert_lacks_is_named_with_both_commands(monkeypatch):
         (["model.onnx"], "an .onnx file can't be converted"),
     ],
 )
-def test_invalid_settings_are_refused_before_anything_is_written(tmp_path, capsys, words, told):
+def test_invalid_settings_are_refused_before_anything_is_written(tmp_path, capsys, words, expected):
     with pytest.raises(SystemExit) as left:
         main(["--out", str(tmp_path / "new"), *words], app)
     assert left.value.code == 2
     error = capsys.readouterr().err
-    assert told in error
+    assert expected in error
     assert len(error.strip().splitlines()) == 1
     assert not (tmp_path / "new").exists()
 

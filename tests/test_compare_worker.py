@@ -57,7 +57,7 @@ def test_a_workers_children_end_with_it(tmp_path):
     _until(lambda: not Path(f"/proc/{child}").exists() or "\nState:\tZ" in Path(f"/proc/{child}/status").read_text())
 
 
-def test_a_worker_is_pinned_and_told_its_threads(tmp_path):
+def test_a_worker_is_pinned_and_gets_its_threads(tmp_path):
     (tmp_path / "look.py").write_text(
         "import os\n"
         "def look(spec):\n"

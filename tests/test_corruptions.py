@@ -16,20 +16,20 @@ def test_there_are_the_fifteen_of_mnist_c():
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_each_corruption_spoils_and_is_the_same_for_the_same_seed(name, mnist):
     images = np.array(mnist.test_images[:64])
-    spoilt = corrupt(name, images, 0)
-    assert spoilt.shape == images.shape
-    assert spoilt.dtype == np.uint8
-    assert np.array_equal(spoilt, corrupt(name, images, 0))
-    changed = np.abs(spoilt.astype(int) - images).mean((1, 2))
+    corrupted = corrupt(name, images, 0)
+    assert corrupted.shape == images.shape
+    assert corrupted.dtype == np.uint8
+    assert np.array_equal(corrupted, corrupt(name, images, 0))
+    changed = np.abs(corrupted.astype(int) - images).mean((1, 2))
     assert (changed > 0.2).all()
     assert changed.mean() > 2
     # Not beyond reading: what is left still goes with what was there.
     if name not in ("canny edges", "stripe", "translate", "scale", "rotate", "shear"):
-        kept = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(images, spoilt, strict=True)]
+        kept = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(images, corrupted, strict=True)]
         assert np.mean(kept) > 0.4
 
 
-def test_robustness_is_told_for_each_and_for_clean_images():
+def test_robustness_is_reported_for_each_and_for_clean_images():
     results = measure_robustness(Reader(), images=100)
     assert [result.name for result in results] == ["none", *CORRUPTIONS]
     assert results[0].error <= min(0.05, max(result.error for result in results))
@@ -45,10 +45,10 @@ def test_temperature_undoes_what_was_overstated():
 
 
 def test_the_threshold_answers_the_share_that_it_was_asked_for():
-    digits, strangers = np.linspace(0, 1, 1001, dtype=np.float32), np.linspace(0, 1, 11, dtype=np.float32)
-    assert (digits >= choose_threshold(digits, strangers, 0.9)).mean() == pytest.approx(0.9, abs=0.01)
-    # Where all strangers are told apart already, no digit is given up for nothing.
-    assert choose_threshold(digits, strangers * 0.02, 0.9) == pytest.approx(0.02)
+    digits, non_digits = np.linspace(0, 1, 1001, dtype=np.float32), np.linspace(0, 1, 11, dtype=np.float32)
+    assert (digits >= choose_threshold(digits, non_digits, 0.9)).mean() == pytest.approx(0.9, abs=0.01)
+    # Where all non-digits are distinguished already, no digit is given up for nothing.
+    assert choose_threshold(digits, non_digits * 0.02, 0.9) == pytest.approx(0.02)
 
 
 def test_risk_grows_with_coverage_when_confidence_means_something():

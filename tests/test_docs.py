@@ -1,4 +1,4 @@
-"""What the documents tell people to type must work as it stands there."""
+"""What the documents say people to type must work as it stands there."""
 
 import os
 import re
@@ -23,9 +23,9 @@ def test_the_readmes_python_runs(tmp_path):
     for name in ("seven.png", "photo.jpg"):
         draw_seven(tmp_path / name)
     reads, trains = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    told = "\nprint(reading.digit, reader.read_strokes([[(0, 0), (10, 0), (4, 16)]]).digit, number)"
+    prints = "\nprint(reading.digit, reader.read_strokes([[(0, 0), (10, 0), (4, 16)]]).digit, number)"
     reads = reads.replace('reader.read_number("photo.jpg").text', 'number = reader.read_number("photo.jpg").text')
-    assert run_python(reads + told, tmp_path).split() == ["7", "7", "7"]
+    assert run_python(reads + prints, tmp_path).split() == ["7", "7", "7"]
     assert float(run_python(trains, tmp_path)) > 0.96
 
 
@@ -81,7 +81,7 @@ def test_the_notebook_runs_from_top_to_bottom(tmp_path):
     notebook = nbformat.read(ROOT / "docs" / "tutorial.ipynb", as_version=4)
     assert all(not cell.get("outputs") for cell in notebook.cells), "store the notebook without outputs"
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    told = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    assert sum("image/png" in output.get("data", {}) for output in told) >= 8
-    assert not [output for output in told if output.get("name") == "stderr"]
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 8
+    assert not [output for output in outputs if output.get("name") == "stderr"]
     assert not list(tmp_path.iterdir())

@@ -206,7 +206,7 @@ def test_the_schedule_is_followed_step_by_step(brief, small):
         ({"width": 0}, ">= 1"),
     ],
 )
-def test_what_makes_no_sense_is_told(brief, changes, words):
+def test_what_makes_no_sense_is_reported(brief, changes, words):
     with pytest.raises(RecipeError, match=words):
         brief.replace(**changes)
 

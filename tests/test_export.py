@@ -111,25 +111,25 @@ def test_an_export_that_changes_readings_is_refused(run, tmp_path, monkeypatch):
     assert not (tmp_path / "model.10fd").exists()
 
 
-def test_an_unknown_format_is_told(run):
+def test_an_unknown_format_is_reported(run):
     with pytest.raises(UsageError, match="onnx-int8"):
         export(run, "onnx-int4")
 
 
 def test_the_command_exports(tenfold_json, run, tmp_path):
-    told = tenfold_json("export", run.path, "--to", "web", "--out", tmp_path / "m.10fd")
-    assert told["path"] == str(tmp_path / "m.10fd")
-    assert told["size_bytes"] == (tmp_path / "m.10fd").stat().st_size
+    document = tenfold_json("export", run.path, "--to", "web", "--out", tmp_path / "m.10fd")
+    assert document["path"] == str(tmp_path / "m.10fd")
+    assert document["size_bytes"] == (tmp_path / "m.10fd").stat().st_size
 
 
 @pytest.mark.parametrize("content", [b"", b"10FD", b"10FD\x05\x00\x00\x00{}   ", b"PK\x03\x04" + b"\0" * 60])
-def test_damaged_web_files_are_told(tmp_path, content):
+def test_damaged_web_files_are_reported(tmp_path, content):
     (tmp_path / "model.10fd").write_bytes(content)
     with pytest.raises(FormatError):
         read_web(tmp_path / "model.10fd")
 
 
-def test_model_files_that_are_none_are_told(tmp_path, run):
+def test_model_files_that_are_none_are_reported(tmp_path, run):
     with pytest.raises(ModelError, match="no such file"):
         ModelFile(tmp_path / "gone.onnx")
     (tmp_path / "cut.onnx").write_bytes((run.path / "model.onnx").read_bytes()[:200])
@@ -148,7 +148,7 @@ def test_model_files_that_are_none_are_told(tmp_path, run):
         ModelFile(tmp_path / "other.onnx")
 
 
-def test_settings_that_are_no_json_are_told(tmp_path, run, mnist):
+def test_settings_that_are_no_json_are_reported(tmp_path, run, mnist):
     layers = inference_layers(run.model())
     write_int8_onnx(layers, tmp_path / "model.onnx", {})
     import onnx

@@ -59,8 +59,8 @@ def test_a_sample_is_read_back_as_it_was_stored(url):
     )
     bare = sample()
     with FeedbackStore(url) as store:
-        for told in (whole, bare):
-            assert store.add(told).result() is True
+        for one_sample in (whole, bare):
+            assert store.add(one_sample).result() is True
         assert {found.id: found for found in store} == {whole.id: whole, bare.id: bare}
     with FeedbackStore(url) as store:
         assert store.count() == 2
@@ -70,32 +70,32 @@ def test_the_same_id_is_stored_once(url):
     one, other = sample(), sample()
     with FeedbackStore(url) as store:
         # In one transaction, and in another.
-        first = [store.add(told) for told in (one, other, one)]
+        first = [store.add(one_sample) for one_sample in (one, other, one)]
         assert [future.result() for future in first] == [True, True, False]
         assert store.add(one).result() is False
         assert store.count() == 2
 
 
 def test_two_thousand_concurrent_samples_are_all_stored(url):
-    told = [sample() for _ in range(2000)]
+    samples = [sample() for _ in range(2000)]
     with FeedbackStore(url) as store:
-        futures = [store.add(one) for one in told]
+        futures = [store.add(one) for one in samples]
         assert all(future.result() for future in futures)
-        assert {found.id for found in store} == {one.id for one in told}
+        assert {found.id for found in store} == {one.id for one in samples}
 
 
 def test_a_cancelled_request_still_stores_its_sample(url):
-    async def impatient(store, told):
+    async def impatient(store, samples):
         for _ in range(3):
-            waiting = [asyncio.wrap_future(store.add(one)) for one in told]
+            waiting = [asyncio.wrap_future(store.add(one)) for one in samples]
             for future in waiting:
                 future.cancel()
             await asyncio.sleep(0.01)
 
-    told = [sample() for _ in range(100)]
+    samples = [sample() for _ in range(100)]
     with FeedbackStore(url) as store:
-        asyncio.run(impatient(store, told))
-        assert store.add(told[0]).result(10) is False
+        asyncio.run(impatient(store, samples))
+        assert store.add(samples[0]).result(10) is False
         assert store.count() == 100
 
 
@@ -110,8 +110,8 @@ def test_closing_writes_pending_samples(url):
 
 def test_two_stores_may_share_a_database(url):
     with FeedbackStore(url) as one, FeedbackStore(url) as other:
-        told = [store.add(sample()) for _ in range(50) for store in (one, other)]
-        assert all(future.result() for future in told)
+        futures = [store.add(sample()) for _ in range(50) for store in (one, other)]
+        assert all(future.result() for future in futures)
         assert one.count() == other.count() == 100
 
 
@@ -136,7 +136,7 @@ def test_a_locked_database_is_reported_and_recovers(url, request, monkeypatch):
         late = sample()
         with pytest.raises(StoreError, match="lock"):
             store.add(late).result()
-        # Reading goes on meanwhile.
+        # Reading continues meanwhile.
         store.check()
         assert store.count() == 0
         getattr(other, "connection", other).rollback()
@@ -232,14 +232,14 @@ import os, sys, uuid
 from datetime import datetime, UTC
 from tenfold.serve.feedback import FeedbackSample, FeedbackStore
 store = FeedbackStore(sys.argv[1])
-def told(future, id):
+def print_when_saved(future, id):
     if future.result():
         os.write(1, f"{id}\\n".encode())
 while True:
     id = uuid.uuid4()
     one = FeedbackSample(id=id, label=1, pixels=os.urandom(784), created_at=datetime.now(UTC))
     try:
-        store.add(one).add_done_callback(lambda future, id=id: told(future, id))
+        store.add(one).add_done_callback(lambda future, id=id: print_when_saved(future, id))
     except Exception:
         pass
 """
@@ -247,13 +247,13 @@ while True:
 
 def test_acknowledged_samples_survive_a_kill(url):
     process = subprocess.Popen([sys.executable, "-c", WRITER, url], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    told = [process.stdout.readline().strip().decode() for _ in range(700)]
+    lines = [process.stdout.readline().strip().decode() for _ in range(700)]
     process.send_signal(signal.SIGKILL)
     rest = process.stdout.read().decode().splitlines()
     process.wait()
     process.stdout.close()
     # The very last line may be cut.
-    acknowledged = {uuid.UUID(line) for line in [*told, *rest] if len(line) == 36}
+    acknowledged = {uuid.UUID(line) for line in [*lines, *rest] if len(line) == 36}
     assert len(acknowledged) >= 700
     with FeedbackStore(url) as store:
         assert acknowledged <= {found.id for found in store}
@@ -273,9 +273,9 @@ def test_acknowledged_samples_survive_a_kill(url):
     ],
 )
 def test_invalid_urls_are_reported(url, words):
-    with pytest.raises(StoreError, match=words) as told:
+    with pytest.raises(StoreError, match=words) as raised:
         FeedbackStore(url)
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(raised.value)
 
 
 def test_a_file_that_is_not_a_database_is_reported(tmp_path):
@@ -316,32 +316,32 @@ def test_an_invalid_field_is_named(field, value):
 
 
 def test_samples_export_as_a_dataset(tmp_path):
-    told = [sample(label=number % 10, predicted=(number + number % 3) % 10) for number in range(200)]
-    made = export_samples(told, tmp_path / "set")
+    samples = [sample(label=number % 10, predicted=(number + number % 3) % 10) for number in range(200)]
+    made = export_samples(samples, tmp_path / "set")
     data = load_dataset(tmp_path / "set")
     assert (made.train, made.test) == (len(data.train_images), len(data.test_images))
     assert made.train + made.test == 200
     assert 20 <= made.test <= 60
-    by_ink = {one.pixels: one.label for one in told}
+    by_ink = {one.pixels: one.label for one in samples}
     for images, labels in ((data.train_images, data.train_labels), (data.test_images, data.test_labels)):
         assert [by_ink[image.tobytes()] for image in images] == labels.tolist()
     assert all(held_out(image.tobytes()) for image in data.test_images)
     manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
     assert sum(manifest["digits"].values()) == 200
-    assert manifest["misread"] == sum(one.predicted != one.label for one in told)
+    assert manifest["misread"] == sum(one.predicted != one.label for one in samples)
     lines = (tmp_path / "set" / "strokes.jsonl").read_text().splitlines()
     assert len(lines) == 200
     parts = {"train": data.train_images, "test": data.test_images}
-    by_id = {str(one.id): one for one in told}
+    by_id = {str(one.id): one for one in samples}
     for line in map(json.loads, lines):
         assert parts[line["part"]][line["row"]].tobytes() == by_id[line["id"]].pixels
     assert manifest["digest"] == data.digest
 
 
 def test_later_exports_keep_each_image_in_its_part(tmp_path):
-    told = [sample() for _ in range(100)]
-    export_samples(told[:60], tmp_path / "few")
-    export_samples(told, tmp_path / "many")
+    samples = [sample() for _ in range(100)]
+    export_samples(samples[:60], tmp_path / "few")
+    export_samples(samples, tmp_path / "many")
     few, many = (load_dataset(tmp_path / name) for name in ("few", "many"))
     before, after = ({image.tobytes() for image in data.test_images} for data in (few, many))
     assert before <= after
@@ -349,9 +349,9 @@ def test_later_exports_keep_each_image_in_its_part(tmp_path):
 
 
 def test_duplicates_count_once_and_contradictions_not_at_all(tmp_path):
-    told = [sample() for _ in range(60)]
-    again = [sample(pixels=told[0].pixels), sample(pixels=told[1].pixels, label=3)]
-    made = export_samples([*told, *again], tmp_path)
+    samples = [sample() for _ in range(60)]
+    again = [sample(pixels=samples[0].pixels), sample(pixels=samples[1].pixels, label=3)]
+    made = export_samples([*samples, *again], tmp_path)
     assert (made.duplicates, made.contradictory, made.train + made.test) == (1, 2, 59)
 
 
@@ -374,8 +374,8 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
 def test_an_export_that_is_stopped_leaves_no_images_with_labels_of_others(tmp_path, monkeypatch, written):
     from tenfold import files
 
-    told = [sample(label=number % 10) for number in range(100)]
-    export_samples(told[:60], tmp_path)
+    samples = [sample(label=number % 10) for number in range(100)]
+    export_samples(samples[:60], tmp_path)
     whole, calls = files.write_bytes, []
 
     def full(path, content):
@@ -387,11 +387,11 @@ def test_an_export_that_is_stopped_leaves_no_images_with_labels_of_others(tmp_pa
 
     monkeypatch.setattr(files, "write_bytes", full)
     with pytest.raises(StorageError):
-        export_samples(told, tmp_path)
+        export_samples(samples, tmp_path)
     with pytest.raises(FormatError, match="missing"):
         load_dataset(tmp_path)
     monkeypatch.undo()
-    export_samples(told, tmp_path)
+    export_samples(samples, tmp_path)
     assert len(load_dataset(tmp_path).train_labels) + len(load_dataset(tmp_path).test_labels) == 100
 
 
@@ -410,6 +410,6 @@ def test_the_command_exports(tmp_path, tenfold_json):
     with FeedbackStore(url) as store:
         for future in [store.add(sample()) for _ in range(50)]:
             future.result()
-    told = tenfold_json("feedback", "export", tmp_path / "out", "--database", url)
-    assert told["train"] + told["test"] == 50
-    assert np.array_equal(load_dataset(Path(told["folder"])).train_labels, np.full(told["train"], 7))
+    document = tenfold_json("feedback", "export", tmp_path / "out", "--database", url)
+    assert document["train"] + document["test"] == 50
+    assert np.array_equal(load_dataset(Path(document["folder"])).train_labels, np.full(document["train"], 7))

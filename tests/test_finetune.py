@@ -1,4 +1,4 @@
-"""Fine-tuning on corrections: better on the hand that was corrected, and as good as before on the rest."""
+"""Fine-tuning on feedback samples: better on the hand that was corrected, and as good as before on the rest."""
 
 import json
 import os
@@ -25,17 +25,17 @@ from tenfold.serve.feedback.sample_export import export_samples
 
 @pytest.fixture(scope="module")
 def odd_hand(mnist, tmp_path_factory):
-    """Corrections of someone who writes on paper turned by 40 degrees."""
-    told = []
+    """Feedback samples of someone who writes on paper turned by 40 degrees."""
+    samples = []
     for image, label in zip(mnist.train_images[3000:3300], mnist.train_labels[3000:3300], strict=True):
         turned = ndimage.rotate(image.astype(np.float32), 40, reshape=False, order=1).clip(0, 255).astype(np.uint8)
-        told.append(
+        samples.append(
             FeedbackSample(
-                id=uuid.UUID(int=len(told)), label=int(label), pixels=turned.tobytes(), created_at=datetime.now(UTC)
+                id=uuid.UUID(int=len(samples)), label=int(label), pixels=turned.tobytes(), created_at=datetime.now(UTC)
             )
         )
-    folder = tmp_path_factory.mktemp("corrections")
-    export_samples(told, folder)
+    folder = tmp_path_factory.mktemp("feedback_samples")
+    export_samples(samples, folder)
     return folder
 
 
@@ -51,7 +51,7 @@ def test_the_odd_hand_is_read_better_and_the_rest_no_worse(tuned):
     assert rest.after.accuracy >= rest.before.accuracy - 0.02
 
 
-def test_the_run_tells_where_it_came_from(run, tuned, odd_hand):
+def test_the_run_reports_where_it_came_from(run, tuned, odd_hand):
     recipe = Run.load(tuned.path).recipe
     assert recipe.training.initial_run == str(run.path.resolve())
     assert recipe.data.feedback == str(odd_hand.resolve())
@@ -71,17 +71,17 @@ def test_the_same_recipe_gives_the_same_weights(tuned, tmp_path):
 
 def test_the_commands(run, odd_hand, tmp_path, tenfold_json):
     made = tenfold_json("train", "--from", run.path, "--data", odd_hand, "--out", tmp_path, "--epochs", 1)
-    told = tenfold_json("evaluate", made["run"])
-    names = [found["set"] for found in told["before_and_after"]]
+    document = tenfold_json("evaluate", made["run"])
+    names = [found["set"] for found in document["before_and_after"]]
     assert names == ["test images of small.npz", "held-out feedback samples"]
-    for found in told["before_and_after"]:
+    for found in document["before_and_after"]:
         for when in ("before", "after"):
             low, high = found[when]["interval"]
             assert low <= found[when]["accuracy"] <= high
     assert json.loads((tmp_path / made["run"] / "metrics.json").read_text())["before_and_after"]
 
 
-def test_a_killed_fine_tuning_is_taken_up_and_ends_the_same(tuned, tmp_path):
+def test_a_killed_fine_tuning_is_resumed_and_ends_the_same(tuned, tmp_path):
     script = (
         "import pathlib, sys; from tenfold.training.recipe import Recipe; from tenfold.runs.train import train; "
         "train(Recipe.load(sys.argv[1]), path=pathlib.Path(sys.argv[2]))"
@@ -96,7 +96,7 @@ def test_a_killed_fine_tuning_is_taken_up_and_ends_the_same(tuned, tmp_path):
     assert (done.path / "model.safetensors").read_bytes() == (tuned.path / "model.safetensors").read_bytes()
 
 
-def test_other_corrections_than_at_the_beginning_are_compared_with_nothing(run, odd_hand, tmp_path, tenfold_json):
+def test_other_feedback_samples_than_at_the_beginning_are_compared_with_nothing(run, odd_hand, tmp_path, tenfold_json):
     moved = tmp_path / "moved"
     shutil.copytree(odd_hand, moved)
     recipe = finetuning_recipe(run, str(moved)).replace(epochs=1)
@@ -110,9 +110,9 @@ def test_other_corrections_than_at_the_beginning_are_compared_with_nothing(run, 
     )
     with pytest.raises(RunError, match="other feedback samples"):
         before_and_after(made)
-    told = tenfold_json("evaluate", made.path)
-    assert told["accuracy"] > 0.5
-    assert "before_and_after" not in told
+    document = tenfold_json("evaluate", made.path)
+    assert document["accuracy"] > 0.5
+    assert "before_and_after" not in document
 
 
 def test_another_model_than_it_started_from_is_refused(tuned, run, tmp_path):
@@ -151,16 +151,16 @@ def test_a_run_that_is_not_finished_is_no_start(run, odd_hand, tmp_path):
         (["--from", "RUN", "--data", "DIR", "--hidden", "5"], "the recipe's model lacks"),
     ],
 )
-def test_wrong_words_are_told(words, error, run, odd_hand, tmp_path, capsys):
+def test_wrong_words_are_reported(words, error, run, odd_hand, tmp_path, capsys):
     from tenfold import cli
 
     given = [{"RUN": str(run.path), "DIR": str(odd_hand)}.get(word, word) for word in words]
     with pytest.raises(SystemExit) as stopped:
         cli.main(["train", *given, "--out", str(tmp_path / "out")])
     assert stopped.value.code in (1, 2)
-    told = capsys.readouterr().err
-    assert re.search(error, told), told
-    assert "Traceback" not in told
+    error_output = capsys.readouterr().err
+    assert re.search(error, error_output), error_output
+    assert "Traceback" not in error_output
     assert not (tmp_path / "out").exists()
 
 

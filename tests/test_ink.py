@@ -14,7 +14,7 @@ from PIL import Image
 from lab.ink import SETS, app, measure_ink
 from tenfold.cli import main
 
-# Shares read right; of strangers, shares that are unsure. A point or so below what was measured (README.md).
+# Shares read right; of non-digits, shares that are unsure. A point or so below what was measured (README.md).
 FLOORS = {
     "MNIST test": 0.994,
     "kensanata": 0.988,
@@ -71,8 +71,8 @@ def ink_folder(mnist, tmp_path):
 
 
 def test_the_ink_command_measures_and_draws_failures(tenfold_json, mnist, tmp_path):
-    told = tenfold_json(ink_folder(mnist, tmp_path), "--out", tmp_path / "failures", command=app)
-    found = {result["name"]: result for result in told["sets"]}
+    document = tenfold_json(ink_folder(mnist, tmp_path), "--out", tmp_path / "failures", command=app)
+    found = {result["name"]: result for result in document["sets"]}
     assert found["usps"]["count"] == 20
     assert found["usps"]["right"] == pytest.approx(0.95)
     assert found["MNIST test"]["count"] == 10_000

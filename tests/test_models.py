@@ -79,7 +79,7 @@ def test_width_scales_every_convolution():
         ({"architecture": "recurrent", "stem": 4}, "odd"),
     ],
 )
-def test_shapes_that_do_not_fit_are_told(changes, words):
+def test_shapes_that_do_not_fit_are_reported(changes, words):
     with pytest.raises(RecipeError, match=words):
         build_model(Recipe.load("cnn").replace(**changes).model)
 
@@ -87,7 +87,7 @@ def test_shapes_that_do_not_fit_are_told(changes, words):
 @pytest.mark.parametrize(
     ("changes", "words"), [({"width": 0}, ">= 1"), ({"center_crop": 29}, "<= 28"), ({"rotation": 90.0}, "<= 45")]
 )
-def test_values_out_of_range_are_told(changes, words):
+def test_values_out_of_range_are_reported(changes, words):
     with pytest.raises(RecipeError, match=words):
         Recipe.load("cnn").replace(**changes)
 
@@ -118,7 +118,7 @@ def test_an_ensemble_answers_with_its_members_mean_probability():
     assert len(describe_model(model)) == 6  # of one network
 
 
-def test_shifted_copies_are_shifted_by_a_pixel_and_counted_in_the_cost():
+def test_test_time_augmentation_copies_are_shifted_by_a_pixel_and_counted_in_the_cost():
     config = Recipe.load("tutorial").replace(test_time_augmentation=True).model
     model = build_model(config).eval()
     images = torch.zeros(2, 28, 28)
@@ -144,7 +144,7 @@ def test_deskewing_undoes_a_slant_and_centres(mnist):
 
 
 @pytest.mark.parametrize("name", ["dash", "lenet", "resnet", "separable", "tiny"])
-def test_the_layout_in_memory_changes_nothing_but_speed(name):
+def test_the_memory_format_changes_nothing_but_speed(name):
     torch.manual_seed(0)
     model = build_model(Recipe.load(name).model).eval()
     images = torch.rand(4, 28, 28)

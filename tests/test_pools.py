@@ -1,4 +1,4 @@
-"""Seeds and ensembles that are trained at once are those that come one after another, bit for bit."""
+"""Seeds and ensembles that are trained concurrently are those that come one after another, bit for bit."""
 
 import shutil
 
@@ -11,47 +11,49 @@ from tenfold.runs.train import resume, train
 
 
 @pytest.mark.slow
-def test_seeds_at_once_are_the_seeds_one_after_another(quick, two_at_once, tmp_path):
+def test_concurrent_seeds_are_the_seeds_one_after_another(quick, two_workers, tmp_path):
     serial = train_seeds(quick, 3, folder=tmp_path / "serial")
-    told = []
-    at_once = train_seeds(quick, 3, open_pool=two_at_once, folder=tmp_path / "at-once", say=told.append)
-    assert len(told) == 3
-    assert {s: run.digest for s, run in at_once.finished.items()} == {s: r.digest for s, r in serial.finished.items()}
-    assert at_once.figures("test", "accuracy") == serial.figures("test", "accuracy")
-    shutil.rmtree(at_once.folder(1))
-    again = resume_seeds(at_once.path, open_pool=two_at_once)
+    lines = []
+    concurrent = train_seeds(quick, 3, open_pool=two_workers, folder=tmp_path / "concurrent", say=lines.append)
+    assert len(lines) == 3
+    assert {s: run.digest for s, run in concurrent.finished.items()} == {
+        s: r.digest for s, r in serial.finished.items()
+    }
+    assert concurrent.figures("test", "accuracy") == serial.figures("test", "accuracy")
+    shutil.rmtree(concurrent.folder(1))
+    again = resume_seeds(concurrent.path, open_pool=two_workers)
     assert again.figures("test", "accuracy") == serial.figures("test", "accuracy")
-    assert Seeds.load(at_once.path).summary()["test_accuracy"].n == 3
+    assert Seeds.load(concurrent.path).summary()["test_accuracy"].n == 3
 
 
-def test_a_seed_that_diverges_at_once_is_kept_as_failed(quick, two_at_once, tmp_path):
+def test_a_seed_that_diverges_immediately_is_kept_as_failed(quick, two_workers, tmp_path):
     recipe = quick.replace(optimizer="sgd", learning_rate=1e30, epochs=1)
-    done = train_seeds(recipe, 2, open_pool=two_at_once, folder=tmp_path)
+    done = train_seeds(recipe, 2, open_pool=two_workers, folder=tmp_path)
     assert sorted(done.failed) == sorted(Seeds.load(done.path).failed) == [0, 1]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("averaging", [0.0, 0.5])
-def test_an_ensembles_networks_at_once_are_those_one_after_another(
-    quick, two_at_once, one_at_a_time, tmp_path, averaging
+def test_an_ensembles_concurrent_networks_are_those_one_after_another(
+    quick, two_workers, one_at_a_time, tmp_path, averaging
 ):
     recipe = quick.replace(
         final_weights="last", ensemble_size=3, epochs=2, deskew=True, batch_norm=True, weight_averaging=averaging
     )
     serial = train(recipe, folder=tmp_path / "serial")
-    told = []
+    lines = []
 
     def stop(line):
-        told.append(line)
+        lines.append(line)
         raise KeyboardInterrupt
 
     # Once with another network in the middle of its training, which ends with its process.
     interrupted = one_at_a_time if averaging else lambda: local_pool(2)
     with pytest.raises(KeyboardInterrupt, match="tenfold train --resume"):
-        train(recipe, open_pool=interrupted, folder=tmp_path / "at-once", say=stop)
-    (path,) = (tmp_path / "at-once").iterdir()
-    done = resume(path, open_pool=two_at_once, say=told.append)
-    assert len(told) == len(set(told)) == 3
+        train(recipe, open_pool=interrupted, folder=tmp_path / "concurrent", say=stop)
+    (path,) = (tmp_path / "concurrent").iterdir()
+    done = resume(path, open_pool=two_workers, say=lines.append)
+    assert len(lines) == len(set(lines)) == 3
     assert done.digest == serial.digest
     assert [(r.epoch, r.train_loss, r.validation_accuracy) for r in done.history] == [
         (r.epoch, r.train_loss, r.validation_accuracy) for r in serial.history

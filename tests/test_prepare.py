@@ -1,4 +1,4 @@
-"""A training is prepared once, in one place, and leaves nothing behind in the process."""
+"""A training is prepared once, in one place, and leaves the process as it was."""
 
 import pytest
 import torch

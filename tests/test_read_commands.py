@@ -21,7 +21,7 @@ def seven(mnist, tmp_path):
     return path
 
 
-def test_read_tells_digit_confidence_and_doubt(tenfold_json, seven):
+def test_read_reports_digit_confidence_and_doubt(tenfold_json, seven):
     (reading,) = tenfold_json("read", seven)["readings"]
     assert reading["digit"] == 7
     assert not reading["unsure"]
@@ -46,7 +46,7 @@ def test_read_explains_in_a_picture_beside_the_input(tenfold_json, seven):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "expected"),
     [
         (["read"], 2, "no image given"),
         (["read", "gone.png"], 1, "no such file"),
@@ -54,13 +54,13 @@ def test_read_explains_in_a_picture_beside_the_input(tenfold_json, seven):
         (["read", "x.png", "--model", "gone.onnx"], 1, "no such file"),
     ],
 )
-def test_mistakes_are_told_in_a_line(words, code, told, capsys, tmp_path, monkeypatch):
+def test_mistakes_are_reported_in_a_line(words, code, expected, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stopped:
         cli.main(words)
     assert stopped.value.code == code
     error = capsys.readouterr().err
-    assert told in error
+    assert expected in error
     assert error.count("\n") == 1
 
 
@@ -77,7 +77,7 @@ def test_the_nearest_of_an_image_is_itself(mnist):
     assert nearest_images(mnist.train_images[5], mnist.train_images[:3000], 3)[0] == 5
 
 
-def test_a_run_with_made_up_ink_is_trained_calibrated_and_exported(quick, tmp_path, mnist):
+def test_a_run_with_synthetic_ink_is_trained_calibrated_and_exported(quick, tmp_path, mnist):
     run = train(quick.replace(synthetic=200, non_digits=150, epochs=2), folder=tmp_path)
     assert 0 <= run.metrics["training"]["train_accuracy"] <= 1
     assert run.metrics["training"]["train_images"] == 1600
@@ -90,7 +90,7 @@ def test_a_run_with_made_up_ink_is_trained_calibrated_and_exported(quick, tmp_pa
     assert json.loads((run.path / "calibration.json").read_text())["images"] == 400
 
 
-def test_made_up_ink_is_the_same_for_the_same_seed(quick, tmp_path):
+def test_synthetic_ink_is_the_same_for_the_same_seed(quick, tmp_path):
     import torch
 
     recipe = quick.replace(synthetic=50, non_digits=50, epochs=1)

@@ -326,11 +326,11 @@ def test_flipped_bytes_of_a_real_file_are_answered_or_refused(reader, mnist):
     for kind in ("PNG", "JPEG", "GIF", "TIFF", "WEBP"):
         whole = bytearray(encoded(page(mnist, ["5"], size=(200, 200))[0], kind))
         for _ in range(25):
-            spoilt = bytearray(whole)
+            damaged = bytearray(whole)
             for place in generator.integers(0, len(whole), 6):
-                spoilt[place] = generator.integers(256)
+                damaged[place] = generator.integers(256)
             with contextlib.suppress(TenfoldError):
-                reader.read_number(bytes(spoilt))
+                reader.read_number(bytes(damaged))
 
 
 def test_print_and_noise_do_not_hang_and_are_unsure(reader):

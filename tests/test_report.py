@@ -145,6 +145,6 @@ _LOWEST_CONTRAST = """() => {
     return 0.2126 * r + 0.7152 * g + 0.0722 * b };
   const page = light(getComputedStyle(document.body).backgroundColor);
   const ratio = c => { const l = light(c); return (Math.max(l, page) + 0.05) / (Math.min(l, page) + 0.05) };
-  const told = [...document.querySelectorAll('h1, h2, p, td, th, dt, dd, a, figcaption, footer')];
-  return Math.min(...told.map(e => ratio(getComputedStyle(e).color)));
+  const texts = [...document.querySelectorAll('h1, h2, p, td, th, dt, dd, a, figcaption, footer')];
+  return Math.min(...texts.map(e => ratio(getComputedStyle(e).color)));
 }"""

@@ -104,7 +104,7 @@ def test_a_parameter_of_one_architecture_is_searched_where_it_is_chosen():
         (["architecture=mlp,cmn"], "did you mean 'cnn'"),
     ],
 )
-def test_what_makes_no_sense_is_told(words, said):
+def test_what_makes_no_sense_is_reported(words, said):
     with pytest.raises(UsageError, match=said):
         SearchSpace.parse(words, TUTORIAL)
 
@@ -148,7 +148,7 @@ def test_a_range_is_no_grid_without_steps():
         ({"given": {"validation": 0}}, "--validation is 0"),
     ],
 )
-def test_a_plan_that_makes_no_sense_is_told(options, said):
+def test_a_plan_that_makes_no_sense_is_reported(options, said):
     with pytest.raises(UsageError, match=said):
         SweepPlan.make(TUTORIAL, ["epochs=1,2"], **options)
 

@@ -73,23 +73,23 @@ def test_holm_raises_the_smallest_most():
     assert holm([]) == []
 
 
-def test_seeds_are_runs_of_their_own_and_tell_their_spread(quick, tmp_path):
-    told = []
-    done = train_seeds(quick, 3, folder=tmp_path, say=told.append)
+def test_seeds_are_runs_of_their_own_and_have_a_spread(quick, tmp_path):
+    lines = []
+    done = train_seeds(quick, 3, folder=tmp_path, say=lines.append)
     assert [path.name for path in sorted(done.path.glob("[!.]*"))] == ["seed-0", "seed-1", "seed-2", "seeds.json"]
     accuracies = [Run.load(done.folder(seed)).metrics["test"]["accuracy"] for seed in range(3)]
     assert len(set(accuracies)) > 1
     document = json.loads((done.path / "seeds.json").read_text())
     assert document["summary"]["test_accuracy"]["mean"] == pytest.approx(np.mean(accuracies))
     assert document["summary"]["seconds"]["n"] == 3
-    assert len(told) == 3
+    assert len(lines) == 3
     assert [Run.load(done.folder(seed)).recipe.training.seed for seed in range(3)] == [0, 1, 2]
-    assert resume_seeds(done.path).summary() == done.summary()  # told again, nothing trained
+    assert resume_seeds(done.path).summary() == done.summary()  # Nothing is trained again.
     with pytest.raises(RunError, match="seed-0"):
         Run.load(done.path)
 
 
-def test_stopped_seeds_go_on_in_the_epoch_that_they_were_in(quick, tmp_path):
+def test_stopped_seeds_continue_in_the_epoch_that_they_were_in(quick, tmp_path):
     whole = train_seeds(quick, 3, folder=tmp_path / "whole")
     with pytest.raises(StopHere):
         train_seeds(quick, 3, folder=tmp_path / "stopped", watch=stop_after(5))  # the second seed's second epoch
@@ -130,7 +130,7 @@ def test_what_can_not_be_trained_leaves_no_folder_behind(quick, tmp_path, change
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_seed_that_diverges_is_told_and_the_others_go_on(quick, tmp_path, monkeypatch):
+def test_a_seed_that_diverges_is_reported_and_the_others_continue(quick, tmp_path, monkeypatch):
     from tenfold.training import trainer
 
     run_epoch = trainer.Trainer.run_epoch
@@ -141,9 +141,9 @@ def test_a_seed_that_diverges_is_told_and_the_others_go_on(quick, tmp_path, monk
         yield from run_epoch(self, *parts)
 
     monkeypatch.setattr(trainer.Trainer, "run_epoch", poisoned)
-    told = []
-    done = train_seeds(quick.replace(epochs=1), 3, folder=tmp_path, say=told.append)
-    assert "the loss is nan" in told[1]
+    lines = []
+    done = train_seeds(quick.replace(epochs=1), 3, folder=tmp_path, say=lines.append)
+    assert "the loss is nan" in lines[1]
     assert list(done.finished) == [0, 2]
     assert list(Seeds.load(done.path).failed) == [1]
     study = Study.create("recipes", {"a": quick.replace(epochs=1), "b": quick.replace(epochs=2)}, 3, tmp_path / "study")
@@ -192,7 +192,7 @@ def test_a_relative_path_to_data_holds_from_every_folder(quick, small_file, tmp_
     assert resume_seeds(done.path).summary() == done.summary()
 
 
-def test_what_is_not_a_folder_of_seeds_is_told_apart(tmp_path, quick):
+def test_what_is_not_a_folder_of_seeds_is_reported_apart(tmp_path, quick):
     with pytest.raises(RunError, match="can't be read"):
         Seeds.load(tmp_path)
     (tmp_path / "seeds.json").write_text("{}")
@@ -205,18 +205,18 @@ def study_of(quick, tmp_path, kind="recipes", count=2):
     return Study.create(kind, recipes, count, tmp_path)
 
 
-def test_a_comparison_says_what_stands_and_can_be_taken_up(quick, tmp_path):
-    told = []
+def test_a_comparison_says_what_stands_and_can_be_resumed(quick, tmp_path):
+    lines = []
 
     def stop(line):
-        told.append(line)
-        if len(told) == 3:
+        lines.append(line)
+        if len(lines) == 3:
             raise StopHere
 
     study = study_of(quick, tmp_path, count=3)
     with pytest.raises(StopHere):
         study.run(lambda record: None, stop)
-    assert [line.split(",")[0] for line in told] == ["small steps", "as usual", "small steps"]  # in turn
+    assert [line.split(",")[0] for line in lines] == ["small steps", "as usual", "small steps"]  # in turn
     again = Study.load(study.path, "recipes")
     rest = []
     rows = again.run(lambda record: None, rest.append)

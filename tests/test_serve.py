@@ -97,12 +97,12 @@ def test_reads_as_the_reader_does(client: Callable[..., Client], digits: list[by
     ask, reader = client(), Reader()
     answers = ask.many([("POST", "/v1/read?pixels=true", {"content": d, "headers": PNG}) for d in digits])
     for digit, answer in zip(digits, answers, strict=True):
-        read, told = reader.read(digit), answer.json()
-        assert (told["digit"], told["unsure"], told["box"]) == (read.digit, read.unsure, None)
-        assert told["confidence"] == pytest.approx(read.confidence, abs=2e-6)
-        assert told["probabilities"] == pytest.approx(read.probabilities.tolist(), abs=2e-6)
-        assert base64.b64decode(told["pixels"]) == read.pixels.tobytes()
-        assert told["model"]["name"] == "reader"
+        read, body = reader.read(digit), answer.json()
+        assert (body["digit"], body["unsure"], body["box"]) == (read.digit, read.unsure, None)
+        assert body["confidence"] == pytest.approx(read.confidence, abs=2e-6)
+        assert body["probabilities"] == pytest.approx(read.probabilities.tolist(), abs=2e-6)
+        assert base64.b64decode(body["pixels"]) == read.pixels.tobytes()
+        assert body["model"]["name"] == "reader"
 
 
 def test_invalid_images_do_not_fail_others_of_their_batch(client: Callable[..., Client], digits: list[bytes]) -> None:
@@ -237,8 +237,8 @@ def test_feedback_requires_the_token(client: Callable[..., Client]) -> None:
         answer = ask("POST", "/v1/feedback", json=sample(), headers=encoded)
         problem(answer, 401)
         assert answer.headers["www-authenticate"] == "Bearer"
-    told = {"Authorization": "Bearer open sesame"}
-    assert ask("POST", "/v1/feedback", json=sample(), headers=told).status_code == 201
+    authorized = {"Authorization": "Bearer open sesame"}
+    assert ask("POST", "/v1/feedback", json=sample(), headers=authorized).status_code == 201
 
 
 @pytest.mark.parametrize("error", [StoreError("the database is gone"), StoreBusyError("too many wait")])
@@ -344,13 +344,13 @@ def test_metrics_count(client: Callable[..., Client], digits: list[bytes]) -> No
     ask = client(feedback=False)
     ask.many([("POST", "/v1/read", {"content": digits[0], "headers": PNG})] * 3)
     ask("GET", "/wp-login.php")
-    told = ask("GET", "/metrics")
-    assert told.headers["content-type"].startswith("text/plain")
-    assert 'tenfold_requests_total{route="/v1/read",status="200"} 3.0' in told.text
-    assert 'tenfold_request_seconds_count{route="/v1/read"} 3.0' in told.text
-    assert 'tenfold_readings_total{digit="7",unsure="false"} 3.0' in told.text
-    assert 'tenfold_requests_total{route="web-app",status="404"} 1.0' in told.text
-    assert "wp-login" not in told.text
+    metrics = ask("GET", "/metrics")
+    assert metrics.headers["content-type"].startswith("text/plain")
+    assert 'tenfold_requests_total{route="/v1/read",status="200"} 3.0' in metrics.text
+    assert 'tenfold_request_seconds_count{route="/v1/read"} 3.0' in metrics.text
+    assert 'tenfold_readings_total{digit="7",unsure="false"} 3.0' in metrics.text
+    assert 'tenfold_requests_total{route="web-app",status="404"} 1.0' in metrics.text
+    assert "wp-login" not in metrics.text
 
 
 def test_the_document_names_every_route(client: Callable[..., Client]) -> None:

@@ -24,10 +24,10 @@ SERVE = [sys.executable, "-W", "error", "-m", "tenfold", "serve"]
 
 
 def test_it_listens_on_loopback_and_stops_cleanly(serving, tmp_path: Path) -> None:
-    with serving(tmp_path) as (process, told):
-        (url,) = told["urls"]
+    with serving(tmp_path) as (process, document):
+        (url,) = document["urls"]
         assert urlsplit(url).hostname == "127.0.0.1"
-        assert told["token"] is None
+        assert document["token"] is None
         assert httpx.get(f"{url}readyz").json() == {"status": "ok"}
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=15)
@@ -36,8 +36,8 @@ def test_it_listens_on_loopback_and_stops_cleanly(serving, tmp_path: Path) -> No
 
 
 def test_https_with_a_certificate_that_a_phone_can_trust(serving, tmp_path: Path) -> None:
-    with serving(tmp_path, "--https", "--no-feedback") as (_, told):
-        url, *_ = told["urls"]
+    with serving(tmp_path, "--https", "--no-feedback") as (_, document):
+        url, *_ = document["urls"]
         port = urlsplit(url).port
         folder = tmp_path / "tenfold" / "https"
         context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
@@ -60,7 +60,7 @@ def test_a_port_that_is_taken_is_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "expected"),
     [
         (["--port", "70000"], 2, "from 0 to 65535"),
         (["--token", "two words"], 2, "without spaces"),
@@ -68,11 +68,11 @@ def test_a_port_that_is_taken_is_one_line() -> None:
         (["--model", "gone.onnx", "--no-feedback", "--port", "0"], 1, "no such file"),
     ],
 )
-def test_usage_errors(capsys: pytest.CaptureFixture[str], words: Sequence[str], code: int, told: str) -> None:
+def test_usage_errors(capsys: pytest.CaptureFixture[str], words: Sequence[str], code: int, expected: str) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main(["serve", *words])
     assert stopped.value.code == code
-    assert told in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
 
 
 def test_a_public_address_generates_a_token_and_shows_a_qr_code(
@@ -90,21 +90,21 @@ def test_a_public_address_generates_a_token_and_shows_a_qr_code(
     with pytest.raises(SystemExit) as stopped:
         cli.main(["serve", "--https", "--port", "0"])
     assert stopped.value.code == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     settings, tls = seen
     assert len(settings.token) >= 16
-    assert f"https://192.168.1.20:{told.split(':')[2].split('/')[0]}/#token={settings.token}\n" in told
-    assert told.count("█") > 100
-    assert "iPhone" in told
-    assert "Android" in told
+    assert f"https://192.168.1.20:{printed.split(':')[2].split('/')[0]}/#token={settings.token}\n" in printed
+    assert printed.count("█") > 100
+    assert "iPhone" in printed
+    assert "Android" in printed
     assert tls[0].is_file()
     assert settings.ca.startswith(b"-----BEGIN CERTIFICATE")
 
 
 def test_behind_a_proxy_feedback_requires_a_token(serving, tmp_path: Path) -> None:
-    with serving(tmp_path, "--trust-proxy") as (_, told):
-        url, _, end = told["urls"][0].partition("#")
-        assert end == f"token={told['token']}"
+    with serving(tmp_path, "--trust-proxy") as (_, document):
+        url, _, end = document["urls"][0].partition("#")
+        assert end == f"token={document['token']}"
         assert httpx.post(f"{url}v1/feedback", json={}).status_code == 401
 
 
@@ -124,11 +124,11 @@ def test_acknowledged_samples_survive_a_kill(serving, feedback_sample, tmp_path:
 
     database = f"sqlite:///{tmp_path / 'feedback.db'}"
     with (
-        serving(tmp_path, "--database", database) as (process, told),
+        serving(tmp_path, "--database", database) as (process, document),
         httpx.Client() as client,
         concurrent.futures.ThreadPoolExecutor(4) as pool,
     ):
-        sending = [pool.submit(send, client, told["urls"][0]) for _ in range(4)]
+        sending = [pool.submit(send, client, document["urls"][0]) for _ in range(4)]
         assert enough.wait(20)
         process.kill()
         acknowledged = {one for sent in sending for one in sent.result(20)}

@@ -44,17 +44,17 @@ class Server:
     def stop(self) -> tuple[int, str]:
         """How it ended, and what it said on stderr."""
         self.process.send_signal(signal.SIGTERM)
-        _, told = self.process.communicate(timeout=15)
-        return self.process.returncode, told
+        _, output = self.process.communicate(timeout=15)
+        return self.process.returncode, output
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made = Server(tmp_path_factory.mktemp("limits"))
     yield made
-    code, told = made.stop()
+    code, output = made.stop()
     assert code == 0
-    assert "Traceback" not in told
+    assert "Traceback" not in output
 
 
 def answer(connection: socket.socket) -> tuple[int, dict[str, str], Any]:
@@ -90,11 +90,11 @@ def test_a_gigabyte_is_rejected_early(server: Server, length: bytes) -> None:
         connection.sendall(HEAD + length)
         if length.startswith(b"Transfer"):
             upload(connection, 40_000_000, wrap=True)  # The limit is 32 MB.
-        status, headers, told = answer(connection)
-        begun = time.monotonic()
+        status, headers, body = answer(connection)
+        started = time.monotonic()
         assert upload(connection, 10**9, wrap=False) < 10**9
-        assert time.monotonic() - begun < 5
-    assert (status, told["status"], headers["connection"]) == (413, 413, "close")
+        assert time.monotonic() - started < 5
+    assert (status, body["status"], headers["connection"]) == (413, 413, "close")
     assert server.rss_mb() < before + 100
 
 
@@ -124,9 +124,9 @@ def test_a_body_that_trickles(server: Server) -> None:
     """Each byte comes in time, but all of them would take for ever."""
     with server.connect() as connection:
         connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
-        begun = time.monotonic()
+        started = time.monotonic()
         with contextlib.suppress(ConnectionError):
-            while time.monotonic() - begun < 1.5:
+            while time.monotonic() - started < 1.5:
                 connection.sendall(b"x")
                 time.sleep(0.05)
         assert answer(connection)[0] == 408
@@ -139,17 +139,17 @@ def test_a_slow_head(server: Server, before: bytes, sent: bytes) -> None:
         if before:
             connection.sendall(before)
             assert answer(connection)[0] == 200
-        begun = time.monotonic()
+        started = time.monotonic()
         with contextlib.suppress(ConnectionError):
             connection.sendall(sent)
-            while sent and time.monotonic() - begun < 1.5:
+            while sent and time.monotonic() - started < 1.5:
                 connection.sendall(b"x" if sent.endswith(b"x") else sent)
                 time.sleep(0.05)
         if sent or not before:
             assert answer(connection)[0] == 408
         # A kept connection that says nothing is closed without a word.
         assert connection.recv(1) == b""
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - started < 4
 
 
 def test_an_endless_head(server: Server) -> None:
@@ -164,8 +164,8 @@ def test_an_endless_head(server: Server) -> None:
 def test_what_is_not_http(server: Server) -> None:
     with server.connect() as connection:
         connection.sendall(b"\x16\x03\x01 hello\r\n\r\n")
-        status, headers, told = answer(connection)
-    assert (status, headers["content-type"], told["status"]) == (400, "application/problem+json", 400)
+        status, headers, body = answer(connection)
+    assert (status, headers["content-type"], body["status"]) == (400, "application/problem+json", 400)
 
 
 def test_the_number_of_connections_is_limited(server: Server) -> None:
@@ -193,9 +193,9 @@ def test_a_client_that_disconnects_is_not_a_server_error(server: Server) -> None
 def test_a_web_app_that_is_not_built(server: Server) -> None:
     with server.connect() as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: l\r\n\r\n")
-        status, _, told = answer(connection)
+        status, _, body = answer(connection)
     assert status == 404
-    assert "make web-app" in told["detail"]
+    assert "make web-app" in body["detail"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -211,6 +211,6 @@ def test_running_requests_finish_before_shutdown(tmp_path: Path, how: signal.Sig
         connection.sendall(body[5:])
         assert answer(connection)[0] == 200
         assert idle.recv(1) == b""
-    _, told = server.process.communicate(timeout=10)
+    _, output = server.process.communicate(timeout=10)
     assert server.process.returncode == 0
-    assert told == ""
+    assert output == ""

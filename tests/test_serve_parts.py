@@ -110,13 +110,13 @@ def test_phones_can_load_the_ca(web_app: Path) -> None:
 
 
 def test_large_images_are_read_one_at_a_time() -> None:
-    pool, at_once, most = ReadingPool(4, 20), [0], [0]
+    pool, running, most = ReadingPool(4, 20), [0], [0]
 
     def work() -> None:
-        at_once[0] += 1
-        most[0] = max(most[0], at_once[0])
+        running[0] += 1
+        most[0] = max(most[0], running[0])
         time.sleep(0.01)
-        at_once[0] -= 1
+        running[0] -= 1
 
     async def many() -> list[object]:
         return await asyncio.gather(*(pool.run_large(work) for _ in range(12)), return_exceptions=True)

@@ -115,7 +115,7 @@ def test_drawn_digits_are_the_same_for_the_same_seed_and_all_classes_alike():
     assert all(max(box_of(image)) <= 20 for image in images)
 
 
-def test_strangers_are_made_and_are_no_copies(mnist):
+def test_non_digits_are_made_and_are_no_copies(mnist):
     images = draw_non_digits(140, 0, mnist.train_images[:500], mnist.train_labels[:500])
     assert images.shape == (140, 28, 28)
     assert len({image.tobytes() for image in images}) > 130
@@ -150,5 +150,5 @@ def test_every_printed_letter_is_in_its_fonts_and_none_is_a_digit():
         assert not set(letters) & set("0123456789OoIlSsZzbgq")
 
 
-def test_strangers_are_made_of_sets_with_other_classes(mnist):
+def test_non_digits_are_made_of_sets_with_other_classes(mnist):
     assert len(draw_non_digits(48, 0, mnist.train_images[:20], np.zeros(20, np.uint8))) == 48

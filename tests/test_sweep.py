@@ -25,8 +25,8 @@ def results(rows):
 
 
 def test_trials_in_two_processes_are_the_trainings_that_one_would_do(swept, brief, tmp_path):
-    sweep, rows, told = swept
-    assert len(rows) == len(told) == 6
+    sweep, rows, lines = swept
+    assert len(rows) == len(lines) == 6
     assert {row.state for row in rows} == {"finished"}
     row = next(row for row in rows if row.values == {"learning_rate": 0.003, "hidden": [32, 16]})
     recipe = brief.replace(learning_rate=0.003, hidden=(32, 16), validation=0.2)
@@ -80,9 +80,9 @@ def test_the_definition_stands_in_the_folder(swept, grid):
     assert document["environment"]["machine"]["cores"]
     assert len(json.loads((sweep.path / "trials.json").read_text())) == 6
     again = Sweep.load(sweep.path)
-    told = []
-    assert again.run(lambda: pytest.fail("there is nothing left to train"), told.append) == rows
-    assert told == []
+    lines = []
+    assert again.run(lambda: pytest.fail("there is nothing left to train"), lines.append) == rows
+    assert lines == []
 
 
 @pytest.mark.slow
@@ -122,37 +122,37 @@ def test_trials_that_lag_are_stopped_and_the_best_is_not(brief, one_at_a_time, t
 
 
 @pytest.mark.slow
-def test_sqlite_keeps_a_sweep_too(swept, grid, two_at_once, tmp_path, monkeypatch):
+def test_sqlite_keeps_a_sweep_too(swept, grid, two_workers, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with Sweep.create(grid, tmp_path / "runs", "sqlite:///trials.db") as begun:
-        path = begun.path
+    with Sweep.create(grid, tmp_path / "runs", "sqlite:///trials.db") as created:
+        path = created.path
     monkeypatch.chdir("/")
     with Sweep.load(path) as sweep:
-        assert results(sweep.run(two_at_once)) == results(swept[1])
+        assert results(sweep.run(two_workers)) == results(swept[1])
     assert not (sweep.path / storage.JOURNAL).exists()
 
 
 def test_a_password_is_never_written_down(grid, tmp_path):
-    with pytest.raises(StoreError, match="can't be opened") as told:
+    with pytest.raises(StoreError, match="can't be opened") as raised:
         Sweep.create(grid, tmp_path, "postgresql://me:secret@127.0.0.1:1/none")
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(raised.value)
     assert "secret" not in storage.without_password("postgresql://me:secret@127.0.0.1:1/none")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_trials_that_all_fail_are_told(brief, one_at_a_time, tmp_path):
+def test_trials_that_all_fail_are_reported(brief, one_at_a_time, tmp_path):
     # Of 1,600 images 1,200 would be a batch, but 1,599 leave one over, which batch norm can't take.
     plan = SweepPlan.make(brief.replace(batch_norm=True), ["batch_size=1599,533"], sampler="grid")
     sweep = Sweep.create(plan, tmp_path)
-    told = []
+    lines = []
     with pytest.raises(TrainingError, match=r"none of 2 trials finished; the first: .*a batch of one image"):
-        sweep.run(one_at_a_time, told.append)
-    assert [line.split(":")[1] for line in told] == [" failed", " failed"]
+        sweep.run(one_at_a_time, lines.append)
+    assert [line.split(":")[1] for line in lines] == [" failed", " failed"]
     assert {row.state for row in sweep.results()} == {"failed"}
     assert not (sweep.path / "best.toml").exists()
 
 
-def test_a_trial_that_diverges_teaches_and_the_others_go_on(brief, one_at_a_time, tmp_path):
+def test_a_trial_that_diverges_teaches_and_the_others_continue(brief, one_at_a_time, tmp_path):
     plan = SweepPlan.make(brief.replace(epochs=1, optimizer="sgd"), ["learning_rate=0.01,1e30"], sampler="grid")
     sweep = Sweep.create(plan, tmp_path)
     rows = sweep.run(one_at_a_time)
@@ -175,15 +175,15 @@ def test_what_can_not_be_trained_leaves_no_folder_behind(brief, tmp_path, change
 def test_the_command_sweeps_and_says_what_is_next(small_file, tmp_path, tenfold_json):
     words = ["sweep", "--dataset", small_file, "--epochs", 1, "--param", "learning_rate=log:1e-3..1e-2", "--param",
              "batch_size=32,64", "--trials", 5, "--workers", 2, "--out", tmp_path]  # fmt: skip
-    told = tenfold_json(*words)
-    assert len(told["rows"]) == 5
-    assert Path(told["report"]).exists()
-    assert told["rows"][told["best"]]["accuracy"] == max(row["accuracy"] or 0 for row in told["rows"])
-    again = tenfold_json("sweep", "--resume", told["path"])
-    assert again["rows"] == told["rows"]
-    run = tenfold_json("train", Path(told["path"]) / "best.toml", "--out", tmp_path / "runs")
+    document = tenfold_json(*words)
+    assert len(document["rows"]) == 5
+    assert Path(document["report"]).exists()
+    assert document["rows"][document["best"]]["accuracy"] == max(row["accuracy"] or 0 for row in document["rows"])
+    again = tenfold_json("sweep", "--resume", document["path"])
+    assert again["rows"] == document["rows"]
+    run = tenfold_json("train", Path(document["path"]) / "best.toml", "--out", tmp_path / "runs")
     assert run["training"]["epochs"] == 1
-    seeds = tenfold_json("train", Path(told["path"]) / "best.toml", "--seeds", 2, "--workers", 2, "--out", tmp_path)
+    seeds = tenfold_json("train", Path(document["path"]) / "best.toml", "--seeds", 2, "--workers", 2, "--out", tmp_path)
     assert seeds["summary"]["test_accuracy"]["n"] == 2
 
 
@@ -198,7 +198,7 @@ def test_the_command_sweeps_and_says_what_is_next(small_file, tmp_path, tenfold_
         (["train", "--workers", "2"], "has one network"),
     ],
 )
-def test_flags_that_do_not_go_together_are_told(words, said, capsys, tmp_path, monkeypatch):
+def test_flags_that_do_not_go_together_are_refused(words, said, capsys, tmp_path, monkeypatch):
     from tenfold import cli
 
     monkeypatch.chdir(tmp_path)

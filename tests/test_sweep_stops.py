@@ -32,7 +32,7 @@ def nothing_left():
 
 
 @pytest.mark.slow
-def test_a_killed_workers_trial_goes_on_in_another(swept, grid, tmp_path):
+def test_a_killed_workers_trial_continues_in_another(swept, grid, tmp_path):
     class Kills(WorkerPool):
         """A pool of two, one of which is killed while both are in the middle of a trial."""
 
@@ -43,11 +43,11 @@ def test_a_killed_workers_trial_goes_on_in_another(swept, grid, tmp_path):
             self.submit, self.next_event = pool.submit, pool.next_event
             self._pool, self._others = pool, others
 
-        def answer(self, key, go_on):
+        def answer(self, key, proceed):
             if self._others is not None:
                 (set(multiprocessing.active_children()) - self._others).pop().kill()
                 self._others = None
-            self._pool.answer(key, go_on)
+            self._pool.answer(key, proceed)
 
     @contextmanager
     def deadly():
@@ -55,10 +55,10 @@ def test_a_killed_workers_trial_goes_on_in_another(swept, grid, tmp_path):
         with local_pool(2) as pool:
             yield Kills(pool, before)
 
-    told = []
-    rows = Sweep.create(grid, tmp_path).run(deadly, told.append)
-    assert len([line for line in told if "its process ended by SIGKILL; restarting it" in line]) == 1
-    assert len(told) == 7
+    lines = []
+    rows = Sweep.create(grid, tmp_path).run(deadly, lines.append)
+    assert len([line for line in lines if "its process ended by SIGKILL; restarting it" in line]) == 1
+    assert len(lines) == 7
     assert results(rows) == results(swept[1])
     assert [row.number for row in rows] == list(range(6))
 
@@ -92,8 +92,8 @@ def test_a_job_that_kills_every_process_is_given_up(tmp_path, brief):
     assert [(outcome.kind, pool.submitted) for outcome in done] == [("lost", ATTEMPTS)]
 
 
-# Another machine: it takes part in a sweep, or goes on with one. It stops itself, as if asleep, when it is asked for
-# the so manieth time whether a trial is to go on; and its first trial waits until `party` machines have one.
+# Another machine: it takes part in a sweep, or continues with one. It stops itself, as if asleep, when it is asked for
+# the so manieth time whether a trial is to continue; and its first trial waits until `party` machines have one.
 MACHINE = """
 import os, signal, sys, time
 from contextlib import contextmanager
@@ -118,11 +118,11 @@ class Watched(WorkerPool):
             return time.sleep(0.05)
         return self.pool.next_event(seconds)
 
-    def answer(self, key, go_on):
+    def answer(self, key, proceed):
         self.asked += 1
         if self.asked == int(sleep_at):
             os.kill(os.getpid(), signal.SIGSTOP)
-        self.pool.answer(key, go_on)
+        self.pool.answer(key, proceed)
 
 @contextmanager
 def watched():
@@ -150,14 +150,14 @@ def wait_for_sleep(process):
     assert os.WIFSTOPPED(status), status
 
 
-def told_by(process):
-    told = process.communicate(timeout=120)[0].splitlines()
+def lines_of(process):
+    lines = process.communicate(timeout=120)[0].splitlines()
     assert process.returncode == 0
-    return told
+    return lines
 
 
 @pytest.mark.slow
-def test_a_sweep_that_is_killed_goes_on_and_counts_nothing_twice(swept, grid, two_at_once, tmp_path):
+def test_a_sweep_that_is_killed_continues_and_counts_nothing_twice(swept, grid, two_workers, tmp_path):
     sweep = Sweep.create(grid, tmp_path / "runs")
     process = machine(tmp_path, sweep.path.name, tmp_path / "runs", sleep_at=5)
     wait_for_sleep(process)
@@ -168,10 +168,10 @@ def test_a_sweep_that_is_killed_goes_on_and_counts_nothing_twice(swept, grid, tw
     assert len(first) == 2
     # And as if it had been killed while it wrote.
     (sweep.path / f"{storage.JOURNAL}.lock").symlink_to(storage.JOURNAL)
-    told = []
-    rows = Sweep.load(sweep.path).run(two_at_once, told.append)
+    lines = []
+    rows = Sweep.load(sweep.path).run(two_workers, lines.append)
     assert results(rows) == results(swept[1])
-    assert sorted(line.split(":")[0] for line in [*first, *told]) == [f"trial {number}" for number in range(6)]
+    assert sorted(line.split(":")[0] for line in [*first, *lines]) == [f"trial {number}" for number in range(6)]
 
 
 @pytest.mark.slow
@@ -191,12 +191,12 @@ def test_machines_share_a_sweep_on_postgresql_though_one_dies_and_one_sleeps(swe
             database.execute("update trial_heartbeats set heartbeat = heartbeat - interval '1 hour'")
         shutil.rmtree(tmp_path / "gate")
         others = [machine(tmp_path, name, tmp_path / f"{number}", postgres.url, party=2) for number in range(2)]
-        told = [told_by(process) for process in others]
+        lines = [lines_of(process) for process in others]
         sleeper.send_signal(signal.SIGCONT)
-        assert len(told_by(sleeper)) == 1
-        # Each trial is told of once: what was slept over, by one of those that were awake.
-        assert all(told)
-        assert len([*told[0], *told[1]]) == 4
+        assert len(lines_of(sleeper)) == 1
+        # Each trial is reported once: what one slept through, by another that was awake.
+        assert all(lines)
+        assert len([*lines[0], *lines[1]]) == 4
     with Sweep.load(sweep.path) as sweep:
         rows = sweep.run(nothing_left)
     assert results(rows) == results(swept[1])
@@ -211,29 +211,31 @@ def test_machines_share_a_sweep_on_postgresql_though_one_dies_and_one_sleeps(swe
 
 @pytest.mark.slow
 @pytest.mark.postgres
-def test_a_database_that_goes_away_ends_the_sweep_and_it_goes_on_later(swept, grid, one_at_a_time, tmp_path, postgres):
-    told = []
+def test_a_database_that_goes_away_ends_the_sweep_and_it_continues_later(
+    swept, grid, one_at_a_time, tmp_path, postgres
+):
+    lines = []
 
     def stop(line):
-        told.append(line)
+        lines.append(line)
         postgres.stop()
 
     with Sweep.create(grid, tmp_path, postgres.url) as sweep:
         with pytest.raises(StoreError, match=r"can't be used any more: .*; resume with: tenfold sweep --resume"):
             sweep.run(one_at_a_time, stop)
         postgres.start()
-        assert results(sweep.run(one_at_a_time, told.append)) == results(swept[1])
-    assert len(told) == len(set(told)) == 6
+        assert results(sweep.run(one_at_a_time, lines.append)) == results(swept[1])
+    assert len(lines) == len(set(lines)) == 6
 
 
 @pytest.mark.slow
-def test_a_full_disk_ends_the_sweep_and_it_goes_on_later(grid, one_at_a_time, two_at_once, tmp_path):
+def test_a_full_disk_ends_the_sweep_and_it_continues_later(grid, one_at_a_time, two_workers, tmp_path):
     sweep = Sweep.create(grid, tmp_path)
     (sweep.path / "trials").write_text("in the way")
     with pytest.raises(RunError, match=r"trial 0: cannot write .* fix that, then: tenfold sweep --resume"):
         sweep.run(one_at_a_time)
     (sweep.path / "trials").unlink()
-    assert {row.state for row in Sweep.load(sweep.path).run(two_at_once)} == {"finished"}
+    assert {row.state for row in Sweep.load(sweep.path).run(two_workers)} == {"finished"}
 
 
 def test_a_disk_that_is_full_in_the_middle_of_a_line_loses_that_line_alone(grid, one_at_a_time, tmp_path, monkeypatch):
@@ -260,7 +262,7 @@ def test_a_disk_that_is_full_in_the_middle_of_a_line_loses_that_line_alone(grid,
     assert Sweep.load(sweep.path).results() == rows
 
 
-def test_other_images_than_a_sweep_was_begun_with_are_told(brief, small, tmp_path):
+def test_other_images_than_a_sweep_was_started_with_are_reported(brief, small, tmp_path):
     path = tmp_path / "mine.npz"
 
     def save(images):
@@ -294,7 +296,7 @@ def test_what_nobody_foresaw_costs_its_trial_alone(tmp_path):
     assert (outcome.kind, outcome.message) == ("invalid", "RuntimeError: DefaultCPUAllocator: can't allocate memory")
 
 
-def test_a_database_that_another_version_wrote_is_told(grid, tmp_path):
+def test_a_database_that_another_version_wrote_is_reported(grid, tmp_path):
     with Sweep.create(grid, tmp_path, f"sqlite:///{tmp_path / 'trials.db'}") as sweep:
         path = sweep.path
     with closing(sqlite3.connect(tmp_path / "trials.db")) as database, database:
@@ -304,7 +306,7 @@ def test_a_database_that_another_version_wrote_is_told(grid, tmp_path):
 
 
 @pytest.mark.parametrize("line", ['{"op_code": 99, "worker_id": "x"}\n', "not a journal\n"])
-def test_a_journal_that_another_version_wrote_is_told(swept, tmp_path, line):
+def test_a_journal_that_another_version_wrote_is_reported(swept, tmp_path, line):
     path = shutil.copytree(swept[0].path, tmp_path / "copy", ignore=shutil.ignore_patterns("trials"))
     with (path / storage.JOURNAL).open("a") as journal:
         journal.write(line * 2)
@@ -312,7 +314,7 @@ def test_a_journal_that_another_version_wrote_is_told(swept, tmp_path, line):
         Sweep.load(path)
 
 
-def test_a_folder_that_another_version_wrote_is_told(swept, tmp_path):
+def test_a_folder_that_another_version_wrote_is_reported(swept, tmp_path):
     path = shutil.copytree(swept[0].path, tmp_path / "copy", ignore=shutil.ignore_patterns("trials"))
     document = json.loads((path / "sweep.json").read_text())
     (path / "sweep.json").write_text(json.dumps({**document, "version": 1}))

@@ -69,7 +69,7 @@ def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(quick, tmp_path,
     assert not (broken / "checkpoint.safetensors").exists()
 
 
-def test_a_run_that_is_killed_goes_on(quick, tmp_path):
+def test_a_run_that_is_killed_continues(quick, tmp_path):
     (tmp_path / "recipe.toml").write_text(quick.replace(epochs=40).to_toml())
     command = [sys.executable, "-m", "tenfold", "train", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "runs")]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -122,12 +122,12 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_epoch(q
     assert all(torch.isfinite(value).all() for value in kept.values())
 
 
-def test_a_learning_rate_that_explodes_is_told(quick, tmp_path):
+def test_a_learning_rate_that_explodes_is_reported(quick, tmp_path):
     with pytest.raises(TrainingError, match="diverged"):
         train(quick.replace(learning_rate=1e30, optimizer="sgd"), folder=tmp_path)
 
 
-def test_weights_that_outgrow_float32_between_two_looks_are_told(quick, tmp_path):
+def test_weights_that_outgrow_float32_between_two_looks_are_reported(quick, tmp_path):
     for changes in ({"batch_size": 1600, "learning_rate": 1e18}, {"batch_size": 2000, "learning_rate": 1e38,
                     "validation": 0.0, "final_weights": "last", "epochs": 1}):  # fmt: skip
         with pytest.raises(TrainingError, match="diverged"):
@@ -198,7 +198,7 @@ def test_checkpoints_of_another_shape_are_refused(quick, tmp_path):
         resume(path)
 
 
-def test_a_run_that_was_tampered_with_is_told_apart(run, tmp_path):
+def test_a_run_that_was_tampered_with_is_reported_apart(run, tmp_path):
     import shutil
 
     from tenfold.report.run_report import write_report
@@ -219,7 +219,7 @@ def test_a_run_that_was_tampered_with_is_told_apart(run, tmp_path):
         shutil.rmtree(copy)
 
 
-def test_latest_is_the_run_that_was_begun_last(quick, tmp_path):
+def test_latest_is_the_run_that_was_started_last(quick, tmp_path):
     first = train(quick.replace(epochs=1), folder=tmp_path)
     first.path.rename(tmp_path / "good")
     second = train(quick.replace(epochs=1), folder=tmp_path)
@@ -237,7 +237,7 @@ def test_keep_best_ends_with_the_epoch_that_validated_best(quick, tmp_path, smal
     assert right.mean() == pytest.approx(kept)
 
 
-def test_early_stopping_waits_as_long_as_it_was_told(quick, tmp_path):
+def test_early_stopping_waits_as_long_as_the_recipe_says(quick, tmp_path):
     finished = train(quick.replace(early_stopping=2, epochs=50, learning_rate=0.01), folder=tmp_path)
     assert len(finished.history) < 50
     assert len(finished.history) - best_epoch(finished.history) == 2
@@ -306,7 +306,7 @@ def test_tensorboard_gets_the_curves(quick, tmp_path):
     assert losses == pytest.approx([record.validation_loss for record in finished.history], rel=1e-6)
 
 
-def test_damaged_weights_are_told_apart(run, tmp_path, quick):
+def test_damaged_weights_are_reported_apart(run, tmp_path, quick):
     from tenfold.training.checkpoint import load_weights, save_weights
 
     whole = (run.path / "model.safetensors").read_bytes()
@@ -324,7 +324,7 @@ def test_damaged_weights_are_told_apart(run, tmp_path, quick):
         load_weights(tmp_path / "deep.safetensors", build_model(quick.model))
 
 
-def test_what_is_not_a_run_is_told_apart(tmp_path, run):
+def test_what_is_not_a_run_is_reported_apart(tmp_path, run):
     for path, words in ((tmp_path / "gone", "not a folder"), (tmp_path, "not a run")):
         with pytest.raises(RunError, match=words):
             Run.load(path)
@@ -345,7 +345,7 @@ def test_what_is_not_a_run_is_told_apart(tmp_path, run):
         _ = Run.load(tmp_path).history
 
 
-def test_made_up_ink_is_other_in_each_epoch_and_the_same_again(mnist):
+def test_synthetic_ink_is_other_in_each_epoch_and_the_same_again(mnist):
     part = ImageSubset.of(mnist.train_images, mnist.train_labels, np.arange(50, 150), torch.device("cpu"))
     config = DataConfig(synthetic=20, degraded=10, non_digits=24)
     first, again, other = (with_extra_images(part, config, 0, epoch) for epoch in (1, 1, 2))

@@ -52,6 +52,8 @@ ALLOWED = (
     r"--normali[s]e",
 )
 CHECKED = (
+    "tests",
+    "web/tests",
     "src",
     "lab",
     "web/src",
@@ -64,7 +66,7 @@ CHECKED = (
 )
 SUFFIXES = {".py", ".md", ".ts", ".html", ".css", ".toml", ".ipynb", ""}
 # Generated, or quoting others.
-IGNORED = ("docs/help.md", "src/tenfold/serve/web_app", "src/tenfold/data/mnist", "lab/results")
+IGNORED = ("docs/help.md", "src/tenfold/serve/web_app", "src/tenfold/data/mnist", "lab/results", "tests/test_words.py")
 
 _TERM = re.compile("|".join(rf"(?P<t{i}>(?<![a-z]){term}(?![a-z]))" for i, term in enumerate(TERMS)), re.IGNORECASE)
 _ALLOWED = re.compile("|".join(ALLOWED), re.IGNORECASE)

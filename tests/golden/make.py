@@ -41,16 +41,20 @@ def main() -> None:
         strokes = [np.round(stroke, 2) for stroke in pen_path(way.path, generator, WriterStyle())]
         reading = reader.read_strokes(strokes)
         cases.append(
-            {"name": f"{way.character}, {way.name}", "strokes": [s.tolist() for s in strokes], **told(reading)}
+            {
+                "name": f"{way.character}, {way.name}",
+                "strokes": [s.tolist() for s in strokes],
+                **expected_reading(reading),
+            }
         )
     for number, way in enumerate(DIGITS[::4]):
         grey = picture(pen_path(way.path, generator, WriterStyle()), number, generator)
         case = {"width": grey.shape[1], "height": grey.shape[0], "grey": base64.b64encode(grey.tobytes()).decode()}
-        cases.append({"name": f"{way.character}, {way.name}", **case, **told(reader.read(grey))})
+        cases.append({"name": f"{way.character}, {way.name}", **case, **expected_reading(reader.read(grey))})
     for way in DIGITS[::20]:
         grey = foggy(pen_path(way.path, generator, WriterStyle()), generator)
         case = {"width": 30, "height": 30, "grey": base64.b64encode(grey.tobytes()).decode()}
-        cases.append({"name": f"{way.character}, {way.name}, in fog", **case, **told(reader.read(grey))})
+        cases.append({"name": f"{way.character}, {way.name}, in fog", **case, **expected_reading(reader.read(grey))})
     write_models(reader.read_strokes(cases[0]["strokes"]).pixels)
     text = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
     (HERE / "golden.json").write_text(f"[\n{text}\n]\n")
@@ -90,7 +94,7 @@ def write_models(pixels: np.ndarray) -> None:
     (HERE / "models.json").write_text(json.dumps(said, indent=1) + "\n")
 
 
-def told(reading) -> dict:  # type: ignore[no-untyped-def]
+def expected_reading(reading) -> dict:  # type: ignore[no-untyped-def]
     return {
         "pixels": base64.b64encode(reading.pixels.tobytes()).decode(),
         "probabilities": [round(float(p), 6) for p in reading.probabilities],

@@ -1,5 +1,7 @@
-"""Made-up pages of handwritten numbers, and numbers written with a pen: the part of the golden files that numbers.json
-holds. Nothing here is anybody's handwriting."""
+"""Synthetic pages of handwritten numbers, and numbers written with a pen: numbers.json of the golden files.
+
+Nothing here is anybody's handwriting.
+"""
 
 import base64
 import zlib
@@ -40,7 +42,7 @@ def page_cases(reader: Reader, generator: np.random.Generator) -> list[dict[str,
     for name, lines, width, height, hard in PAGES:
         grey = page(lines, width, height, generator, **hard)
         picture = {"width": width, "height": height, "grey": packed(grey)}
-        cases.append({"name": name, **picture, **told(reader.read_number(grey))})
+        cases.append({"name": name, **picture, **expected_number(reader.read_number(grey))})
     return cases
 
 
@@ -49,12 +51,12 @@ def stroke_cases(reader: Reader, generator: np.random.Generator) -> list[dict[st
     for number, text in enumerate(NUMBERS):
         strokes = [np.round(100 * stroke, 1) for stroke in written(text, generator, 0.08 * (number % 3))]
         reading = reader.read_stroke_number(strokes)
-        cases.append({"name": text, "strokes": [stroke.tolist() for stroke in strokes], **told(reading)})
+        cases.append({"name": text, "strokes": [stroke.tolist() for stroke in strokes], **expected_number(reading)})
     return cases
 
 
 def small_cases(reader: Reader, generator: np.random.Generator) -> list[dict[str, Any]]:
-    """28x28, not as MNIST was made: a digit with something beside it, or off the middle."""
+    """28x28, not as MNIST was made: a digit next to something, or off the center."""
     cases = []
     for number, way in enumerate(DIGITS[::9]):
         pixels = reader.read_strokes(pen_path(way.path, generator, WriterStyle())).pixels.copy()
@@ -87,7 +89,7 @@ def colour_case(generator: np.random.Generator) -> dict[str, Any]:
     return {"rgba": packed(rgba), "grey": packed(np.asarray(grey))}
 
 
-def told(number: Number) -> dict[str, Any]:
+def expected_number(number: Number) -> dict[str, Any]:
     digits = number.digits
     return {
         "text": number.text,

@@ -23,7 +23,7 @@ class Hangs(Right):
         time.sleep(600)
 
 
-class Hoards(Right):
+class Swells(Right):
     def answer(self, images):
         self.pile = [np.ones(2**26) for _ in range(64)]
 

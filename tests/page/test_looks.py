@@ -35,7 +35,7 @@ def test_axe_finds_no_violation_in_any_state(browse, server, draw, scheme):
     states = {"empty": lambda: None}
     states["number"] = lambda: (draw.write(page, "407"), draw.wait_for_text(page, "407"))
     states["settings"] = lambda: page.click("#open-settings")
-    states["correction"] = lambda: (page.keyboard.press("Escape"), page.click("#wrong"))
+    states["feedback"] = lambda: (page.keyboard.press("Escape"), page.click("#wrong"))
     states["photo"] = lambda: (page.keyboard.press("Escape"), page.click("nav [data-view=photo]"))
     for name, enter in states.items():
         enter()
@@ -69,7 +69,7 @@ def test_nothing_is_cut_off_or_scrolls_sideways(browse, server, draw, size):
             }"""
         )
         assert over == []
-        # The answer and the pad are seen at once.
+        # The answer and the pad are seen together.
         pad = page.locator("#ink").bounding_box()
         assert pad["y"] + 0.8 * pad["height"] <= height
         assert min(pad["width"], pad["height"]) >= 200

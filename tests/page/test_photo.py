@@ -97,7 +97,7 @@ def test_invalid_photos_are_reported(page, tmp_path, name, content, words):
     page.click("nav [data-view=photo]")
     page.set_input_files("#file", tmp_path / name)
     expect(page.locator("#toast")).to_contain_text(words)
-    # And the page goes on.
+    # And the page continues.
     page.click("nav [data-view=draw]")
     expect(page.locator("#hint")).to_be_visible()
 

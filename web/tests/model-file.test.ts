@@ -1,4 +1,4 @@
-// Anything may be dropped on the page: what is no model is refused at once, with a reason.
+// Anything may be dropped on the page: what is no model is refused immediately, with a reason.
 
 import { describe, expect, test } from "vitest";
 import { ModelFileError, readModelFile } from "../src/model/file.js";

@@ -5,11 +5,11 @@ import { toGrey } from "../src/ink/grey.js";
 import { plane, type Plane } from "../src/ink/plane.js";
 import { createReader, type NumberReading, type Stroke } from "../src/reader.js";
 import { farthest, fromBase64, golden, shipped, unpacked } from "./files.js";
-import { expectAsInPython, type Told } from "./told.js";
+import { expectAsInPython, type ExpectedNumber } from "./expected.js";
 
 interface Numbers {
-  pages: ({ name: string; width: number; height: number; grey: string } & Told)[];
-  strokes: ({ name: string; strokes: Stroke[] } & Told)[];
+  pages: ({ name: string; width: number; height: number; grey: string } & ExpectedNumber)[];
+  strokes: ({ name: string; strokes: Stroke[] } & ExpectedNumber)[];
   small: { name: string; grey: string; pixels: string; probabilities: number[]; unsure: boolean }[];
   colours: { rgba: string; grey: string };
   evidence: number[];
@@ -94,7 +94,7 @@ describe("where there is nothing to read", () => {
   });
 });
 
-test("boxes are told in the pixels of the picture that was reduced", () => {
+test("boxes are in the pixels of the picture that was reduced", () => {
   const page = pages[0];
   const grey = greyOf(unpacked(page.grey), page.width, page.height);
   const found = reader.readNumber(grey, 3);

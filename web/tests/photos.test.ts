@@ -7,12 +7,12 @@ import { test } from "vitest";
 import { plane } from "../src/ink/plane.js";
 import { createReader } from "../src/reader.js";
 import { shipped } from "./files.js";
-import { expectAsInPython, type Told } from "./told.js";
+import { expectAsInPython, type ExpectedNumber } from "./expected.js";
 
 const folder = process.env["TENFOLD_PHOTOS"];
 
 if (folder) {
-  const photos: ({ file: string; width: number; height: number } & Told)[] = JSON.parse(readFileSync(join(folder, "photos.json"), "utf8"));
+  const photos: ({ file: string; width: number; height: number } & ExpectedNumber)[] = JSON.parse(readFileSync(join(folder, "photos.json"), "utf8"));
   const reader = createReader(shipped());
   test.each(photos)("$file", (photo) => {
     const grey = Float32Array.from(readFileSync(join(folder, photo.file)), (value) => value / 255);

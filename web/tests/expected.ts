@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import type { NumberReading } from "../src/reader.js";
 import { farthest, unpacked } from "./files.js";
 
-export interface Told {
+export interface ExpectedNumber {
   text: string;
   unsure: boolean;
   boxes: number[][];
@@ -13,7 +13,7 @@ export interface Told {
   pixels: string;
 }
 
-export const expectAsInPython = (found: NumberReading, wanted: Told): void => {
+export const expectAsInPython = (found: NumberReading, wanted: ExpectedNumber): void => {
   expect(found.text).toBe(wanted.text);
   expect(found.unsure).toBe(wanted.unsure);
   expect(found.digits.map(({ unsure }) => unsure)).toEqual(wanted.unsures);
