@@ -14,9 +14,9 @@ from PIL import Image
 
 from tenfold import Reader, cli
 from tenfold.bulk import read_all
-from tenfold.bulk.local_workers import in_process
 from tenfold.data import idx
 from tenfold.errors import BulkError
+from tenfold.jobs.pool import in_process_pool
 
 
 def png(pixels) -> bytes:
@@ -104,7 +104,7 @@ def saved(path: Path, array) -> Path:
 @pytest.mark.parametrize("kind", MAKERS)
 def test_every_source_gives_the_rows_that_the_reader_gives_one_by_one(kind, digits, reader, tmp_path):
     source = MAKERS[kind](digits, tmp_path)
-    summary = read_all([source], tmp_path / "out.parquet", backend=in_process, probabilities=True, batch=16)
+    summary = read_all([source], tmp_path / "out.parquet", open_pool=in_process_pool, probabilities=True, batch=16)
     found = rows(tmp_path / "out.parquet")
     assert len(found) == summary.rows == len(digits)
     assert [row["index"] for row in found] == list(range(len(digits)))
@@ -129,7 +129,7 @@ def test_sources_of_all_kinds_lie_in_one_folder(digits, tmp_path):
     np.save(source / "a.npy", digits[:5])
     folder_of(digits[:2], source / "d")
     (source / "t-labels-idx1-ubyte").write_bytes(idx.encode(np.zeros(5, np.uint8)))
-    summary = read_all([source], tmp_path / "out.parquet", backend=in_process)
+    summary = read_all([source], tmp_path / "out.parquet", open_pool=in_process_pool)
     found = rows(tmp_path / "out.parquet")
     names = [(Path(row["source"]).name, row["key"], row["index"]) for row in found]
     assert names == [
@@ -155,7 +155,7 @@ def test_a_bad_image_is_a_row_with_its_error_wherever_it_lies(digits, tmp_path):
     encoded = parquet_of(pa.array([*odd, None], pa.binary()), tmp_path / "a.parquet")
     lists = [digits[0].tolist(), None, [[1, 2], [3]], digits[0].tolist(), [[300] * 28] * 28]
     pixels = parquet_of(pa.array(lists), tmp_path / "b.parquet")
-    summary = read_all([folder, tar, encoded, pixels], tmp_path / "out.parquet", backend=in_process)
+    summary = read_all([folder, tar, encoded, pixels], tmp_path / "out.parquet", open_pool=in_process_pool)
     found = rows(tmp_path / "out.parquet")
     bad = [False, True, True, True, False]
     assert [row["error"] is not None for row in found] == [*bad, *bad, *bad, True, False, True, True, False, True]
@@ -170,7 +170,7 @@ def test_the_output_is_the_same_to_the_last_byte_whoever_reads(digits, tmp_path)
     folder = folder_of(digits, tmp_path / "folder")
     made = {}
     for name, options in {
-        "here": {"backend": in_process},
+        "here": {"open_pool": in_process_pool},
         "1": {"workers": 1},
         "2": {"workers": 2, "batch": 7},
     }.items():
@@ -184,13 +184,13 @@ def test_a_folder_of_several_files_is_written_where_the_name_has_no_ending(digit
     monkeypatch.setattr("tenfold.bulk.bulk_output._GROUP", 50)
     folder = folder_of(digits, tmp_path / "folder")
     out = tmp_path / "set"
-    summary = read_all([folder] * 4, out, backend=in_process)
+    summary = read_all([folder] * 4, out, open_pool=in_process_pool)
     assert summary.rows == 240
     assert sorted(path.name for path in out.iterdir()) == [f"part-{number:05d}.parquet" for number in range(2)]
     assert pq.read_table(out).num_rows == 240
     with pytest.raises(BulkError, match="--overwrite"):
-        read_all([folder], out, backend=in_process)
-    assert read_all([folder], out, backend=in_process, overwrite=True).rows == 60
+        read_all([folder], out, open_pool=in_process_pool)
+    assert read_all([folder], out, open_pool=in_process_pool, overwrite=True).rows == 60
     assert pq.read_table(out).num_rows == 60
 
 
@@ -206,7 +206,7 @@ def test_sources_behind_urls(protocol, digits, tmp_path):
     if protocol == "memory":
         fsspec.filesystem("memory").put(f"{tmp_path}/in", f"/bulk-{tmp_path.name}", recursive=True)
     read_all([root], tmp_path / "url.parquet", workers=1)
-    read_all([tmp_path / "in"], tmp_path / "local.parquet", backend=in_process)
+    read_all([tmp_path / "in"], tmp_path / "local.parquet", open_pool=in_process_pool)
     there, here = rows(tmp_path / "url.parquet"), rows(tmp_path / "local.parquet")
     assert len(there) == 57
     for one, other in zip(there, here, strict=True):

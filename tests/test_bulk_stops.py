@@ -19,9 +19,8 @@ from PIL import Image
 
 from tenfold import cli
 from tenfold.bulk import read_all
-from tenfold.bulk.bulk_units import UnitDone
-from tenfold.bulk.local_workers import in_process
 from tenfold.errors import BulkError, UsageError
+from tenfold.jobs.pool import in_process_pool
 
 COMMAND = [sys.executable, "-m", "tenfold", "read-all"]
 
@@ -205,23 +204,17 @@ def test_a_full_disk_gets_a_word_and_the_job_continues_when_there_is_space(many,
         subprocess.run(["umount", str(small)], check=True)
 
 
-def stopped_after(count):
-    """A backend that is cut off after so many units."""
-
-    def backend(units, task, part):
-        for event in in_process(units, task, part):
-            yield event
-            if isinstance(event, UnitDone) and event.number == count - 1:
-                raise KeyboardInterrupt
-
-    return backend
-
-
 @pytest.fixture
 def stopped(many, tmp_path):
+    """A job that was interrupted when it had read two units."""
+
+    def interrupt(progress):
+        if progress.inputs >= 2 * 4096:
+            raise KeyboardInterrupt
+
     out = tmp_path / "out.parquet"
     with pytest.raises(KeyboardInterrupt):
-        read_all(many, out, backend=stopped_after(2))
+        read_all(many, out, open_pool=in_process_pool, on_progress=interrupt)
     return out
 
 
@@ -229,10 +222,10 @@ def test_a_stopped_job_continues_only_as_what_it_was(many, stopped, tmp_path):
     other = tmp_path / "other.npy"
     np.save(other, np.zeros((2, 28, 28), np.uint8))
     for changed, expected in (({"sources": [other]}, "sources"), ({"probabilities": True}, "probabilities")):
-        options = {"sources": many, "resume": True, "backend": in_process, **changed}
+        options = {"sources": many, "resume": True, "open_pool": in_process_pool, **changed}
         with pytest.raises(UsageError, match=expected):
             read_all(options.pop("sources"), stopped, **options)
-    summary = read_all([other], stopped, backend=in_process, overwrite=True)
+    summary = read_all([other], stopped, open_pool=in_process_pool, overwrite=True)
     assert (summary.rows, summary.already_read) == (2, 0)
 
 
@@ -240,17 +233,17 @@ def test_a_part_that_says_other_than_it_holds_is_found_before_anything_is_writte
     parts = sorted(Path(f"{stopped}.job/parts").glob("*.parquet"))
     shutil.copy(parts[0], parts[1].with_name("00000002.parquet"))
     with pytest.raises(BulkError, match=r"4,?096 rows for 1,?808 inputs"):
-        read_all(many, stopped, backend=in_process, resume=True)
+        read_all(many, stopped, open_pool=in_process_pool, resume=True)
     parts[0].write_bytes(parts[0].read_bytes()[:-9])
     with pytest.raises(BulkError, match="is damaged"):
-        read_all(many, stopped, backend=in_process, resume=True)
+        read_all(many, stopped, open_pool=in_process_pool, resume=True)
     assert not stopped.exists()
 
 
 def test_an_output_that_came_meanwhile_is_not_replaced(many, stopped):
     stopped.write_bytes(b"somebody's")
     with pytest.raises(BulkError, match="has appeared"):
-        read_all(many, stopped, backend=in_process, resume=True)
+        read_all(many, stopped, open_pool=in_process_pool, resume=True)
     assert stopped.read_bytes() == b"somebody's"
 
 
@@ -259,8 +252,8 @@ def test_a_job_killed_between_its_last_two_steps_is_finished(many, stopped, undi
 
     with monkeypatch.context() as patched:
         patched.setattr(BulkFolder, "remove", lambda self: None)  # The kill.
-        read_all(many, stopped, backend=in_process, resume=True)
-    assert read_all(many, stopped, backend=in_process, resume=True).rows == 10_001
+        read_all(many, stopped, open_pool=in_process_pool, resume=True)
+    assert read_all(many, stopped, open_pool=in_process_pool, resume=True).rows == 10_001
     assert stopped.read_bytes() == undisturbed
 
 
@@ -340,8 +333,8 @@ def test_without_ray_the_command_that_installs_it_is_reported(tmp_path):
 
 def test_nothing_of_it_needs_pytorch(many, tmp_path):
     code = (
-        "import sys; from tenfold.bulk import read_all; from tenfold.bulk.local_workers import in_process; "
-        f"import tenfold.bulk.bulk_worker; read_all([{str(many[0])!r}], {str(tmp_path / 'o.parquet')!r}, workers=1); "
+        "import sys; from tenfold.bulk import read_all; "
+        f"read_all([{str(many[0])!r}], {str(tmp_path / 'o.parquet')!r}, workers=1); "
         "print('torch' in sys.modules, 'ray' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

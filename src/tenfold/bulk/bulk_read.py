@@ -6,17 +6,19 @@ the work, `parts/` has a file for each finished unit. All files are written atom
 
 import os
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tenfold.bulk.bulk_folder import BulkFolder, BulkSettings
 from tenfold.bulk.bulk_output import check_output_path, is_output_of, write_output
 from tenfold.bulk.bulk_sources import is_in_memory, is_url
-from tenfold.bulk.bulk_units import ReadTask, UnitCounts, UnitProgress, WorkUnit
-from tenfold.bulk.local_workers import Backend, in_process, local_workers
+from tenfold.bulk.unit_jobs import UnitJobs
 from tenfold.errors import BulkError, StorageError, UsageError
+from tenfold.jobs.local import local_pool
+from tenfold.jobs.pool import OpenPool, in_process_pool
 from tenfold.machine import usable_cores
 from tenfold.reading.reader import Reader
 
@@ -60,7 +62,7 @@ def read_all(
     sources: Sequence[str | Path],
     out: str | Path,
     *,
-    backend: Backend | None = None,
+    open_pool: OpenPool | None = None,
     workers: int | None = None,
     model: str | Path | None = None,
     column: str | None = None,
@@ -73,10 +75,10 @@ def read_all(
     """Reads every image of the sources and writes a row for each to Parquet, in the order of the sources.
 
     sources: folders, glob patterns, files or URLs, of images, tars, Parquet, IDX and .npy. out: a .parquet file, or a
-    folder for several. backend: what reads the units; by default `workers` local processes, one for each core. model:
-    an .onnx file; by default the shipped one. column: of the images in Parquet; by default found by type and name.
-    batch: images that a worker decodes and reads at a time. resume: continue a stopped job. overwrite: start again, and
-    replace the output at the end. The rows do not depend on the backend or the number of workers.
+    folder for several. open_pool: where the units are read; by default in `workers` processes, one for each core.
+    model: an .onnx file; by default the shipped one. column: of the images in Parquet; by default found by type and
+    name. batch: images that a worker decodes and reads at a time. resume: continue a stopped job. overwrite: start
+    again, and replace the output at the end. The rows do not depend on the pool.
 
     Raises `UsageError` for invalid arguments; `FormatError` when there is nothing to read; `BulkError` when the output
     or a stopped job exists already, or the counts disagree; `StorageError` when the disk is full, after which `resume`
@@ -91,29 +93,28 @@ def read_all(
     if resume and overwrite:
         raise UsageError("--resume and --overwrite exclude each other: one continues a job, the other starts again")
     in_memory = any(map(is_in_memory, places))
-    if in_memory and backend is not None:
+    if open_pool is None:
+        open_pool = in_process_pool if in_memory else partial(local_pool, workers or len(usable_cores()))
+    elif in_memory and open_pool is not in_process_pool:
         raise UsageError("only this process can read memory://: leave out --ray")
     target = check_output_path(str(out))
-    Reader(model)  # Fails now if the model is unusable.
+    reader = Reader(model, threads=None if open_pool is in_process_pool else 1)
     settings = BulkSettings.of(places, model, column, probabilities)
-    task = ReadTask(
-        model=None if model is None else str(Path(model).resolve()), probabilities=probabilities, batch=batch
-    )
     with BulkFolder(target) as folder:
         if folder.open(settings, resume=resume, overwrite=overwrite):
             folder.plan(settings, overwrite)
         elif target.exists() and not folder.replaces and not is_output_of(folder, target):
             raise BulkError(f"{target} has appeared since the job was started: move it away, or use --overwrite")
-        before = folder.done()
-        if backend is None:
-            backend = (
-                in_process
-                if in_memory
-                else local_workers(min(workers or len(usable_cores()), max(1, folder.units - len(before))))
-            )
+        known, began = sum(folder.counts(number).inputs for number in folder.done()), time.monotonic()
+
+        def show(inputs: int) -> None:
+            rate = inputs / max(1e-3, time.monotonic() - began)
+            on_progress(BulkProgress(known + inputs, folder.inputs, rate))
+
         try:
-            counted = _read(folder, backend, task, before, on_progress)
-            total = write_output(folder, target, task.probabilities)
+            with closing(UnitJobs(folder, reader, probabilities, batch, show)) as jobs, open_pool() as pool:
+                pool.run(jobs)
+            total = write_output(folder, target, probabilities)
         except StorageError as error:
             raise StorageError(f"{error}; then --resume continues") from error
         skipped = folder.skipped
@@ -125,30 +126,6 @@ def read_all(
         broken=total.broken,
         unsure=total.unsure,
         skipped=skipped,
-        already_read=total.inputs - counted.inputs,
+        already_read=known,
         seconds=time.monotonic() - started,
     )
-
-
-def _read(
-    folder: BulkFolder, backend: Backend, task: ReadTask, before: frozenset[int], on_progress: OnProgress
-) -> UnitCounts:
-    """Reads the units that are not done yet; returns their counts."""
-
-    def remaining() -> Generator[tuple[int, WorkUnit]]:
-        for number, unit in folder:
-            if number not in before:
-                yield number, unit
-
-    started, counts, in_progress = time.monotonic(), UnitCounts(), dict[int, int]()
-    done_before = sum(folder.counts(number).inputs for number in before)
-    with closing(remaining()) as units, closing(backend(units, task, folder.part)) as events:
-        for event in events:
-            if isinstance(event, UnitProgress):
-                in_progress[event.number] = event.inputs
-            else:
-                in_progress.pop(event.number, None)
-                counts += event.counts
-            now = counts.inputs + sum(in_progress.values())
-            on_progress(BulkProgress(done_before + now, folder.inputs, now / max(1e-3, time.monotonic() - started)))
-    return counts

@@ -1,4 +1,4 @@
-"""The data that the parts of a bulk read exchange: units of work, what all units have in common, counts and events."""
+"""The data that the parts of a bulk read exchange: units of work, images, and counts."""
 
 import dataclasses
 import json
@@ -73,19 +73,6 @@ class ImageChunk:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadTask:
-    """What all units of a job have in common.
-
-    model: an .onnx file, or None for the shipped one. probabilities: whether to write them. batch: images that are
-    decoded and read at a time.
-    """
-
-    model: str | None = None
-    probabilities: bool = False
-    batch: int = 256
-
-
-@dataclass(frozen=True, kw_only=True)
 class UnitCounts:
     """Numbers of a unit's inputs, of its rows with an error, of unsure readings, and of shards whose rest could not be
     read (0 or 1, also one of the errors)."""
@@ -97,22 +84,6 @@ class UnitCounts:
 
     def __add__(self, other: "UnitCounts") -> "UnitCounts":
         return UnitCounts(**{name: value + getattr(other, name) for name, value in vars(self).items()})
-
-
-@dataclass(frozen=True)
-class UnitProgress:
-    """So many inputs of a unit have been read."""
-
-    number: int
-    inputs: int
-
-
-@dataclass(frozen=True)
-class UnitDone:
-    """A unit's part file is complete."""
-
-    number: int
-    counts: UnitCounts
 
 
 class BrokenError(FormatError):

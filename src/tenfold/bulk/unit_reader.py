@@ -11,9 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tenfold import files
 from tenfold.bulk.array_files import read_array
-from tenfold.bulk.bulk_units import BrokenError, ImageChunk, ReadTask, UnitCounts, WorkUnit
+from tenfold.bulk.bulk_units import BrokenError, ImageChunk, UnitCounts, WorkUnit
 from tenfold.bulk.image_files import read_images, read_tar
 from tenfold.bulk.parquet_files import read_parquet
 from tenfold.errors import FormatError
@@ -41,42 +40,25 @@ _KINDS: dict[str, Callable[[WorkUnit, int], Iterator[ImageChunk]]] = {
 }
 
 
-def read_unit_to_file(
-    reader: Reader,
-    unit: WorkUnit,
-    task: ReadTask,
-    part: Path,
-    at: Callable[[int], object] = lambda done: None,
-    deadly: frozenset[int] = frozenset(),
-) -> UnitCounts:
-    """`read_unit` into a part file, which is written atomically. Raises `StorageError` when it cannot be written."""
-    counts = []
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as sink:
-            counts.append(read_unit(reader, unit, task, sink, at, deadly))
-
-    files.write_with(part, write)
-    return counts[0]
-
-
 def read_unit(
     reader: Reader,
     unit: WorkUnit,
-    task: ReadTask,
     sink: BinaryIO,
+    probabilities: bool,
+    batch: int,
     at: Callable[[int], object] = lambda done: None,
     deadly: frozenset[int] = frozenset(),
 ) -> UnitCounts:
     """Reads a unit and writes its rows to `sink` as Parquet, in order, with the counts in the file's metadata.
 
-    at: called before each batch with the number of inputs that are done. deadly: indices of inputs not to be read.
+    batch: images that are decoded and read at a time. at: called before each batch with the number of inputs that are
+    done. deadly: indices of inputs not to be read.
     """
     counts = UnitCounts()
-    with parquet_writer(sink, task.probabilities) as writing:
+    with parquet_writer(sink, probabilities) as writing:
         waiting: list[Rows] = []
-        for batch, found in _batches(reader, unit, task, at, deadly):
-            waiting.append(batch)
+        for rows, found in _batches(reader, unit, probabilities, batch, at, deadly):
+            waiting.append(rows)
             counts += found
             if counts.inputs % GROUP < found.inputs:
                 writing.write_table(pa.Table.from_batches(waiting))
@@ -88,21 +70,26 @@ def read_unit(
 
 
 def _batches(
-    reader: Reader, unit: WorkUnit, task: ReadTask, at: Callable[[int], object], deadly: frozenset[int]
+    reader: Reader,
+    unit: WorkUnit,
+    probabilities: bool,
+    batch: int,
+    at: Callable[[int], object],
+    deadly: frozenset[int],
 ) -> Iterator[tuple[Rows, UnitCounts]]:
     done = 0
     try:
         if unit.kind == "broken":
             raise BrokenError(unit.message)
-        for chunk in _KINDS[unit.kind](unit, task.batch):
+        for chunk in _KINDS[unit.kind](unit, batch):
             at(done)
             readings = _readings(reader, _without_deadly(chunk.images, done, deadly))
-            batch = make_rows(unit.source, chunk.keys, done, readings, task.probabilities)
+            rows = make_rows(unit.source, chunk.keys, done, readings, probabilities)
             done += len(readings)
-            yield batch, _count(readings)
+            yield rows, _count(readings)
     except FormatError as error:
         # Errors of single images are in their rows: this one is of the shard.
-        yield make_rows(unit.source, None, None, [error], task.probabilities), UnitCounts(inputs=1, errors=1, broken=1)
+        yield make_rows(unit.source, None, None, [error], probabilities), UnitCounts(inputs=1, errors=1, broken=1)
 
 
 def _without_deadly(images: Any, done: int, deadly: frozenset[int]) -> Any:

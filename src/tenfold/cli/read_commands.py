@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -74,7 +75,7 @@ def read_all(
     *,
     out: Annotated[str | None, given(".parquet file to write, or a folder for several files.")] = None,
     workers: Annotated[
-        int | None, given("Number of worker processes, or of actors with --ray. [default: one per core]")
+        int | None, given("Number of worker processes, or of tasks with --ray. [default: one per core]")
     ] = None,
     ray: Annotated[str | None, given("Read on a Ray cluster: auto for that of this machine, or HOST:PORT.")] = None,
     resume: Annotated[bool, Parameter(negative="", help="Resume an interrupted job.")] = False,
@@ -91,18 +92,17 @@ def read_all(
         raise UsageError("no images or no output given: tenfold read-all SOURCE --out digits.parquet")
     from tenfold.bulk import read_all as run
 
-    backend = None
+    open_pool = None
     with contextlib.ExitStack() as stack:
         if ray is not None:
             from tenfold.jobs.ray_connection import connected
+            from tenfold.jobs.ray_pool import ray_pool
 
             # First, since listing the files can take an hour.
             stack.enter_context(connected(ray))
-            from tenfold.bulk.ray_workers import ray_workers
-
-            backend = ray_workers(workers)
+            open_pool = partial(ray_pool, ray, workers)
         on_progress = stack.enter_context(screen.images())
-        summary = run(sources, out, backend=backend, workers=workers, model=model, column=column, resume=resume,
+        summary = run(sources, out, open_pool=open_pool, workers=workers, model=model, column=column, resume=resume,
                       overwrite=overwrite, batch=batch, probabilities=probabilities,
                       on_progress=on_progress)  # fmt: skip
     rate = f", {summary.images_per_second:,.0f} images per second" if summary.rows > summary.already_read else ""

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import Any
 
 from tenfold.errors import UsageError
@@ -96,7 +97,12 @@ class LocalPool(WorkerPool):
     def _start_worker(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_work, args=(theirs, os.getpid()), daemon=True)
-        process.start()
+        # The script that called is not imported again: jobs need none of it, and it may lack a check of `__name__`.
+        script, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+        try:
+            process.start()
+        finally:
+            sys.modules["__main__"] = script
         # This process must not hold the worker's end too, or it would not notice the worker's death.
         theirs.close()
         worker = _Worker(process, ours)

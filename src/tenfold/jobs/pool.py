@@ -18,14 +18,15 @@ class Job:
     """A function call for a pool to run, in whichever process.
 
     key: unique among the jobs of a pool. function: called as `function(report, folder, *arguments, *shared)`; it must
-    be importable, and everything must be picklable. folder: where the job writes; on a cluster it is copied back after
-    every message, so a job that is restarted finds what it had written. shared: arguments that many jobs have in
-    common, such as a data set: one tuple object is sent to a worker once. threads, gpus: what Ray reserves.
+    be importable, and everything must be picklable. folder: where the job writes, if anywhere; on a cluster it is
+    copied back after every message, so a job that is restarted finds what it had written. shared: arguments that many
+    jobs have in common, such as a data set: one tuple object is sent to a worker once. threads, gpus: what Ray
+    reserves.
     """
 
     key: int
     function: Callable[..., Any]
-    folder: Path
+    folder: Path | None = None
     arguments: tuple[Any, ...] = ()
     shared: tuple[Any, ...] = ()
     threads: int = 1
@@ -85,6 +86,7 @@ class JobSource:
         """The job to run in place of one whose process died, the same by default; None gives it up."""
         if attempts == ATTEMPTS:
             return None
+        assert job.folder is not None
         self.say(f"{job.folder.name}: {reason}; restarting it")
         return job
 

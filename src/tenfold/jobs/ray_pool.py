@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +81,8 @@ class RayPool(WorkerPool):
         self._attempts[job.key] = self._attempts.get(job.key, 0) + 1
         report = _MailReport(self._mailbox, (job.key, self._attempts[job.key]), job.folder)
         plain = dataclasses.replace(job, shared=())
-        self._keys[task.remote(plain, shared, _read_folder(job.folder), report, sys.argv)] = job.key
+        sender = metadata.version("tenfold"), sys.argv
+        self._keys[task.remote(plain, [shared], _read_folder(job.folder), report, sender)] = job.key
 
     def next_event(self, seconds: float) -> PoolEvent | None:
         if not self._events:
@@ -162,7 +165,7 @@ def ray_pool(address: str, workers: int | None = None) -> Iterator[RayPool]:
 class _MailReport:
     mailbox: Any
     attempt: Attempt
-    folder: Path
+    folder: Path | None
 
     def __call__(self, message: Any) -> None:
         import ray
@@ -175,27 +178,41 @@ class _MailReport:
 
 
 def _run_task(
-    job: Job, shared: tuple[Any, ...], contents: FolderContents, report: _MailReport, command: list[str]
+    job: Job, shared: list[Any], contents: FolderContents, report: _MailReport, sender: tuple[str, list[str]]
 ) -> tuple[Outcome, FolderContents]:
-    """What a task does, in a folder of the node's own."""
+    """What a task does, in a folder of the node's own. shared: the reference to the shared arguments."""
     # A run stores the command that made it.
-    sys.argv = command
+    version, sys.argv = sender
+    if (here := metadata.version("tenfold")) != version:
+        message = f"a node has Tenfold {here}, this machine {version}: install the same version everywhere"
+        return Outcome(kind="failed", message=message), {}
     with tempfile.TemporaryDirectory(prefix="tenfold-") as parent:
-        folder = Path(parent) / job.folder.name
+        folder = job.folder and Path(parent) / job.folder.name
         _write_folder(contents, folder)
-        job = dataclasses.replace(job, folder=folder, shared=shared)
+        job = dataclasses.replace(job, folder=folder, shared=_fetch(shared[0]))
         with freed_memory_kept():
             outcome = execute(job, dataclasses.replace(report, folder=folder))
         return dataclasses.replace(outcome, error=None), _read_folder(folder)
 
 
-def _read_folder(folder: Path) -> FolderContents:
+@lru_cache(maxsize=1)
+def _fetch(reference: Any) -> tuple[Any, ...]:
+    """The shared arguments, which the worker process keeps for its next task."""
+    import ray
+
+    values: tuple[Any, ...] = ray.get(reference)
+    return values
+
+
+def _read_folder(folder: Path | None) -> FolderContents:
+    if folder is None:
+        return {}
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def _write_folder(contents: FolderContents, folder: Path) -> None:
+def _write_folder(contents: FolderContents, folder: Path | None) -> None:
     """Replaces a folder as a whole, by renaming: half of a run would pass for one that can be resumed."""
-    if not contents:
+    if folder is None or not contents:
         return
     new, old = (folder.with_name(f".{folder.name}-{uuid.uuid4().hex}") for _ in range(2))
     try:

@@ -156,6 +156,7 @@ class TrialSource(JobSource):
             if outcome.kind == "failed":
                 raise RunError(f"trial {job.key}: {outcome.message}; fix that, then: {self._resume_command}")
             if outcome.kind == "finished":
+                assert job.folder is not None
                 figures = Run(job.folder, self._plan.space.recipe).training
                 kept = {name: figures[name] for name in ("seconds", "parameters", "train_accuracy", "validation_loss")}
                 trial.set_user_attr(FIGURES, kept)
