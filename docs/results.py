@@ -138,7 +138,7 @@ def _bulk() -> str:
         for name, title in _SOURCES.items()
     ]  # fmt: skip
     ray = f"{cells['parquet, ray']['images_per_second']:,.0f}"
-    return _table(columns, [*rows, ["Parquet, on Ray, two actors, the cluster up already", "", ray, ""]])
+    return _table(columns, [*rows, ["Parquet, on Ray, two tasks at a time, the cluster up already", "", ray, ""]])
 
 
 def _a_core(cells: Row, name: str) -> float:

@@ -107,7 +107,7 @@ def read(source: Path, count: int, workers: int, *words: str) -> dict[str, float
 
 
 def read_on_ray(source: Path, count: int) -> dict[str, float]:
-    """On a cluster of this machine that is up already, with as many actors as workers elsewhere."""
+    """On a cluster of this machine that is up already, with as many tasks as workers elsewhere."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     from ray.cluster_utils import Cluster
 
