@@ -15,8 +15,7 @@ from tenfold.ink.normalize import LONGEST, extent
 from tenfold.ink.page import find_page_ink
 from tenfold.ink.segment import find_lines
 from tenfold.synthesis.drawing import WriterStyle, draw, pen_path
-from tenfold.synthesis.non_digits import SIGNS
-from tenfold.synthesis.skeletons import DIGITS
+from tenfold.synthesis.skeletons import DIGITS, SIGNS
 
 SIDE = 168
 TEXT, MUTED = "#1c1c1e", "#6b6b70"

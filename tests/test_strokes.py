@@ -15,8 +15,8 @@ from tenfold.ink.normalize import extent
 from tenfold.ink.strokes import PEN_WIDTH, draw_strokes
 from tenfold.synthesis import printed
 from tenfold.synthesis.drawing import draw_digits, parse, scan
-from tenfold.synthesis.non_digits import SIGNS, draw_non_digits
-from tenfold.synthesis.skeletons import DIGITS
+from tenfold.synthesis.non_digits import draw_non_digits
+from tenfold.synthesis.skeletons import DIGITS, SIGNS
 
 SEVEN = [[(0, 0), (10, 0), (4, 16)]]
 

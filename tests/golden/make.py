@@ -26,8 +26,7 @@ from tenfold.models import build_model
 from tenfold.reading.explain import evidence
 from tenfold.reading.reader import Reader
 from tenfold.synthesis.drawing import WriterStyle, pen_path
-from tenfold.synthesis.non_digits import SIGNS
-from tenfold.synthesis.skeletons import DIGITS
+from tenfold.synthesis.skeletons import DIGITS, SIGNS
 from tenfold.training.recipe import Recipe
 
 HERE = Path(__file__).parent

@@ -34,19 +34,26 @@ def fit(ink: Ink) -> Ink:
     wanted = min(max(usual, THINNEST), THICKEST)
     if wanted == usual or usual >= BOX:
         return scale(ink, BOX / max(ink.shape))
+    return redraw(ink, usual, wanted)
+
+
+def redraw(ink: Ink, usual: float, wanted: float) -> Ink:
+    """float32[H,W] with strokes `usual` thick -> float32 of 20x20 at most with strokes `wanted` thick, about the same
+    centre lines. Both are as `thickness` gives it."""
     # It is the centre lines that keep their proportions: the box holds them and half a stroke on each side.
     size, width = max(ink.shape), usual * max(ink.shape) / BOX
     factor = (BOX - wanted) / (size - width)
-    return repaint(inked_cells(scale(ink, factor * CELLS)), (wanted - width * factor) / 2 * CELLS)
-
-
-def repaint(inked: NDArray[np.bool_], swell: float) -> Ink:
-    """Cells bool[4H,4W] -> float32[H,W] of 20x20 at most, strokes `swell` cells thicker all round, or thinner."""
+    inked = inked_cells(scale(ink, factor * CELLS))
+    swell = (wanted - width * factor) / 2 * CELLS  # Cells that strokes grow by all round.
     canvas = np.pad(inked, max(0, int(np.ceil(swell))))[: BOX * CELLS, : BOX * CELLS]
     canvas = np.pad(canvas, [(0, -length % CELLS) for length in canvas.shape])
-    # How far it is to the stroke's edge, which runs half a cell from the outermost centres; negative inside.
-    edge = np.where(canvas, 0.5 - distance_to(~canvas), distance_to(canvas) - 0.5)
-    return lay_ink(edge, swell)
+    return lay_ink(distance_to_edge(canvas), swell)
+
+
+def distance_to_edge(inked: NDArray[np.bool_]) -> Ink:
+    """How far each cell's centre is from the ink's edge, in cells; negative inside. The edge runs half a cell from the
+    outermost centres."""
+    return np.where(inked, np.float32(0.5) - distance_to(~inked), distance_to(inked) - np.float32(0.5))
 
 
 def inked_cells(fine: Ink) -> NDArray[np.bool_]:

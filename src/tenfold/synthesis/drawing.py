@@ -4,7 +4,6 @@ Each character varies at random as handwriting does: the points of the skeleton,
 cut (a fast pen cuts them), the curvature of lines, the pen's width, and the scanner.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tenfold.ink.fit import BOX, CELLS, Ink, centre, distance_to, fit, inked_cells, scale
+from tenfold.ink.fit import BOX, CELLS, Ink, centre, distance_to, distance_to_edge, fit, inked_cells, scale
 from tenfold.ink.strokes import PEN_WIDTH, centre_line, draw_strokes
 from tenfold.synthesis.skeletons import DIGITS, Allograph
 
@@ -97,8 +96,7 @@ def scan(ink: Ink, generator: np.random.Generator) -> NDArray[np.uint8]:
 def outline(ink: Ink, beyond: float, half: float) -> Ink:
     """The edge of the ink, `beyond` cells (of 80 a side) outside it and `half` cells wide on either side."""
     inked = np.pad(inked_cells(scale(ink, BOX * CELLS / max(ink.shape))), 6)
-    edge = np.where(inked, 0.5 - distance_to(~inked), distance_to(inked) - 0.5)
-    line = (np.abs(edge - beyond) <= half).astype(np.float32)
+    line = (np.abs(distance_to_edge(inked) - beyond) <= half).astype(np.float32)
     return line[np.ix_(line.any(1), line.any(0))]
 
 
@@ -167,10 +165,3 @@ def cut_corners(line: Points, speed: float) -> Points:
     padded = np.concatenate([np.repeat(line[:1], reach, 0), line, np.repeat(line[-1:], reach, 0)])
     sums = np.cumsum(np.concatenate([np.zeros((1, 2)), padded]), 0)
     return np.asarray((sums[2 * reach + 1 :] - sums[: -2 * reach - 1]) / (2 * reach + 1))
-
-
-def sheet(ways: Sequence[Allograph], each: int, seed: int) -> NDArray[np.uint8]:
-    """Every way in a row of its own, drawn `each` times: uint8[28 len(ways), 28 each]."""
-    generator = np.random.Generator(np.random.PCG64(seed))
-    rows = [np.concatenate([draw(way, generator, WriterStyle()) for _ in range(each)], 1) for way in ways]
-    return np.concatenate(rows, 0)

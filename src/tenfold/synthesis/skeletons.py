@@ -1,185 +1,29 @@
-"""Ways of writing each digit, as pen strokes, including those that MNIST's American writers did not use.
-
-A skeleton is a text. Places are `x,y` in hundredths, x to the right and y down; the pen goes smoothly through them; a
-`/` is a sharp corner, a `;` lifts the pen. `draw_digits` draws each one differently.
-
-Sources. REGIONAL: Wikipedia, "Regional handwriting variation", section "Arabic numerals". ANSI: ANSI X3.45-1982,
-"Character Set for Handprinting". ZANER: Zaner-Bloser manuscript, as taught in the United States. DIN: the figures of the
-German "Lateinische Ausgangsschrift" (1953). SWISS: the figures of the Swiss "Schnürlischrift" (1947). PALMER: Palmer,
-"The Palmer Method of Business Writing" (1894). COMMON: seen in handwriting everywhere.
-"""
+"""Pen strokes of digits, and of letters and signs that are no digits, read from `skeletons.txt`."""
 
 from dataclasses import dataclass
+from importlib import resources
 
-# Relative frequencies.
-USUAL, RARE = 3.0, 1.0
+# How often a way of writing is used, relative to the other ways of its character.
+_WEIGHTS = {"usual": 3.0, "rare": 1.0}
 
 
 @dataclass(frozen=True)
 class Allograph:
-    """One way of writing a character. path: its skeleton. weight: how often it is used, relative to other ways."""
+    """One way of writing a character. path: its skeleton, as `skeletons.txt` describes it. weight: how often it is
+    used, relative to other ways."""
 
     character: str
     name: str
-    source: str
     path: str
-    weight: float = USUAL
+    weight: float
 
 
-DIGITS = (
-    Allograph("0", "oval from the top", "ZANER", "55,2 25,10 8,45 15,82 42,98 72,85 84,48 72,12 52,2"),
-    Allograph("0", "oval, other way round", "COMMON", "45,3 75,12 88,50 72,88 45,97 16,85 8,50 20,12 48,3"),
-    Allograph("0", "narrow", "COMMON", "50,2 34,15 27,50 33,85 50,98 66,85 72,50 66,14 50,2"),
-    Allograph("0", "round", "COMMON", "50,5 18,15 3,50 18,86 50,96 82,86 97,50 82,14 50,4"),
-    Allograph("0", "loop at the top", "REGIONAL", "70,8 40,2 12,30 10,70 40,97 75,80 85,40 66,6 48,10 60,20 84,12", RARE),
-    Allograph("0", "not closed", "COMMON", "62,6 30,8 8,45 18,85 48,97 78,80 84,42 74,16"),
-    Allograph("0", "slashed", "ANSI", "52,4 20,14 8,50 20,86 50,96 80,86 92,50 80,14 50,4 ; 80,14 20,86"),
-    Allograph("0", "slashed beyond", "REGIONAL", "52,6 24,15 14,50 24,85 50,94 76,85 86,50 76,15 50,6 ; 96,0 4,100"),
-    Allograph("0", "slashed, narrow", "ANSI", "50,3 26,18 18,50 26,84 50,97 74,84 82,50 74,18 50,3 ; 72,20 28,80"),
-    Allograph("0", "slashed the other way", "REGIONAL", "52,4 20,14 8,50 20,86 50,96 80,86 92,50 80,14 50,4 ; 20,16 80,84", RARE),
-    Allograph("0", "slashed without lifting", "COMMON", "78,16 45,3 12,28 10,72 42,97 78,80 88,45 76,14 / 22,84", RARE),
-    Allograph("0", "curled inwards", "COMMON", "60,6 26,14 10,50 30,92 66,92 86,52 70,14 50,8 44,30", RARE),
-    Allograph("1", "stroke", "ZANER", "50,0 50,100"),
-    Allograph("1", "slanted stroke", "PALMER", "65,0 35,100"),
-    Allograph("1", "short upstroke", "DIN", "32,22 55,0 / 52,50 50,100"),
-    Allograph("1", "upstroke", "DIN", "18,40 58,0 / 56,50 55,100"),
-    Allograph("1", "upstroke, slanted", "DIN", "22,42 66,0 / 54,50 44,100"),
-    Allograph("1", "long upstroke", "REGIONAL", "2,58 60,0 / 60,50 60,100"),
-    Allograph("1", "upstroke to the base line", "REGIONAL", "0,88 62,0 / 62,50 62,100"),
-    Allograph("1", "long upstroke, slanted", "SWISS", "4,55 72,0 / 60,50 48,100"),
-    Allograph("1", "curved upstroke", "SWISS", "8,46 30,34 62,0 / 58,50 54,100"),
-    Allograph("1", "level flag", "COMMON", "15,16 34,12 56,0 / 55,50 54,100"),
-    Allograph("1", "upstroke and foot", "COMMON", "25,25 52,0 / 52,50 52,98 ; 22,98 82,98"),
-    Allograph("1", "short upstroke and foot", "COMMON", "36,18 52,0 / 52,50 52,98 ; 18,98 86,97"),
-    Allograph("1", "long upstroke and foot", "REGIONAL", "10,45 52,0 / 52,50 52,98 ; 15,98 92,98"),
-    Allograph("1", "foot", "REGIONAL", "50,0 50,98 ; 22,98 78,98"),
-    Allograph("1", "foot without lifting", "COMMON", "30,20 54,0 / 52,97 / 25,98 82,97", RARE),
-    Allograph("1", "serifs", "COMMON", "28,2 72,2 ; 50,2 50,98 ; 25,98 76,98", RARE),
-    Allograph("1", "loop", "REGIONAL", "14,62 44,36 60,4 50,2 40,40 36,98", RARE),
-    Allograph("1", "loop and foot", "REGIONAL", "10,70 46,36 62,6 52,2 44,40 40,96 / 12,98 84,96", RARE),
-    Allograph("1", "curled to the left", "COMMON", "30,22 60,2 / 60,70 46,94 20,92", RARE),
-    Allograph("1", "hooked upstroke", "COMMON", "32,44 16,50 26,36 66,0 / 52,50 42,100", RARE),
-    Allograph("1", "upstroke along the stem", "COMMON", "22,66 12,54 20,30 44,0 / 40,50 44,100"),
-    Allograph("1", "upstroke along a slanted stem", "COMMON", "30,72 22,58 36,32 66,0 / 50,50 34,100", RARE),
-    Allograph("1", "curved upstroke, slanted stem", "SWISS", "0,42 20,26 44,6 60,2 62,10 / 44,56 30,100", RARE),
-    Allograph("1", "upstroke and low foot", "COMMON", "30,14 56,0 / 46,86 ; 0,84 90,82", RARE),
-    Allograph("1", "stem bent outwards", "REGIONAL", "0,62 30,44 52,0 / 52,70 58,92 74,98", RARE),
-    Allograph("2", "round, base from a corner", "ZANER", "12,25 30,4 62,2 82,22 75,45 40,75 8,97 / 50,97 92,97"),
-    Allograph("2", "round, base with a loop", "PALMER", "14,25 35,3 70,6 80,30 58,65 22,92 8,88 25,78 55,92 92,94"),
-    Allograph("2", "like a z", "COMMON", "12,8 50,4 84,6 / 45,52 8,96 / 50,96 92,94", RARE),
-    Allograph("2", "wavy base", "PALMER", "15,28 32,5 66,5 80,30 55,65 12,94 / 35,86 62,97 94,86"),
-    Allograph("2", "hook", "DIN", "16,32 22,10 50,0 78,14 78,38 45,70 10,98 / 90,98"),
-    Allograph("2", "small head", "COMMON", "20,16 40,3 66,10 70,30 45,62 8,95 / 45,93 95,95"),
-    Allograph("2", "swung base", "COMMON", "10,22 40,0 75,15 68,45 35,78 12,92 40,90 92,98"),
-    Allograph("2", "upright neck", "COMMON", "24,20 40,2 58,8 60,40 52,80 / 14,94 / 50,92 90,96"),
-    Allograph("2", "long neck", "COMMON", "18,26 34,4 60,10 58,44 30,90 / 10,95 94,90"),
-    Allograph("3", "round", "ZANER", "14,14 40,2 72,10 74,34 42,48 / 76,58 84,80 50,98 10,88"),
-    Allograph("3", "round, smooth waist", "COMMON", "12,15 42,2 76,12 72,36 46,47 42,49 72,56 86,76 52,98 8,86"),
-    Allograph("3", "flat top", "REGIONAL", "12,4 78,4 / 42,42 / 74,52 84,76 52,98 10,88"),
-    Allograph("3", "waist with a loop", "PALMER", "14,14 44,2 74,14 66,38 40,48 36,42 50,44 80,62 76,88 42,98 10,86", RARE),
-    Allograph("3", "small head", "COMMON", "22,10 45,2 66,12 64,30 42,40 / 80,50 88,76 55,98 8,90"),
-    Allograph("3", "open waist", "COMMON", "10,12 45,2 78,16 70,40 52,50 78,62 82,84 48,98 8,88"),
-    Allograph("3", "curled base", "COMMON", "18,8 56,2 70,20 46,44 / 76,60 70,92 34,96 24,84", RARE),
-    Allograph("3", "bar and bow", "COMMON", "12,22 20,4 70,0 80,18 34,62 / 56,78 66,98", RARE),
-    Allograph("3", "hardly a waist", "COMMON", "18,20 34,2 66,6 68,24 56,44 62,62 52,84 8,98", RARE),
-    Allograph("3", "curled head", "COMMON", "40,18 28,12 44,2 68,12 60,32 44,42 72,54 80,76 52,98 10,88"),
-    Allograph("3", "curled head, small", "COMMON", "44,20 34,12 50,2 64,14 54,34 40,42 66,56 72,78 44,98 14,92", RARE),
-    Allograph("4", "open, two strokes", "ZANER", "20,4 14,58 / 86,58 ; 68,4 68,98"),
-    Allograph("4", "open, slanted", "COMMON", "38,2 10,60 / 92,62 ; 64,30 58,98"),
-    Allograph("4", "open, right-angled", "REGIONAL", "14,2 14,54 / 78,54 ; 78,2 78,98"),
-    Allograph("4", "open, round", "COMMON", "18,4 12,40 24,58 50,58 76,46 ; 80,2 74,50 68,98"),
-    Allograph("4", "without lifting, open", "REGIONAL", "16,4 14,40 30,56 60,52 78,30 / 84,4 / 76,50 70,98"),
-    Allograph("4", "closed", "ANSI", "66,2 8,64 / 94,64 ; 66,2 66,98"),
-    Allograph("4", "closed, without lifting", "COMMON", "64,98 66,50 66,2 / 8,66 / 94,66"),
-    Allograph("4", "lightning", "DIN", "52,2 8,66 / 92,64 ; 62,38 60,98"),
-    Allograph("4", "lightning, low cross", "SWISS", "46,0 6,70 / 94,68 ; 60,48 54,100"),
-    Allograph("4", "wide, open top", "COMMON", "6,6 12,46 / 88,44 ; 88,2 86,98"),
-    Allograph("4", "closed, round", "COMMON", "66,2 28,22 10,54 32,66 72,60 ; 70,0 68,98", RARE),
-    Allograph("4", "like a y", "COMMON", "14,6 16,38 40,50 70,36 82,4 / 66,60 48,98", RARE),
-    Allograph("4", "short leg, without lifting", "SWISS", "48,2 12,58 / 72,52 / 62,100"),
-    Allograph("4", "short leg, round, without lifting", "COMMON", "56,2 22,40 18,56 48,54 72,46 / 64,70 58,100"),
-    Allograph("4", "short leg", "SWISS", "46,0 8,64 / 84,60 ; 72,40 60,100"),
-    Allograph("4", "short low leg", "SWISS", "44,0 8,70 / 86,68 ; 64,50 58,100"),
-    Allograph("4", "narrow, short leg", "COMMON", "52,0 30,60 / 70,58 ; 62,44 54,100"),
-    Allograph("4", "narrow, round, short leg", "COMMON", "30,0 24,50 36,66 62,60 ; 60,40 50,100"),
-    Allograph("4", "like a u with a tail", "COMMON", "24,8 18,46 32,62 56,54 66,36 / 60,70 50,100"),
-    Allograph("4", "low short leg", "COMMON", "34,0 12,56 10,84 18,88 38,84 ; 46,58 42,100"),
-    Allograph("4", "low short leg, round", "COMMON", "36,0 8,60 4,80 14,88 40,84 ; 60,60 42,100", RARE),
-    Allograph("4", "low short leg, without lifting", "COMMON", "40,0 8,78 14,92 32,88 58,60 / 46,98", RARE),
-    Allograph("4", "low corner, short leg", "REGIONAL", "60,0 6,72 / 90,76 ; 74,58 64,100"),
-    Allograph("4", "hooked bar and leg", "REGIONAL", "62,0 6,56 / 86,52 82,72 / 74,100"),
-    Allograph("4", "round, hooked leg", "REGIONAL", "84,4 40,6 14,34 28,48 84,44 88,58 72,70 84,98", RARE),
-    Allograph("4", "round, small head", "COMMON", "52,0 26,8 12,36 22,52 44,54 78,22 / 44,100", RARE),
-    Allograph("4", "round, slanted leg", "COMMON", "54,2 30,8 8,42 36,54 ; 80,18 16,100", RARE),
-    Allograph("5", "bar last", "ZANER", "26,4 20,44 / 52,36 82,54 80,84 46,98 10,88 ; 26,4 84,4"),
-    Allograph("5", "bar first", "COMMON", "84,4 28,4 / 20,46 / 54,38 82,56 78,86 44,98 8,88"),
-    Allograph("5", "like an s", "COMMON", "82,6 40,6 24,28 36,44 66,54 78,76 56,96 12,92"),
-    Allograph("5", "bar apart", "COMMON", "24,14 22,46 / 54,40 80,58 76,88 42,98 8,88 ; 34,4 90,0"),
-    Allograph("5", "long bar", "SWISS", "30,6 22,48 / 54,42 78,60 74,86 46,98 12,86 ; 30,6 98,2"),
-    Allograph("5", "large bowl", "COMMON", "32,4 26,36 / 60,30 90,54 84,86 46,98 6,86 ; 30,5 80,4"),
-    Allograph("5", "small bowl", "COMMON", "76,4 30,4 / 26,56 / 52,54 66,70 60,90 36,98 14,92"),
-    Allograph("5", "angular", "COMMON", "88,6 36,4 / 24,44 / 64,42 76,66 56,94 10,92"),
-    Allograph("5", "long bar, tight neck", "COMMON", "30,4 26,36 / 58,40 76,62 62,92 12,94 ; 28,4 98,0"),
-    Allograph("5", "neck to the left", "COMMON", "58,6 14,42 / 60,42 68,62 52,80 6,98 ; 10,4 96,2"),
-    Allograph("6", "curved", "ZANER", "66,2 32,24 12,62 22,92 54,98 78,80 70,58 42,54 18,70"),
-    Allograph("6", "straight back", "COMMON", "72,0 14,64 / 12,86 40,98 74,86 74,62 46,54 16,68"),
-    Allograph("6", "curled top", "COMMON", "80,14 60,2 30,16 12,56 20,90 52,98 80,80 70,56 40,54 16,72"),
-    Allograph("6", "small bowl", "COMMON", "52,0 26,36 16,74 32,97 58,92 64,74 46,64 20,78"),
-    Allograph("6", "upright back", "COMMON", "36,0 20,40 16,80 40,98 72,88 74,66 50,56 18,72"),
-    Allograph("6", "large bowl", "COMMON", "68,2 28,20 8,60 24,94 66,96 92,70 72,44 36,44 10,66"),
-    Allograph("6", "small bowl on a slanted back", "COMMON", "74,0 46,50 26,90 12,84 16,66 36,66 34,84", RARE),
-    Allograph("6", "like a b", "COMMON", "40,0 22,60 26,92 54,96 66,74 48,60 24,74"),
-    Allograph("6", "slim, small bowl", "COMMON", "58,0 40,36 30,76 40,98 54,88 50,70 34,78", RARE),
-    Allograph("7", "plain", "ZANER", "10,4 84,4 / 38,98"),
-    Allograph("7", "curved stem", "COMMON", "8,6 86,4 / 54,42 40,98"),
-    Allograph("7", "upright stem", "COMMON", "10,5 70,4 / 66,50 62,98"),
-    Allograph("7", "crossed", "DIN", "10,6 84,4 / 60,46 36,98 ; 30,50 80,48"),
-    Allograph("7", "crossed, curved", "SWISS", "8,14 24,4 56,10 86,4 / 60,44 40,98 ; 26,52 82,48"),
-    Allograph("7", "crossed, slanted bar", "COMMON", "10,6 84,4 / 58,48 36,98 ; 26,58 80,42"),
-    Allograph("7", "crossed, long bar", "COMMON", "14,6 80,4 / 56,50 40,98 ; 10,52 94,50"),
-    Allograph("7", "crossed, serif", "DIN", "10,18 12,4 / 84,4 / 58,46 36,98 ; 30,50 82,49"),
-    Allograph("7", "serif", "REGIONAL", "10,24 14,5 / 84,4 / 60,46 44,98"),
-    Allograph("7", "wavy bar", "REGIONAL", "8,18 22,3 52,12 86,3 / 56,48 46,98"),
-    Allograph("7", "crossed low", "SWISS", "12,12 24,4 52,10 80,3 / 54,50 34,98 ; 14,66 86,58"),
-    Allograph("7", "crossed low, hooked bar", "SWISS", "8,22 18,6 50,12 76,4 / 50,56 42,98 ; 18,60 92,56"),
-    Allograph("7", "crossed, stem with a hook", "COMMON", "10,16 28,4 56,10 78,4 / 52,44 36,80 40,98 ; 22,56 84,50"),
-    Allograph("7", "crossed by a hook", "SWISS", "10,12 30,0 62,14 62,46 30,98 ; 6,82 6,68 32,64 76,58"),
-    Allograph("7", "crossed by a low hook", "SWISS", "4,12 28,0 58,16 56,52 32,98 ; 10,78 14,66 40,62 94,46"),
-    Allograph("7", "crossed by a hook, straight bar", "SWISS", "10,8 70,2 / 58,50 22,98 ; 6,82 8,66 40,60 78,58"),
-    Allograph("7", "crossed by a low long hook", "REGIONAL", "8,10 40,0 58,24 54,60 46,98 ; 20,84 24,76 52,74 100,66"),
-    Allograph("7", "crossed, swung bar", "SWISS", "8,2 12,20 40,22 72,8 92,2 90,18 62,30 / 50,98 ; 16,60 92,58"),
-    Allograph("7", "crossed, serif, upright stem", "SWISS", "6,4 12,20 56,16 94,4 / 58,40 48,98 ; 10,62 90,60"),
-    Allograph("8", "as an s, closed upwards", "ZANER", "74,14 46,2 20,18 34,40 66,56 78,80 48,98 16,82 30,58 62,40 76,14"),
-    Allograph("8", "two rings", "COMMON", "50,2 26,12 26,36 50,46 74,36 74,12 50,2 ; 50,46 20,58 16,86 50,98 84,86 80,58 50,46"),
-    Allograph("8", "from the waist", "COMMON", "50,48 22,32 26,8 52,2 78,14 72,36 46,50 18,68 22,92 52,98 80,86 76,62 48,47"),
-    Allograph("8", "not closed at the top", "COMMON", "62,4 28,8 26,30 58,50 78,76 52,98 20,86 26,60 60,42 84,8"),
-    Allograph("8", "slim, slanted", "PALMER", "76,12 54,2 34,18 42,42 58,58 56,86 34,98 18,82 34,58 64,34 76,10"),
-    Allograph("8", "small head", "COMMON", "50,4 36,14 36,30 52,40 66,28 64,12 50,4 ; 50,40 16,60 18,90 50,98 84,88 82,60 50,40", RARE),
-    Allograph("8", "slim loops", "PALMER", "78,6 48,2 40,20 52,44 46,80 26,98 18,84 36,56 66,28 80,8"),
-    Allograph("8", "slim, straight back", "COMMON", "70,6 46,4 38,20 54,46 58,76 40,96 28,80 40,56 72,8", RARE),
-    Allograph("8", "not closed at the left", "COMMON", "4,32 50,2 72,8 30,76 26,92 46,98 60,86 34,58 12,62", RARE),
-    Allograph("8", "bar at the top", "COMMON", "96,4 60,6 24,46 14,78 34,98 58,84 50,56 34,26 58,6", RARE),
-    Allograph("9", "straight tail", "ZANER", "78,18 48,2 18,16 18,42 46,52 74,38 / 78,8 / 76,50 74,98"),
-    Allograph("9", "slanted tail", "COMMON", "74,14 44,2 16,22 22,46 50,48 76,14 / 62,56 44,98"),
-    Allograph("9", "curved tail", "COMMON", "76,22 50,2 20,16 18,42 44,52 72,36 80,18 80,56 68,84 34,98"),
-    Allograph("9", "curled tail", "DIN", "78,16 50,2 20,14 18,40 44,52 76,36 / 80,8 / 82,60 74,90 44,99 14,88"),
-    Allograph("9", "tail like a g", "SWISS", "74,16 48,3 22,14 20,36 44,46 72,32 / 78,6 / 78,70 56,98 18,94 10,82"),
-    Allograph("9", "small head", "COMMON", "70,12 50,2 34,12 36,30 56,34 70,16 / 68,56 62,98"),
-    Allograph("9", "head not closed", "COMMON", "76,6 40,4 16,22 24,44 54,46 76,30 / 78,10 / 74,56 68,98"),
-    Allograph("9", "one turn", "COMMON", "72,30 46,46 18,34 24,8 58,2 76,22 70,60 48,98"),
-    Allograph("9", "hooked base", "DIN", "70,10 44,4 30,20 40,38 66,30 72,12 / 76,50 62,84 34,92 6,80"),
-    Allograph("9", "base from a corner", "SWISS", "60,12 42,6 34,20 46,32 62,18 / 76,88 / 4,92"),
-    Allograph("9", "open head, curled tail", "COMMON", "82,10 48,4 22,24 40,46 72,36 80,12 / 84,62 66,94 30,96 8,84"),
-    Allograph("9", "head not closed, curled tail", "COMMON", "72,8 40,6 20,28 38,48 70,34 76,20 / 78,64 60,94 26,96 8,86"),
-    Allograph("9", "small head, curled tail", "DIN", "62,8 46,4 40,16 52,24 64,12 / 74,50 66,84 36,96 6,86"),
-    Allograph("9", "loop to the right", "REGIONAL", "30,98 40,4 ; 38,8 70,2 84,24 66,44 36,44", RARE),
-    Allograph("9", "loop to the right, without lifting", "REGIONAL", "28,98 44,10 76,4 84,26 62,44 38,40", RARE),
-    Allograph("9", "small loop, wide tail", "REGIONAL", "42,4 30,14 42,24 60,12 48,0 34,8 38,30 80,62 76,80 50,90 6,98"),
-    Allograph("9", "small loop, s-shaped tail", "REGIONAL", "56,2 38,14 48,26 62,12 50,4 42,20 64,58 62,84 8,98", RARE),
-    Allograph("9", "loop, flat base", "REGIONAL", "66,8 40,2 26,16 44,30 66,14 62,34 44,42 78,62 74,86 6,94"),
-    Allograph("9", "flat loop, wide tail", "REGIONAL", "62,28 30,26 16,12 42,2 76,8 70,24 38,36 34,46 70,62 82,80 50,96 4,98"),
-    Allograph("9", "round loop, curled base", "DIN", "58,10 30,4 18,18 36,34 60,24 62,8 60,44 74,66 64,90 30,96 8,82"),
-    Allograph("9", "from the right", "COMMON", "88,34 44,26 20,12 40,0 60,8 54,28 38,60 34,100", RARE),
-    Allograph("9", "flat head, swept tail", "COMMON", "92,12 52,20 34,10 62,0 96,8 / 70,54 6,98", RARE),
-    Allograph("9", "wide loop, tail to the right", "REGIONAL", "50,48 10,34 12,8 56,0 92,16 84,38 46,48 30,66 70,98", RARE),
-)  # fmt: skip
+def _read_skeletons() -> list[Allograph]:
+    lines = (resources.files("tenfold.synthesis") / "skeletons.txt").read_text("utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.split("|")] for line in lines if line and not line.startswith("#")]
+    return [Allograph(character, name, path, _WEIGHTS[usage]) for character, usage, _source, name, path in rows]
+
+
+_ALLOGRAPHS = _read_skeletons()
+DIGITS = tuple(way for way in _ALLOGRAPHS if way.character.isdigit())
+SIGNS = tuple(way for way in _ALLOGRAPHS if not way.character.isdigit())
