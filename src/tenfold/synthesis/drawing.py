@@ -96,8 +96,8 @@ def scan(ink: Ink, generator: np.random.Generator) -> NDArray[np.uint8]:
 def outline(ink: Ink, beyond: float, half: float) -> Ink:
     """The edge of the ink, `beyond` cells (of 80 a side) outside it and `half` cells wide on either side."""
     inked = np.pad(inked_cells(scale(ink, BOX * CELLS / max(ink.shape))), 6)
-    line = (np.abs(distance_to_edge(inked) - beyond) <= half).astype(np.float32)
-    return line[np.ix_(line.any(1), line.any(0))]
+    line: NDArray[np.bool_] = np.abs(distance_to_edge(inked) - beyond) <= half
+    return line[np.ix_(line.any(1), line.any(0))].astype(np.float32)
 
 
 def pen_path(path: str, generator: np.random.Generator, style: WriterStyle) -> list[Points]:

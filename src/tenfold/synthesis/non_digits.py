@@ -5,6 +5,7 @@ Hendrycks, Mazeika and Dietterich (2019), "Deep anomaly detection with outlier e
 towards uniform probabilities on such outliers generalizes to others.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -37,6 +38,7 @@ def draw_non_digits(count: int, seed: int, digits: Images, labels: NDArray[np.ui
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     pair, turned = partial(_pair, digits=digits), partial(_turned, digits=digits, labels=labels)
+    makers: list[Callable[[np.random.Generator], Images]]
     makers = [_sign, _sign, _sign, _scribble, _script, _script, _script, _bars, _bars, pair, turned, _blot]
     makers += [draw_printed] * len(makers)
     images = np.empty((count, 28, 28), np.uint8)
