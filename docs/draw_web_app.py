@@ -6,17 +6,14 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import sync_playwright
 
 from lab import PICTURES
 from lab.benchmarks.local_server import served
 from lab.benchmarks.web_app import FLAGS
-from tenfold.synthesis.drawing import WriterStyle, pen_path
-from tenfold.synthesis.skeletons import DIGITS
+from lab.handwriting import write_number, write_on_pad
 
 WIDTH, HEIGHT, GAP = 390, 844, 28
-WAYS = {way.character: way for way in reversed(DIGITS)}
-HAND = WriterStyle(places=0.02, proportion=0.08, slant=0.05, turn=2, speed=0.35)
 
 
 def main() -> None:
@@ -37,7 +34,7 @@ def main() -> None:
                 page.click("nav [data-view=photo]")
                 page.set_input_files("#file", photo)
             else:
-                write(page, ("4", "2087")[number], number)
+                write_on_pad(page, ("4", "2087")[number], number)
             page.wait_for_function("() => why.getContext('2d').getImageData(0, 0, 28, 28).data.some((v) => v)")
             page.wait_for_timeout(300)
             shots.append(Image.open(io.BytesIO(page.screenshot())))
@@ -51,41 +48,15 @@ def main() -> None:
     smaller.quantize(128).save(PICTURES / "web-app.png", optimize=True)
 
 
-def write(page: Page, text: str, seed: int) -> None:
-    box = page.locator("#ink").bounding_box()
-    assert box
-    for stroke in strokes_of(text, box["width"], box["height"], seed):
-        places = stroke + np.array([box["x"], box["y"]])
-        page.mouse.move(*places[0])
-        page.mouse.down()
-        for x, y in places[1:]:
-            page.mouse.move(x, y)
-        page.mouse.up()
-
-
-def strokes_of(text: str, width: float, height: float, seed: int) -> list[np.ndarray]:
-    generator = np.random.default_rng(seed + 5)
-    high = min(0.6 * height, 1.1 * width / len(text))
-    strokes = []
-    for place, character in enumerate(text):
-        parts = [np.asarray(part) for part in pen_path(WAYS[character].path, generator, HAND)]
-        points = np.concatenate(parts)
-        low, size = points.min(0), np.ptp(points, 0)
-        factor = min(high / size[1], 0.6 * high / max(size[0], 1e-6))
-        middle = np.array([width / 2 + (place - (len(text) - 1) / 2) * 0.8 * high, height / 2])
-        strokes += [(part - low - size / 2) * factor + middle for part in parts]
-    return strokes
-
-
 def draw_photo() -> Image.Image:
     """Two numbers in pencil on paper, light from one side."""
     width, height = 1200, 1000
     ink = Image.new("L", (width, height), 0)
     pen = ImageDraw.Draw(ink)
     for row, text in enumerate(("10784", "3526")):
-        for stroke in strokes_of(text, width, 0.5 * height, row):
-            line = [(x, y + row * 0.42 * height + 40) for x, y in stroke.tolist()]
-            pen.line(line, fill=255, width=13, joint="curve")
+        box = {"x": 0, "y": row * 0.42 * height + 40, "width": width, "height": 0.5 * height}
+        for stroke in write_number(text, box, row):
+            pen.line([tuple(point) for point in stroke.tolist()], fill=255, width=13, joint="curve")
     alpha = np.asarray(ink.filter(ImageFilter.GaussianBlur(1.5)), np.float32)[..., None] / 255
     y, x = np.mgrid[0:height, 0:width]
     light = (1 - 0.35 * (x / width) - 0.1 * (y / height))[..., None] + np.random.default_rng(0).normal(

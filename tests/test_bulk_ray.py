@@ -3,10 +3,8 @@
 import json
 import os
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -17,28 +15,15 @@ from PIL import Image
 
 from tenfold.bulk import read_all
 from tenfold.errors import UsageError
+from tests.bulk_jobs import COMMAND, deadly_path, wait_for_parts, without_end
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
-
-COMMAND = [sys.executable, "-m", "tenfold", "read-all"]
-# What a fault in a decoder's C does to its process, for files that begin so.
-DEADLY = """
-import os
-from PIL import Image, ImageFile
-class Deadly(ImageFile.ImageFile):
-    format = "DEADLY"
-    def _open(self):
-        os.abort()
-Image.register_open("DEADLY", Deadly, lambda begins: begins.startswith(b"DEADLY"))
-"""
 
 
 @pytest.fixture(scope="module")
 def cluster(ray_cluster, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
-    (folder / "sitecustomize.py").write_text(DEADLY)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+        patched.setenv("PYTHONPATH", deadly_path(tmp_path_factory.mktemp("site")))
         with ray_cluster() as made:
             yield made
 
@@ -59,25 +44,6 @@ def undisturbed(many) -> bytes:
     out = many[0].with_name("undisturbed.parquet")
     read_all(many, out, workers=2)
     return out.read_bytes()
-
-
-@contextmanager
-def without_end(last: Path) -> Iterator[bytes]:
-    """Whoever reads the last image waits for it, so that a job is in the middle however fast or slow it is."""
-    content = last.read_bytes()
-    last.unlink()
-    os.mkfifo(last)
-    try:
-        yield content
-    finally:
-        last.unlink()
-        last.write_bytes(content)
-
-
-def wait_for_parts(out: Path, count: int, process: subprocess.Popen) -> None:
-    while len(list(Path(f"{out}.job/parts").glob("[0-9]*.parquet"))) < count:
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.01)
 
 
 def test_a_node_that_dies_loses_and_doubles_nothing(cluster, many, undisturbed, tmp_path):

@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +19,7 @@ from tenfold import cli
 from tenfold.bulk import read_all
 from tenfold.errors import BulkError, UsageError
 from tenfold.jobs.pool import in_process_pool
-
-COMMAND = [sys.executable, "-m", "tenfold", "read-all"]
+from tests.bulk_jobs import COMMAND, deadly_path, wait_for_parts, without_end
 
 
 @pytest.fixture(scope="module")
@@ -41,19 +38,6 @@ def undisturbed(many) -> bytes:
     return out.read_bytes()
 
 
-@contextmanager
-def without_end(last: Path) -> Iterator[bytes]:
-    """Whoever reads the last image waits for it, so that a job is in the middle however fast or slow it is."""
-    content = last.read_bytes()
-    last.unlink()
-    os.mkfifo(last)
-    try:
-        yield content
-    finally:
-        last.unlink()
-        last.write_bytes(content)
-
-
 def give(last: Path, content: bytes) -> None:
     """Gives the last image to whoever waits for it."""
     deadline = time.monotonic() + 60
@@ -70,13 +54,6 @@ def give(last: Path, content: bytes) -> None:
 
 def start(*words) -> subprocess.Popen:
     return subprocess.Popen([*COMMAND, *map(str, words)], stderr=subprocess.PIPE, text=True)
-
-
-def wait_for_parts(out: Path, count: int, process: subprocess.Popen) -> None:
-    parts = Path(f"{out}.job/parts")
-    while len(list(parts.glob("[0-9]*.parquet"))) < count:
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.01)
 
 
 def children(pid: int) -> list[int]:
@@ -145,18 +122,6 @@ def test_killed_workers_lose_and_double_nothing(many, undisturbed, tmp_path):
     assert out.read_bytes() == undisturbed
 
 
-# A Pillow plugin that does to its process what a fault in a decoder's C does, for files that begin so.
-DEADLY = """
-import os
-from PIL import Image, ImageFile
-class Deadly(ImageFile.ImageFile):
-    format = "DEADLY"
-    def _open(self):
-        os.abort()
-Image.register_open("DEADLY", Deadly, lambda begins: begins.startswith(b"DEADLY"))
-"""
-
-
 @pytest.mark.slow
 def test_an_image_that_kills_whoever_reads_it_costs_its_own_row_alone(mnist, tmp_path):
     folder = tmp_path / "in"
@@ -165,10 +130,9 @@ def test_an_image_that_kills_whoever_reads_it_costs_its_own_row_alone(mnist, tmp
         Image.fromarray(mnist.test_images[number]).save(folder / f"{number:02d}.png")
     for number in (4, 9):
         (folder / f"{number:02d}.png").write_bytes(b"DEADLY")
-    (tmp_path / "sitecustomize.py").write_text(DEADLY)
     done = subprocess.run(
         [*COMMAND, str(folder), "--out", str(tmp_path / "out.parquet"), "--workers", "2", "--json"],
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        env={**os.environ, "PYTHONPATH": deadly_path(tmp_path)},
         capture_output=True, text=True, timeout=120)  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = pq.read_table(tmp_path / "out.parquet").to_pylist()

@@ -13,12 +13,10 @@ from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from tenfold.synthesis.drawing import WriterStyle, pen_path
-from tenfold.synthesis.skeletons import DIGITS
+from lab.handwriting import write_number, write_on_pad
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "src" / "tenfold" / "serve" / "web_app" / "index.html"
@@ -145,39 +143,6 @@ def page(browse: Browse, server: Server) -> Page:
     return tab
 
 
-# One way of writing each digit, by a steady hand.
-WAYS = {way.character: way for way in reversed(DIGITS)}
-STEADY = WriterStyle(places=0.02, proportion=0.05, slant=0.05, turn=2, speed=0.2)
-
-
-def ink_of(text: str, box: dict[str, float], seed: int = 0) -> list[np.ndarray]:
-    """Pen strokes that write `text` in the middle of a box, in its pixels."""
-    hand, generator = STEADY, np.random.Generator(np.random.PCG64(seed))
-    height = min(0.6 * box["height"], 0.9 * box["width"] / len(text))
-    strokes = []
-    for place, character in enumerate(text):
-        parts = [np.asarray(part) for part in pen_path(WAYS[character].path, generator, hand)]
-        points = np.concatenate(parts)
-        low, size = points.min(0), np.ptp(points, 0)
-        factor = min(height / size[1], 0.75 * height / max(size[0], 1e-6))
-        middle = np.array([box["width"] / 2 + (place - (len(text) - 1) / 2) * 0.95 * height, box["height"] / 2])
-        strokes += [(part - low - size / 2) * factor + middle for part in parts]
-    corner = np.array([box["x"], box["y"]])
-    return [stroke + corner for stroke in strokes]
-
-
-def write(page: Page, text: str, seed: int = 0) -> None:
-    """Writes on the pad with the mouse."""
-    box = page.locator("#ink").bounding_box()
-    assert box
-    for stroke in ink_of(text, dict(box), seed):
-        page.mouse.move(*stroke[0])
-        page.mouse.down()
-        for x, y in stroke[1:]:
-            page.mouse.move(x, y)
-        page.mouse.up()
-
-
 def wait_for_text(page: Page, text: str) -> None:
     """Until the page reads this."""
     page.wait_for_function("text => document.body.dataset.read === text", arg=text)
@@ -186,7 +151,7 @@ def wait_for_text(page: Page, text: str) -> None:
 @pytest.fixture(scope="session")
 def draw():  # type: ignore[no-untyped-def]
     """What tests draw with; test modules can't import from here."""
-    return SimpleNamespace(write=write, wait_for_text=wait_for_text, ink_of=ink_of, PIXEL=PIXEL)
+    return SimpleNamespace(write=write_on_pad, wait_for_text=wait_for_text, ink_of=write_number, PIXEL=PIXEL)
 
 
 @pytest.fixture
