@@ -15,6 +15,7 @@ import pytest
 
 from tenfold.data import CatalogEntry, cache_folder, catalog, dataset_info, list_datasets, load_dataset, store
 from tenfold.data import assemble as assemble_module
+from tenfold.data.catalog import find_entry
 from tenfold.data.idx import encode
 from tenfold.errors import DataError, UsageError
 
@@ -32,7 +33,7 @@ class TestEmbedded:
         assert dataset.train_labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
         assert (
             hashlib.sha256(encode(np.asarray(dataset.test_images))).hexdigest()
-            == dict(catalog.MNIST.unpacked_sha256)["t10k-images-idx3-ubyte"]
+            == find_entry("mnist").unpacked_sha256["t10k-images-idx3-ubyte"]
         )
 
     def test_a_cached_load_takes_less_than_50_ms(self, mnist_cache: Path, monkeypatch) -> None:
@@ -130,7 +131,7 @@ def dataset_of(entry: CatalogEntry, arrays, origin: str):
 
 def small_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the package unpack quickly, to 20 images a part."""
-    use(monkeypatch, dataclasses.replace(catalog.MNIST, train_count=20, test_count=20))
+    use(monkeypatch, dataclasses.replace(find_entry("mnist"), train_count=20, test_count=20))
     labels = (np.arange(20) % 10).astype(np.uint8)
     images = np.zeros((20, 28, 28), np.uint8)
     arrays = dict(zip(FIELDS, (images, labels, images, labels), strict=True))

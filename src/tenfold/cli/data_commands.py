@@ -189,5 +189,5 @@ def fetch(dataset: DatasetName, /, *, everywhere: EverywhereFlags = PLAIN) -> No
 
 def _description(info: "DatasetInfo") -> dict[str, Any]:
     files = [f"{file.name}  {file.digest}  {' '.join(file.urls)}" for file in info.files]
-    digests = [f"{name}  sha256:{digest}" for name, digest in info.unpacked_sha256]
+    digests = [f"{name}  sha256:{digest}" for name, digest in info.unpacked_sha256.items()]
     return {**vars(info), "folder": str(info.folder), "files": files, "unpacked_sha256": digests}

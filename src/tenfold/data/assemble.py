@@ -17,7 +17,6 @@ _EMBEDDED = Path(__file__).parent
 
 def from_package(entry: CatalogEntry, origin: str) -> Dataset:
     """Builds a data set that ships with the package. Raises `DataError` when a file is missing or damaged."""
-    digests = dict(entry.unpacked_sha256)
 
     def read(name: str) -> bytes:
         name = name.removesuffix(".gz")
@@ -26,7 +25,7 @@ def from_package(entry: CatalogEntry, origin: str) -> Dataset:
             content = unpack(read_bytes(path), path.name)
         except FormatError as error:
             raise DataError(f"{error}: the package is damaged; install it again") from error
-        if hashlib.sha256(content).hexdigest() != digests[name]:
+        if hashlib.sha256(content).hexdigest() != entry.unpacked_sha256[name]:
             raise DataError(f"{path} does not have its published SHA-256: the package is damaged; install it again")
         return content
 
@@ -50,17 +49,7 @@ def _assemble(entry: CatalogEntry, read: Callable[[str], bytes], origin: str) ->
     for part, count in ((train, entry.train_count), (test, entry.test_count)):
         if len(part.labels) != count:
             raise FormatError(f"{entry.name}: {len(part.labels)} images, {count} expected; fetch it again")
-    return Dataset(
-        name=entry.name,
-        train_images=train.images,
-        train_labels=train.labels,
-        train_writers=train.writers,
-        test_images=test.images,
-        test_labels=test.labels,
-        test_writers=test.writers,
-        class_names=entry.class_names,
-        origin=origin,
-    )
+    return Dataset.of_parts(train, test, name=entry.name, class_names=entry.class_names, origin=origin)
 
 
 def _part(entry: CatalogEntry, names: tuple[str, str], read: Callable[[str], bytes]) -> DatasetPart:

@@ -53,6 +53,13 @@ class Dataset:
         check_part(train, f"{self.name}, training part")
         check_part(DatasetPart(self.test_images, self.test_labels, self.test_writers), f"{self.name}, test part")
 
+    @classmethod
+    def of_parts(cls, train: DatasetPart, test: DatasetPart, **fields: Any) -> "Dataset":
+        """A data set of two parts. fields: name and origin, and class_names if they are not the digits."""
+        parts = {"train": train, "test": test}
+        arrays = {f"{name}_{key}": array for name, part in parts.items() for key, array in part._asdict().items()}
+        return cls(**arrays, **fields)
+
     @property
     def digest(self) -> str:
         """SHA-256 of all images and labels, in hexadecimal: distinguishes data sets of the same name."""

@@ -34,21 +34,11 @@ def read_source(path: str | Path) -> Dataset:
         train, test, layout = _read_folder(path) if path.is_dir() else _read_file(path)
     except OSError as error:
         raise FormatError(f"cannot read {error.filename or path}: {error.strerror or error}") from error
-    name = path.resolve().name
     origin = f"{layout} at {path}"
     if test is None:
         train, test, held_out = _hold_out(train, path)
         origin += f"; it has no test part, so {held_out} were held out"
-    return Dataset(
-        name=name,
-        train_images=train.images,
-        train_labels=train.labels,
-        train_writers=train.writers,
-        test_images=test.images,
-        test_labels=test.labels,
-        test_writers=test.writers,
-        origin=origin,
-    )
+    return Dataset.of_parts(train, test, name=path.resolve().name, origin=origin)
 
 
 def _read_folder(folder: Path) -> tuple[DatasetPart, DatasetPart | None, str]:

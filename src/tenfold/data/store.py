@@ -106,7 +106,7 @@ def _exists(path: Path) -> bool:
 
 def _array_folder(entry: CatalogEntry) -> Path:
     """Returns a folder named after a digest of the source files, so that other files never meet an old cache."""
-    digests = [digest for _, digest in entry.unpacked_sha256] or [file.digest for file in entry.files]
+    digests = [*entry.unpacked_sha256.values()] or [file.digest for file in entry.files]
     key = hashlib.sha256(f"{_CACHE_VERSION} {' '.join(digests)}".encode()).hexdigest()[:12]
     return cache_folder() / "arrays" / f"{entry.name}-{key}"
 
