@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw
 from lab import PICTURES
 from tenfold.data import load_dataset
 from tenfold.ink.fit import centre, fit
-from tenfold.ink.grey import reduced, to_grey
 from tenfold.ink.ground import find_ink, shaded_paper, stretch, take_off_grain
+from tenfold.ink.image import reduced, to_grey
 from tenfold.ink.normalize import LONGEST, extent
 from tenfold.ink.page import find_page_ink
 from tenfold.ink.segment import find_lines

@@ -8,7 +8,7 @@ from typing import Any
 from lab import RESULTS
 from lab.frameworks.framework_registry import FRAMEWORKS
 from lab.runtimes.runtime_registry import RUNTIMES
-from tenfold.studies.number_format import significant
+from tenfold.evaluation.statistics import significant
 
 Row = dict[str, Any]
 

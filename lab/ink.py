@@ -18,7 +18,7 @@ from tenfold.cli import main
 from tenfold.cli.flags import PLAIN, EverywhereFlags, given
 from tenfold.errors import DataError
 from tenfold.evaluation.calibration import calibration_error
-from tenfold.ink.image_file import write_png
+from tenfold.ink.image import write_png
 from tenfold.reading.reader import Reader, Reading
 
 # The kind of each file: images of one digit, pen strokes of one digit, images of numbers, or non-digits.

@@ -12,7 +12,7 @@ import pytest
 from lab.installed import installed_bytes
 from lab.worker import run_worker
 from tenfold.errors import WorkerError
-from tenfold.studies.number_format import significant
+from tenfold.evaluation.statistics import significant
 
 
 def test_a_worker_does_not_outlive_a_parent_that_is_killed(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tenfold.errors import FormatError
-from tenfold.ink.image_file import opened
+from tenfold.ink.image import opened
 from tenfold.ink.normalize import normalize
 
 

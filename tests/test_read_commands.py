@@ -9,7 +9,7 @@ from PIL import Image
 from tenfold import cli
 from tenfold.reading.explain import evidence, explain, nearest_images
 from tenfold.reading.reader import Reader
-from tenfold.runs.calibrate import calibrate
+from tenfold.runs.evaluate import calibrate
 from tenfold.runs.export import export
 from tenfold.runs.train import train
 

@@ -10,10 +10,9 @@ import torch
 from tenfold.models import build_model
 from tenfold.training import trainer as trainer_module
 from tenfold.training.device import execution
-from tenfold.training.loss import NON_DIGIT
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord
-from tenfold.training.step import PlainStep
+from tenfold.training.step import NON_DIGIT, PlainStep
 from tenfold.training.subset import ImageSubset
 from tenfold.training.traced_step import TracedStep
 from tenfold.training.trainer import Trainer

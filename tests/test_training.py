@@ -20,9 +20,9 @@ from tenfold.runs.resumable import locked
 from tenfold.runs.run import Run, latest_run
 from tenfold.runs.train import resume, train
 from tenfold.training.extra_images import has_extra_images, with_extra_images
-from tenfold.training.loss import NON_DIGIT
 from tenfold.training.recipe import DataConfig, Recipe
 from tenfold.training.records import EpochRecord, read_history, to_line
+from tenfold.training.step import NON_DIGIT
 from tenfold.training.subset import ImageSubset, scale_pixels
 
 

@@ -19,7 +19,7 @@ from tenfold.export.web import read_web
 from tenfold.machine import describe_environment
 from tenfold.models.describe import model_totals
 from tenfold.reading.reader import shipped_model
-from tenfold.runs.calibrate import calibrate
+from tenfold.runs.evaluate import calibrate
 from tenfold.runs.export import export
 from tenfold.runs.run import Run
 from tenfold.runs.train import train

@@ -16,6 +16,7 @@ from lab.frameworks.framework_measurement import GRADIENTS, LOGITS, MOVEMENT, ST
 from lab.frameworks.framework_registry import FRAMEWORKS
 from lab.frameworks.framework_tables import groups, of
 from lab.frameworks.framework_task import TASKS
+from tenfold.evaluation.statistics import percent, significant
 from tenfold.report.figures.figure_files import Show, figure_maker
 from tenfold.report.html_report import (
     CodeBlock,
@@ -26,7 +27,6 @@ from tenfold.report.html_report import (
     environment_table,
     write_html_report,
 )
-from tenfold.studies.number_format import percent, significant
 
 METHOD = (
     "Every framework starts from the same initial weights, read from one file, and gets the same images in the same "

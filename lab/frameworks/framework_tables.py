@@ -5,8 +5,7 @@ from itertools import groupby
 
 from lab.frameworks.framework_comparison import FrameworkResult, accuracies_agree
 from lab.frameworks.framework_registry import FRAMEWORKS
-from tenfold.evaluation.statistics import Spread
-from tenfold.studies.number_format import percent, significant
+from tenfold.evaluation.statistics import Spread, percent, significant
 
 COLUMNS = ("framework", ">training, s", ">images/s", ">first step, s", ">test, %", ">MB")
 

@@ -10,11 +10,11 @@ from lab.runtimes.runtime_figures import LatencyRange, latency_chart
 from lab.runtimes.runtime_measurement import ALONE, BATCHES
 from lab.runtimes.runtime_registry import RUNTIMES
 from lab.runtimes.runtime_tables import kilobytes, of, share
+from tenfold.evaluation.statistics import significant
 from tenfold.export.onnx import TOLERANCE
 from tenfold.report.figures.figure_files import Show, figure_maker
 from tenfold.report.html_report import CodeBlock, Paragraph, Section, Table, environment_table, write_html_report
 from tenfold.runs.export import CHANGED
-from tenfold.studies.number_format import significant
 
 # What Tenfold's Reader and web app use: drawn in the accent color.
 OURS = ("onnxruntime-int8", "browser")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lab.runtimes.runtime_comparison import RuntimeResult
 from lab.runtimes.runtime_registry import RUNTIMES
-from tenfold.studies.number_format import significant
+from tenfold.evaluation.statistics import significant
 
 # Short names: the table fits into 80 columns.
 COLUMNS = ("runtime", ">ms", ">p99", ">images/s", ">load, s", ">MB", ">kB", ">right", ">same")

@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenfold.data import CatalogEntry, cache_folder, catalog, dataset_info, list_datasets, load_dataset, store
-from tenfold.data import assemble as assemble_module
+from tenfold.data import CatalogEntry, Dataset, cache_folder, catalog, dataset_info, list_datasets, load_dataset, store
 from tenfold.data.catalog import find_entry
 from tenfold.data.idx import encode
 from tenfold.errors import DataError, UsageError
@@ -102,8 +101,8 @@ class TestEmbedded:
 
     def test_a_damaged_package_is_said_to_be_damaged(self, cache: Path, tmp_path: Path, monkeypatch) -> None:
         folder = tmp_path / "package" / "mnist"
-        shutil.copytree(Path(assemble_module.__file__).parent / "mnist", folder)
-        monkeypatch.setattr(assemble_module, "_EMBEDDED", folder.parent)
+        shutil.copytree(Path(store.__file__).parent / "mnist", folder)
+        monkeypatch.setattr(store, "_EMBEDDED", folder.parent)
         (folder / "train-labels-idx1-ubyte.xz").write_bytes(b"\xfd7zXZ\x00 damaged")
         shutil.copy(folder / "t10k-images-idx3-ubyte.xz", folder / "train-images-idx3-ubyte.xz")
         with pytest.raises(DataError, match="does not have its published SHA-256: the package is damaged"):
@@ -123,7 +122,7 @@ FIELDS = ("train-images", "train-labels", "test-images", "test-labels")
 
 
 def dataset_of(entry: CatalogEntry, arrays, origin: str):
-    return store.Dataset(
+    return Dataset(
         name=entry.name, class_names=entry.class_names, origin=origin,
         **{field.replace("-", "_"): array for field, array in arrays.items()},
     )  # fmt: skip
@@ -135,7 +134,7 @@ def small_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = (np.arange(20) % 10).astype(np.uint8)
     images = np.zeros((20, 28, 28), np.uint8)
     arrays = dict(zip(FIELDS, (images, labels, images, labels), strict=True))
-    monkeypatch.setattr(assemble_module, "from_package", lambda entry, origin: dataset_of(entry, arrays, origin))
+    monkeypatch.setattr(store, "_from_package", lambda entry, origin: dataset_of(entry, arrays, origin))
 
 
 def use(monkeypatch: pytest.MonkeyPatch, entry: CatalogEntry) -> None:

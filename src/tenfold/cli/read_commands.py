@@ -54,7 +54,7 @@ def read(
         [[path, r.digit, f"{100 * r.confidence:.1f} %", "unsure" if r.unsure else ""] for path, r in readings],
     )
     if explain:
-        from tenfold.ink.image_file import write_png
+        from tenfold.ink.image import write_png
         from tenfold.reading.explain import draw_explanation
         from tenfold.reading.explain import explain as look
 

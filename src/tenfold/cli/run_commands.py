@@ -145,7 +145,7 @@ def report(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -
 def calibrate(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
     """Calibrate a run's confidence, and choose the threshold below which it is unsure."""
     screen = everywhere.screen()
-    from tenfold.runs.calibrate import calibrate as choose
+    from tenfold.runs.evaluate import calibrate as choose
     from tenfold.runs.run import Run
 
     made = choose(Run.load(run))

@@ -230,10 +230,10 @@ def _compare(
     everywhere: Everywhere,
 ) -> None:
     screen = everywhere.screen()
+    from tenfold.evaluation.statistics import percent
     from tenfold.jobs.local import local_pool
     from tenfold.jobs.pool import in_process_pool
     from tenfold.runs.prepare import one_thread_each
-    from tenfold.studies.number_format import percent
     from tenfold.studies.study import Study, as_document
     from tenfold.studies.study_report import change, verdict, write_study_report
 

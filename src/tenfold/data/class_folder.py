@@ -55,7 +55,7 @@ def _labelled_images(folder: Path) -> Iterator[tuple[int, Path]]:
 
 
 def _read_image(path: Path) -> NDArray[np.uint8]:
-    from tenfold.ink.image_file import opened
+    from tenfold.ink.image import opened
     from tenfold.ink.normalize import normalize
 
     with opened(path) as image:

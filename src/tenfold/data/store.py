@@ -2,16 +2,21 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from tenfold.data import npy_cache
 from tenfold.data.catalog import CATALOG, CatalogEntry, DownloadProgress, find_entry, is_known
-from tenfold.data.dataset import SIDE, Dataset
-from tenfold.errors import DataError, StorageError, UsageError, nearest
+from tenfold.data.dataset import SIDE, Dataset, DatasetPart
+from tenfold.data.idx import decode, make_part, read_bytes, unpack
+from tenfold.errors import DataError, FormatError, StorageError, UsageError, nearest
 
 # Increment it whenever the same files are decoded into other arrays than before.
 _CACHE_VERSION = 1
+_EMBEDDED = Path(__file__).parent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,17 +84,14 @@ def _load_known(entry: CatalogEntry, on_progress: DownloadProgress | None) -> Da
     cached = npy_cache.load(entry, folder, origin)
     if cached is not None:
         return cached
-    # Imported here: only the first load, which takes a second or more, needs these.
-    from tenfold.data import assemble
-
     if entry.embedded:
-        dataset = assemble.from_package(entry, origin)
+        dataset = _from_package(entry, origin)
     else:
-        from tenfold.data.fetch import fetch
+        from tenfold.data.fetch import fetch  # It takes a while to import, and only a download needs it.
 
         downloads = cache_folder() / "downloads" / entry.name
         fetch(entry, downloads, on_progress)
-        dataset = assemble.from_downloads(entry, downloads, origin)
+        dataset = _from_downloads(entry, downloads, origin)
     try:
         npy_cache.store(dataset, folder)
     except StorageError:
@@ -121,3 +123,49 @@ def _describe_entry(entry: CatalogEntry) -> DatasetInfo:
         folder=folder,
         fetch_bytes=0 if entry.embedded or stored else None if None in sizes else sum(size or 0 for size in sizes),
     )
+
+
+def _from_package(entry: CatalogEntry, origin: str) -> Dataset:
+    """Builds a data set that ships with the package. Raises `DataError` when a file is missing or damaged."""
+
+    def read(name: str) -> bytes:
+        name = name.removesuffix(".gz")
+        path = _EMBEDDED / entry.name / f"{name}.xz"
+        try:
+            content = unpack(read_bytes(path), path.name)
+        except FormatError as error:
+            raise DataError(f"{error}: the package is damaged; install it again") from error
+        if hashlib.sha256(content).hexdigest() != entry.unpacked_sha256[name]:
+            raise DataError(f"{path} does not have its published SHA-256: the package is damaged; install it again")
+        return content
+
+    return _assemble(entry, read, origin)
+
+
+def _from_downloads(entry: CatalogEntry, folder: Path, origin: str) -> Dataset:
+    """Builds a data set from verified downloads in `folder`. Raises `FormatError` when they don't fit."""
+    if entry.archive is None:
+        return _assemble(entry, lambda name: read_bytes(folder / name), origin)
+    import zipfile  # It imports lzma, which a cached data set loads without.
+
+    try:
+        with zipfile.ZipFile(folder / entry.archive) as archive:
+            return _assemble(entry, archive.read, origin)
+    except (OSError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        path = folder / entry.archive
+        raise FormatError(f"{path} is not the expected zip: {error}; remove it and fetch it again") from error
+
+
+def _assemble(entry: CatalogEntry, read: Callable[[str], bytes], origin: str) -> Dataset:
+    train, test = _part(entry, entry.train, read), _part(entry, entry.test, read)
+    for part, count in ((train, entry.train_count), (test, entry.test_count)):
+        if len(part.labels) != count:
+            raise FormatError(f"{entry.name}: {len(part.labels)} images, {count} expected; fetch it again")
+    return Dataset.of_parts(train, test, name=entry.name, class_names=entry.class_names, origin=origin)
+
+
+def _part(entry: CatalogEntry, names: tuple[str, str], read: Callable[[str], bytes]) -> DatasetPart:
+    images, labels = (decode(unpack(read(name), name), name) for name in names)
+    if entry.transposed and images.ndim == 3:
+        images = np.ascontiguousarray(images.transpose(0, 2, 1))
+    return make_part(images, labels, f"{entry.name}, {names[0]}")

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from tenfold.ink.grey import Grey
+from tenfold.ink.image import Grey
 from tenfold.ink.ruled import drop_ruled_lines
 
 Ink = NDArray[np.float32]

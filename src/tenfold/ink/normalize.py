@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tenfold.ink.fit import BOX, SIDE, Ink, centre, fit
-from tenfold.ink.grey import Grey, reduced, reduction, to_grey
 from tenfold.ink.ground import find_ink
+from tenfold.ink.image import Grey, reduced, reduction, to_grey
 
 # Pixels a side that ink is looked for at: twelve times the box that it will fill.
 LONGEST = 240

@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from tenfold.ink.grey import Grey, reduced
 from tenfold.ink.ground import FAINTEST, detail_is_bright
+from tenfold.ink.image import Grey, reduced
 from tenfold.ink.ruled import drop_ruled_lines
 
 Ink = NDArray[np.float32]

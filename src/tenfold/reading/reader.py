@@ -20,9 +20,8 @@ from PIL import Image
 
 from tenfold.errors import FormatError
 from tenfold.ink.fit import SIDE
-from tenfold.ink.grey import Grey, reduced, reduction, to_grey
 from tenfold.ink.ground import paper_is_dark
-from tenfold.ink.image_file import opened
+from tenfold.ink.image import Grey, opened, reduced, reduction, to_grey
 from tenfold.ink.normalize import as_mnist_made, levels, normalize_grey
 from tenfold.ink.page import find_page_ink
 from tenfold.ink.segment import Box, Piece, find_lines, stroke_pieces

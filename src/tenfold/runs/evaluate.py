@@ -1,10 +1,23 @@
-"""evaluate and diagnose: a finished run -> its figures on the test images, and what is wrong with it."""
+"""evaluate, diagnose and calibrate: a finished run -> its figures, what is wrong with it, and when to trust it."""
 
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tenfold import files
 from tenfold.data import Dataset
-from tenfold.errors import RunError
+from tenfold.errors import RunError, UsageError
 from tenfold.evaluation import diagnose as rules
+from tenfold.evaluation.calibration import calibration_error, choose_threshold, fit_temperature
 from tenfold.evaluation.metrics import Evaluation, measure
+from tenfold.export.inference_graph import softmax
+from tenfold.runs.prepare import split_indices
 from tenfold.runs.run import Run
+from tenfold.synthesis.non_digits import draw_non_digits
+from tenfold.training.trainer import predict_logits
 
 
 def evaluate(run: Run, data: Dataset | None = None) -> Evaluation:
@@ -39,3 +52,60 @@ def diagnose(run: Run) -> list[rules.Finding]:
         scheduled=recipe.training.schedule != "constant",
         fields={name for section in sections for name in vars(section)},
     )
+
+
+# Synthetic non-digits, drawn by a seed that no training uses.
+NON_DIGITS, NON_DIGITS_SEED = 5_000, 2**40
+# The share of validation digits that must be answered.
+ANSWERED = 0.995
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """temperature: divides the logits. unsure_below: the confidence below which the reader abstains. images: validation
+    digits that both were fitted on. error_before, error_after: expected calibration error on them. answered: the share
+    of them that it does not abstain on. non_digits_unsure: the share of synthetic non-digits that it abstains on."""
+
+    temperature: float
+    unsure_below: float
+    images: int
+    error_before: float
+    error_after: float
+    answered: float
+    non_digits_unsure: float
+
+
+def calibrate(run: Run) -> Calibration:
+    """Fits both on the run's validation images, and stores them in the run, where `export` finds them.
+
+    Raises `UsageError` for a run without validation images.
+    """
+    data = run.dataset
+    held_out = split_indices(run.recipe, data)[1]
+    if len(held_out) == 0:
+        raise UsageError(f"{run.path} has no validation images to calibrate on: train it with --validation 0.1")
+    model = run.model()
+    images, labels = np.array(data.train_images[held_out]), data.train_labels[held_out]
+    logits = predict_logits(model, torch.from_numpy(images)).numpy()
+    temperature = fit_temperature(logits, labels)
+    non_digits = draw_non_digits(NON_DIGITS, NON_DIGITS_SEED, images, labels)
+    none = confidences(predict_logits(model, torch.from_numpy(non_digits)).numpy() / temperature)
+    sure = confidences(logits / temperature)
+    threshold = choose_threshold(sure, none, ANSWERED)
+    right = logits.argmax(1) == labels
+    made = Calibration(
+        temperature=temperature,
+        unsure_below=threshold,
+        images=len(held_out),
+        error_before=calibration_error(confidences(logits), right),
+        error_after=calibration_error(sure, right),
+        answered=float((sure >= threshold).mean()),
+        non_digits_unsure=float((none < threshold).mean()),
+    )
+    files.write_json(run.path / "calibration.json", asdict(made))
+    return made
+
+
+def confidences(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """floats[N,10] -> the probability of the most probable class, float64[N]."""
+    return np.asarray(softmax(logits).max(1), np.float64)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.ink.image_file import opened
+from tenfold.ink.image import opened
 from tenfold.ink.normalize import normalize
 from tenfold.runs.run import Run
 

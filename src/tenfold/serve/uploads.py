@@ -8,7 +8,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from tenfold.ink.image_file import opened
+from tenfold.ink.image import opened
 from tenfold.serve.problems import ProblemError
 from tenfold.serve.schemas import first_error
 

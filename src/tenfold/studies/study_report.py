@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tenfold.errors import RunError
-from tenfold.evaluation.statistics import Difference
+from tenfold.evaluation.statistics import Difference, percent
 from tenfold.report.figures.comparison_figures import Bar, Point, accuracy_against
 from tenfold.report.figures.comparison_figures import differences as draw_differences
 from tenfold.report.figures.figure_files import Show, figure_maker
@@ -17,7 +17,6 @@ from tenfold.report.html_report import (
     format_duration,
     write_html_report,
 )
-from tenfold.studies.number_format import percent
 from tenfold.studies.study import RecipeResult, Study
 
 

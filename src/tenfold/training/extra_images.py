@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from tenfold.synthesis.drawing import draw_digits, scan
 from tenfold.synthesis.non_digits import draw_non_digits
-from tenfold.training.loss import NON_DIGIT
 from tenfold.training.recipe import DataConfig
+from tenfold.training.step import NON_DIGIT
 from tenfold.training.subset import ImageSubset
 
 # Feedback samples are repeated at most this often in an epoch: more, and they are memorized.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tenfold.models.composite import deskew
-from tenfold.training.loss import NON_DIGIT
+from tenfold.training.step import NON_DIGIT
 
 EVALUATION_BATCH = 2048
 # Images gathered at a time.

@@ -13,9 +13,8 @@ from torch import Tensor, fx, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from tenfold.training.device import autocast
-from tenfold.training.loss import cross_entropy
 from tenfold.training.recipe import Recipe
-from tenfold.training.step import PlainStep
+from tenfold.training.step import PlainStep, cross_entropy
 
 aten = torch.ops.aten
 # Operators of small networks, by PyTorch's own bindings: these are called in half the time.

@@ -14,11 +14,10 @@ from tenfold.errors import TrainingError
 from tenfold.models.layers import set_memory_format
 from tenfold.training.augment import make_augmentation
 from tenfold.training.device import MEMORY_FORMATS, autocast
-from tenfold.training.loss import NON_DIGIT, targets_of
 from tenfold.training.optimizers import learning_rate_factor, make_optimizer
 from tenfold.training.recipe import DeviceConfig, Recipe
 from tenfold.training.records import EpochRecord, Progress
-from tenfold.training.step import PlainStep, Step
+from tenfold.training.step import NON_DIGIT, PlainStep, Step, targets_of
 from tenfold.training.subset import EVALUATION_BATCH, ImageSubset, scale_pixels
 from tenfold.training.traced_step import TracedStep, is_traceable
 

@@ -17,7 +17,7 @@ export interface Photo {
   readonly close: () => void;
 }
 
-// As in tenfold/ink/image_file.py.
+// As in tenfold/ink/image.py.
 const MOST_PIXELS = 64e6;
 // Larger images are scaled down: at a quarter of this size, digits of a full page are as large as MNIST's.
 const LONGEST = 4096;

@@ -1,4 +1,4 @@
-// A picture's pixels -> luminance, as Pillow makes it: tenfold/ink/grey.py.
+// A picture's pixels -> luminance, as Pillow makes it: tenfold/ink/image.py.
 
 import type { Plane } from "./plane.js";
 import { reduceRows, reductionOf } from "./resize.js";
