@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -151,10 +152,19 @@ def pool_for(workers: int | None, ray: str | None, threads: int = 1) -> "Abstrac
     return local_pool(max(1, len(usable_cores()) // threads) if workers is None else workers)
 
 
-SeedCount = Annotated[int | None, given("Number of seeds per recipe. [default: 5]")]
-Out = Annotated[Path, Parameter(help="Folder in which the comparison's folder is created.")]
-Resume = Annotated[Path | None, given("Resume an interrupted comparison: its folder.")]
-StudyWorkers = Annotated[int | None, given("Number of concurrent trainings. [default: 1]")]
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Options of every comparison."""
+
+    seeds: Annotated[int | None, given("Number of seeds per recipe. [default: 5]")] = None
+    out: Annotated[Path, Parameter(help="Folder in which the comparison's folder is created.")] = Path("runs")
+    resume: Annotated[Path | None, given("Resume an interrupted comparison: its folder.")] = None
+    workers: Annotated[int | None, given("Number of concurrent trainings. [default: 1]")] = None
+
+
+ComparisonOptions = Annotated[Comparison, Parameter()]
+NEW = Comparison()
 
 
 @compare_app.command
@@ -162,18 +172,14 @@ def models(
     recipes: Annotated[tuple[str, ...], given("Recipes. [default: one for each architecture]")] = (),
     /,
     *,
-    seeds: SeedCount = None,
-    out: Out = Path("runs"),
-    resume: Resume = None,
-    workers: StudyWorkers = None,
+    options: ComparisonOptions = NEW,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Compare architectures: accuracy against parameters and multiply-adds."""
     from tenfold.studies import study_recipes
 
-    changes = _changes(resume, flags, bool(recipes) or seeds is not None)
-    _compare("models", lambda: study_recipes.models(recipes, changes), seeds, out, resume, workers, everywhere)
+    _compare("models", partial(study_recipes.models, recipes), bool(recipes), options, flags, everywhere)
 
 
 @compare_app.command
@@ -181,18 +187,14 @@ def remedies(
     recipe: RecipeName = "tutorial",
     /,
     *,
-    seeds: SeedCount = None,
-    out: Out = Path("runs"),
-    resume: Resume = None,
-    workers: StudyWorkers = None,
+    options: ComparisonOptions = NEW,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Measure the effect of common regularization methods on a recipe."""
     from tenfold.studies import study_recipes
 
-    changes = _changes(resume, flags, recipe != "tutorial" or seeds is not None)
-    _compare("remedies", lambda: study_recipes.remedies(recipe, changes), seeds, out, resume, workers, everywhere)
+    _compare("remedies", partial(study_recipes.remedies, recipe), recipe != "tutorial", options, flags, everywhere)
 
 
 @compare_app.command
@@ -200,35 +202,25 @@ def recipes(
     names: Annotated[tuple[str, ...], given("Two or more recipes; the first is the baseline.")] = (),
     /,
     *,
-    seeds: SeedCount = None,
-    out: Out = Path("runs"),
-    resume: Resume = None,
-    workers: StudyWorkers = None,
+    options: ComparisonOptions = NEW,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
     everywhere: EverywhereFlags = PLAIN,
 ) -> None:
     """Test whether recipes differ significantly."""
     from tenfold.studies import study_recipes
 
-    changes = _changes(resume, flags, bool(names) or seeds is not None)
-    _compare("recipes", lambda: study_recipes.recipes(names, changes), seeds, out, resume, workers, everywhere)
-
-
-def _changes(resume: Path | None, flags: Any, named: bool) -> dict[str, Any]:
-    if resume is not None and (named or flags != NO_RECIPE_FLAGS):
-        raise UsageError("--resume continues with the comparison's own recipes; leave out recipes, --seeds and flags")
-    return recipe_changes(flags)
+    _compare("recipes", partial(study_recipes.recipes, names), bool(names), options, flags, everywhere)
 
 
 def _compare(
     kind: str,
-    recipes: Callable[[], "dict[str, Recipe]"],
-    seeds: int | None,
-    out: Path,
-    resume: Path | None,
-    workers: int | None,
+    make: "Callable[[dict[str, Any]], dict[str, Recipe]]",
+    named: bool,
+    options: Comparison,
+    flags: Any,
     everywhere: Everywhere,
 ) -> None:
+    """make: the recipes by label, changed by the flags. named: whether the user named recipes."""
     screen = everywhere.screen()
     from tenfold.evaluation.statistics import percent
     from tenfold.jobs.local import local_pool
@@ -237,13 +229,16 @@ def _compare(
     from tenfold.studies.study import Study, as_document
     from tenfold.studies.study_report import change, verdict, write_study_report
 
-    if resume is not None:
-        study = Study.load(resume, kind)
-    else:
-        compared = recipes()
+    workers = options.workers
+    if options.resume is None:
+        compared = make(recipe_changes(flags))
         if workers is not None:
             compared = {label: one_thread_each(recipe) for label, recipe in compared.items()}
-        study = Study.create(kind, compared, 5 if seeds is None else seeds, out)
+        study = Study.create(kind, compared, 5 if options.seeds is None else options.seeds, options.out)
+    elif named or options.seeds is not None or flags != NO_RECIPE_FLAGS:
+        raise UsageError("--resume continues with the comparison's own recipes; leave out recipes, --seeds and flags")
+    else:
+        study = Study.load(options.resume, kind)
     open_pool = in_process_pool if workers is None else partial(local_pool, workers)
     with screen.training(quiet=True) as watch, freed_memory_kept():
         rows = study.run(watch, screen.say, open_pool)
@@ -263,6 +258,6 @@ def _compare(
             for r in rows
         ]
     screen.say()
-    screen.table(columns, table, f"{study.count} seeds per recipe")
+    screen.table(columns, table, f"{study.count} seed{'' if study.count == 1 else 's'} per recipe")
     screen.say(f"\nThe report: {report}")
     screen.result({"path": str(study.path), "report": str(report), **as_document(study, rows)})

@@ -64,9 +64,13 @@ class Report(Protocol):
 
 
 class JobSource:
-    """Supplies a pool with jobs and handles what they report. Subclass it; all methods run in the calling process."""
+    """Supplies a pool with jobs and handles what they report. Subclass it; all methods run in the calling process.
+
+    say: called with lines on what happens to jobs. watch: called with the messages of jobs.
+    """
 
     say: Callable[[str], None] = staticmethod(lambda line: None)
+    watch: Callable[[Any], object] = staticmethod(lambda message: None)
 
     def next_job(self) -> Job | None:
         """The next job; None when there is none for now. Called when the pool has an idle worker."""
@@ -74,10 +78,12 @@ class JobSource:
 
     def on_message(self, job: Job, message: Any) -> bool:
         """Handles a message; whether the job is to continue."""
+        self.watch(message)
         return True
 
     def on_progress(self, job: Job, message: Any) -> None:
         """Handles what a job of this process shows."""
+        self.watch(message)
 
     def on_done(self, job: Job, outcome: Outcome) -> None:
         """Called once for every job."""

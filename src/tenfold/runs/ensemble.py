@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -63,7 +62,7 @@ class _Members(JobSource):
         say: Callable[[str], None],
         monitors: tuple[Monitor, ...],
     ) -> None:
-        self.say, self._run, self._watch = say, run, watch
+        self.say, self.watch, self._run = say, watch, run
         count, device = run.recipe.model.ensemble_size, run.recipe.device
         self.members = [Run(run.path / MEMBERS / f"{member:02}", run.recipe) for member in range(count)]
         shared = (prepared,)
@@ -85,13 +84,6 @@ class _Members(JobSource):
 
     def next_job(self) -> Job | None:
         return next(self._jobs, None)
-
-    def on_message(self, job: Job, message: Any) -> bool:
-        self._watch(message)
-        return True
-
-    def on_progress(self, job: Job, message: Any) -> None:
-        self._watch(message)
 
     def on_done(self, job: Job, outcome: Outcome) -> None:
         name = f"network {job.key + 1} of {len(self.members)}"

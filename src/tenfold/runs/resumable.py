@@ -32,7 +32,9 @@ class ResumableFolder:
         file = path / cls.manifest
         try:
             document = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise RunError(f"{file} can't be read: {error.strerror or error}") from error
+        except ValueError as error:
             raise RunError(f"{file} can't be read: {error}") from error
         if not isinstance(document, dict):
             raise RunError(f"{file} can't be read: it is not a JSON object")

@@ -136,7 +136,7 @@ class SeedSource(JobSource):
         say: Callable[[str], None],
         monitors: Iterable[Monitor] = (),
     ) -> None:
-        self.say, self._watch, self._resume_command = say, watch, resume_command
+        self.say, self.watch, self._resume_command = say, watch, resume_command
         self._turns = list(turns)
         self._monitors = tuple(monitors)
         self._next = 0
@@ -161,13 +161,6 @@ class SeedSource(JobSource):
                 gpus=int(recipe.device.device == "cuda"),
             )
         return None
-
-    def on_message(self, job: Job, message: Any) -> bool:
-        self._watch(message)
-        return True
-
-    def on_progress(self, job: Job, message: Any) -> None:
-        self._watch(message)
 
     def on_done(self, job: Job, outcome: Outcome) -> None:
         label, seeds, seed, _ = self._turns[job.key]
