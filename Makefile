@@ -26,7 +26,7 @@ help:
 	@echo "make serve  the web app and the API, on http://127.0.0.1:8000"
 	@echo "make web-app  build the web app into the package"
 	@echo "make web    types and unit tests of the web app"
-	@echo "make lint   format, style, types, layers"
+	@echo "make lint   format, style, types, import contracts"
 	@echo "make docs   write docs/help.md and the tables of docs/"
 	@echo "make clean  remove .venv and caches (runs/ stays)"
 	@echo ""

@@ -90,8 +90,8 @@ def test_precision_and_layout_change_the_result_by_rounding_only(brief, tmp_path
     [
         {"ensemble_size": 2},
         {"memory_format": "channels_last"},
-        {"memory_format": "channels_last", "optimizer": "sgd", "learning_rate": 0.1, "beta1": 0.9},
-        {"optimizer": "sgd", "learning_rate": 0.1, "beta1": 0.0},
+        {"memory_format": "channels_last", "optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.9},
+        {"optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.0},
         {"memory_format": "channels_last", "weight_averaging": 0.9, "epochs": 3},
         {"ensemble_size": 2, "weight_averaging": 0.7, "deskew": True},
     ],

@@ -10,9 +10,10 @@ from tenfold.errors import ExportError, FormatError, ModelError, UsageError
 from tenfold.export.from_torch import inference_layers
 from tenfold.export.inference_graph import dequantized, evaluate_layers, softmax
 from tenfold.export.int8_onnx import write_int8_onnx
+from tenfold.export.onnx import export_onnx
 from tenfold.export.web import read_web, write_web
 from tenfold.models import build_model
-from tenfold.models.model_config import ACTIVATIONS
+from tenfold.models.model_config import ACTIVATIONS, ARCHITECTURES
 from tenfold.reading.model_file import ModelFile
 from tenfold.reading.reader import shipped_model
 from tenfold.runs.export import export
@@ -68,6 +69,21 @@ def test_int8_files_do_what_their_weights_say(name, changes, mnist, tmp_path):
     read, settings = read_web(tmp_path / "model.10fd")
     assert settings == {"unsure_below": 0.7}
     assert evaluate_layers(read, images) == pytest.approx(kept, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_architecture_is_exported(name, mnist, tmp_path):
+    images = np.array(mnist.train_images[:64])
+    model = lively(Recipe.load(name))
+    assert export_onnx(model, tmp_path / "model.onnx", images) < 1e-4
+    probabilities = softmax(predict_logits(model, torch.from_numpy(images)).numpy())
+    assert ModelFile(tmp_path / "model.onnx").probabilities(images) == pytest.approx(probabilities, abs=1e-4)
+    try:
+        layers = inference_layers(model)
+    except ExportError as error:
+        assert "--to onnx" in str(error)  # noqa: PT017
+    else:
+        assert softmax(evaluate_layers(layers, images)) == pytest.approx(probabilities, abs=1e-4)
 
 
 def test_half_precision_web_files_are_nearer(mnist, tmp_path):

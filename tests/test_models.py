@@ -11,7 +11,7 @@ from tenfold.models.composite import deskew, networks
 from tenfold.models.describe import describe_model, model_totals
 from tenfold.models.layers import set_memory_format
 from tenfold.models.lenet import TABLE, Subsampling, TableConvolution
-from tenfold.models.model_config import ACTIVATIONS
+from tenfold.models.model_config import ACTIVATIONS, ARCHITECTURES
 from tenfold.training.optimizers import weights_of
 from tenfold.training.recipe import Recipe, recipe_names
 
@@ -49,7 +49,7 @@ def test_multiply_adds_are_counted_by_hand():
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-@pytest.mark.parametrize("recipe", ["tutorial", "cnn", "lenet", "resnet", "separable", "recurrent"])
+@pytest.mark.parametrize("recipe", ARCHITECTURES)
 def test_every_activation_trains(recipe, name):
     model = build_model(Recipe.load(recipe).replace(activation=name).model)
     model(torch.rand(4, 28, 28)).sum().backward()
@@ -143,7 +143,7 @@ def test_deskewing_undoes_a_slant_and_centres(mnist):
     assert torch.equal(deskew(blank), blank)
 
 
-@pytest.mark.parametrize("name", ["dash", "lenet", "resnet", "separable", "tiny"])
+@pytest.mark.parametrize("name", ["dash", *ARCHITECTURES])
 def test_the_memory_format_changes_nothing_but_speed(name):
     torch.manual_seed(0)
     model = build_model(Recipe.load(name).model).eval()
@@ -155,7 +155,7 @@ def test_the_memory_format_changes_nothing_but_speed(name):
 
 
 def test_penalties_spare_biases_and_scales():
-    for name in ("lenet", "cnn", "resnet", "separable", "recurrent"):
+    for name in ARCHITECTURES:
         model = build_model(Recipe.load(name).model)
         spared = {id(p) for p in model.parameters()} - {id(p) for p in weights_of(model)}
         scales = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d | Subsampling)]

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenfold.errors import RunError, TenfoldError, UsageError
+from tenfold.models.model_config import ARCHITECTURES
 from tenfold.studies.search_space import SearchSpace
 from tenfold.studies.sweep_plan import SweepPlan
 from tenfold.training.recipe import Recipe, recipe_fields
@@ -48,10 +49,8 @@ def test_every_field_that_decides_about_training_can_be_searched():
         values = {int: f"{least},{least + 1}", float: "0.01,0.02", bool: "true,false"}.get(field.type)
         choices = field.metadata["choices"]
         values = values or (",".join(choices[:2]) if choices else None)
-        owner = next(n for n in ("tutorial", "cnn", "resnet", "recurrent") if hasattr(Recipe.load(n).model, name)
-                     or name not in {"width", "depth", "center_crop", "space_to_depth", "stem", "pooling",
-                                     "channel_pooling"})  # fmt: skip
-        recipe = Recipe.load(owner).replace(final_weights="last")
+        owners = [owner for owner, config in ARCHITECTURES.items() if name in config.__dataclass_fields__]
+        recipe = Recipe.load(owners[0] if owners else "tutorial").replace(final_weights="last")
         if values is None:
             continue
         try:

@@ -24,8 +24,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
         for name in ("tutorial", "mlp", "lenet", "cnn", "resnet", "separable", "recurrent", "sprint", "small")
     ),
     ("tutorial", {"dropout": 0.3, "batch_norm": True}),
-    ("tutorial", {"l1": 1e-4, "l2": 0.01, "label_smoothing": 0.1}),
-    ("tutorial", {"optimizer": "adamw", "l2": 0.01, "schedule": "one-cycle"}),
+    ("tutorial", {"l1": 1e-4, "weight_decay": 0.01, "label_smoothing": 0.1}),
+    ("tutorial", {"optimizer": "adamw", "weight_decay": 0.01, "schedule": "one-cycle"}),
     ("cnn", {"rotation": 8.0, "elastic": 1.0, "weight_averaging": 0.5}),
 ]
 

@@ -54,7 +54,7 @@ def test_the_same_recipe_gives_the_same_weights(run, quick, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"dropout": 0.3, "batch_norm": True}, {"optimizer": "sgd", "l2": 0.01}, {"l1": 1e-4}]
+    "changes", [{"dropout": 0.3, "batch_norm": True}, {"optimizer": "sgd", "weight_decay": 0.01}, {"l1": 1e-4}]
 )
 def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(quick, tmp_path, changes):
     recipe = quick.replace(**changes)

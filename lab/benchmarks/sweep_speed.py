@@ -21,7 +21,7 @@ from lab import RESULTS
 from tenfold.machine import describe_environment
 
 WAYS = ("one process", "two processes", "ray, two CPUs")
-GRID = ("learning_rate=0.0005,0.001,0.002,0.004", "dropout=0,0.1,0.2", "l2=0,0.01")
+GRID = ("learning_rate=0.0005,0.001,0.002,0.004", "dropout=0,0.1,0.2", "weight_decay=0,0.01")
 TRIALS = 24
 
 

@@ -153,7 +153,7 @@ def _overfitting(history: Sequence[Epoch], train_accuracy: float, validation_acc
             Remedy(
                 "--rotation 6 --shear 0.06 --zoom 0.06 --shift 1", "no image is seen twice, so none can be memorized"
             ),
-            Remedy("--l2 0.01", "keeps weights small and the function smooth"),
+            Remedy("--weight-decay 0.01", "keeps weights small and the function smooth"),
             Remedy(f"--epochs {best}", "stops where the validation loss was lowest"),
         ),
     )

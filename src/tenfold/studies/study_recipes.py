@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tenfold.errors import RecipeError, UsageError
+from tenfold.models.model_config import ARCHITECTURES
 from tenfold.training.recipe import Recipe
 
 # Held out by recipes that otherwise train on everything: differences are measured on validation images, so that
@@ -12,13 +13,13 @@ from tenfold.training.recipe import Recipe
 VALIDATION = 0.2
 
 # One recipe for each architecture, and the tutorial's.
-MODELS = ("tutorial", "mlp", "lenet", "cnn", "resnet", "separable", "recurrent")
+MODELS = ("tutorial", *ARCHITECTURES)
 
 # What tutorials recommend against overfitting and poor convergence, by label, as changes of a recipe.
 REMEDIES: dict[str, dict[str, Any]] = {
     "dropout 0.2": {"dropout": 0.2},
     "L1 1e-5": {"l1": 1e-5},
-    "L2 0.01": {"l2": 0.01},
+    "weight decay 0.01": {"weight_decay": 0.01},
     "batch norm": {"batch_norm": True},
     "label smoothing 0.1": {"label_smoothing": 0.1},
     "augmentation": {"rotation": 6.0, "shear": 0.06, "zoom": 0.06, "shift": 1.0},

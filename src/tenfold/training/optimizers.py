@@ -19,22 +19,22 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Opti
     """Returns the optimizer that `config` names, for all parameters of the model.
 
     Adam: Kingma and Ba (2015), with the paper's epsilon; AdamW: Loshchilov and Hutter (2019); SGD with Nesterov
-    momentum: Sutskever et al. (2013). `l2` is decoupled weight decay in all three (Adam becomes AdamW), and applies to
+    momentum: Sutskever et al. (2013). `weight_decay` is decoupled weight decay in all three (Adam becomes AdamW), and applies to
     weights only, not to biases or batch norm.
     """
     groups: list[dict[str, Any]] = [{"params": list(model.parameters()), "weight_decay": 0.0}]
     # A second group costs 7 % of the tutorial's step, so it exists only where it is needed. SGD's own weight decay
     # would be part of the gradient, where momentum multiplies it tenfold; SGD's is applied in `decay_weights`.
-    if config.l2 and config.optimizer != "sgd":
+    if config.weight_decay and config.optimizer != "sgd":
         groups = [
-            {"params": weights_of(model), "weight_decay": config.l2},
+            {"params": weights_of(model), "weight_decay": config.weight_decay},
             {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
         ]
     if config.optimizer == "sgd":
         return torch.optim.SGD(
-            groups, lr=config.learning_rate, momentum=config.beta1, nesterov=config.beta1 > 0, fused=True
+            groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0, fused=True
         )
-    kind = torch.optim.AdamW if config.optimizer == "adamw" or config.l2 else torch.optim.Adam
+    kind = torch.optim.AdamW if config.optimizer == "adamw" or config.weight_decay else torch.optim.Adam
     return kind(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
 
 
@@ -45,10 +45,10 @@ def weights_of(model: nn.Module) -> list[nn.Parameter]:
 
 def decay_weights(model: nn.Module, config: TrainingConfig, learning_rate: float) -> None:
     """Applies a step's weight decay for SGD; Adam and AdamW apply their own."""
-    if config.l2 and config.optimizer == "sgd":
+    if config.weight_decay and config.optimizer == "sgd":
         with torch.no_grad():
             for weight in weights_of(model):
-                weight.mul_(1 - learning_rate * config.l2)
+                weight.mul_(1 - learning_rate * config.weight_decay)
 
 
 def learning_rate_factor(schedule: str, warmup: float, progress: float) -> float:

@@ -62,13 +62,16 @@ class TrainingConfig:
     warmup: float = option(
         0.2, "fraction of the steps in which one-cycle and cosine raise the learning rate", at_least=0, below=1
     )
-    beta1: float = option(0.9, "decay of the mean gradient (Adam); momentum (SGD)", at_least=0, below=1)
+    momentum: float = option(0.9, "Nesterov momentum (SGD)", at_least=0, below=1)
+    beta1: float = option(0.9, "decay of the mean gradient (Adam)", at_least=0, below=1)
     beta2: float = option(0.999, "decay of the mean squared gradient (Adam)", at_least=0, below=1)
     label_smoothing: float = option(0.0, "fraction of each label spread over all classes", at_least=0, below=1)
     batch_size: int = option(32, "images per step", at_least=1)
     epochs: int = option(10, "passes over the training images", at_least=1)
     l1: float = option(0.0, "L1 penalty on the weights", at_least=0)
-    l2: float = option(0.0, "weight decay, decoupled from the gradient", at_least=0)
+    weight_decay: float = option(
+        0.0, "weight decay of the weights, not of biases or batch norm, decoupled from the gradient", at_least=0
+    )
     weight_averaging: float = option(
         0.0, "average the weights over this last fraction of the steps; 0: off", at_least=0, at_most=1
     )
