@@ -8,9 +8,9 @@ from PIL import Image, ImageDraw
 
 from lab import PICTURES
 from tenfold.data import load_dataset
-from tenfold.ink.fit import centre, fit
-from tenfold.ink.ground import find_ink, shaded_paper, stretch, take_off_grain
-from tenfold.ink.image import reduced, to_grey
+from tenfold.ink.fit import center, fit
+from tenfold.ink.ground import find_ink, shaded_paper, stretch, subtract_noise
+from tenfold.ink.image import reduced, to_gray
 from tenfold.ink.normalize import LONGEST, extent
 from tenfold.ink.page import find_page_ink
 from tenfold.ink.segment import find_lines
@@ -31,21 +31,21 @@ def steps() -> Image.Image:
     """A photo of one digit on squared paper in a shadow, step by step."""
     generator = np.random.default_rng(3)
     photo = photographed(generator)
-    grey = reduced(to_grey(photo), LONGEST)
-    paper = shaded_paper(grey)
-    depth = np.clip(1 - grey / np.maximum(paper, 0.02), 0, None)
-    ink = stretch(take_off_grain(depth))
-    clean = find_ink(grey)
+    gray = reduced(to_gray(photo), LONGEST)
+    paper = shaded_paper(gray)
+    depth = np.clip(1 - gray / np.maximum(paper, 0.02), 0, None)
+    ink = stretch(subtract_noise(depth))
+    clean = find_ink(gray)
     rows, columns = extent(clean)
     box = fit(clean[rows, columns])
     pictures = [
-        ("the photo", grey),
+        ("the photo", gray),
         ("its paper", paper),
         ("what departs from it", 1 - depth / depth.max()),
-        ("without grain", 1 - ink),
+        ("without noise", 1 - ink),
         ("without lines and specks", 1 - clean),
         ("in the 20x20 box", 1 - box),
-        ("centred: 28x28", 1 - centre(box) / 255),
+        ("centered: 28x28", 1 - center(box) / 255),
     ]
     return row(pictures)
 
@@ -60,11 +60,11 @@ def photographed(generator: np.random.Generator) -> Image.Image:
     ink = np.asarray(canvas, np.float32) / 255
     down, across = np.mgrid[0 : 1 : side * 1j, 0 : 1 : side * 1j]
     light = 0.92 - 0.37 * np.clip(8 * (across + 0.4 * down - 0.9), 0, 1) - 0.1 * down
-    grey = light * (1 - 0.7 * ink)
+    gray = light * (1 - 0.7 * ink)
     for place in range(30, side, 60):
-        grey[place : place + 4] *= 0.7
-        grey[:, place : place + 4] *= 0.7
-    return Image.fromarray((np.clip(grey + generator.normal(0, 0.012, grey.shape), 0, 1) * 255).astype(np.uint8))
+        gray[place : place + 4] *= 0.7
+        gray[:, place : place + 4] *= 0.7
+    return Image.fromarray((np.clip(gray + generator.normal(0, 0.012, gray.shape), 0, 1) * 255).astype(np.uint8))
 
 
 def allographs() -> Image.Image:
@@ -101,16 +101,16 @@ def page() -> Image.Image:
             x += int(generator.uniform(72, 96))
     down, across = np.mgrid[0:1:360j, 0:1:620j]
     light = 0.9 - 0.4 * np.clip(8 * (across - 0.3 * down - 0.5), 0, 1)  # A hand's shadow has a soft edge.
-    grey = light * (1 - 0.7 * ink)
-    grey[25::35] *= 0.85
-    grey = np.clip(grey + generator.normal(0, 0.012, grey.shape), 0, 1).astype(np.float32)
-    found = find_page_ink(grey)
+    gray = light * (1 - 0.7 * ink)
+    gray[25::35] *= 0.85
+    gray = np.clip(gray + generator.normal(0, 0.012, gray.shape), 0, 1).astype(np.float32)
+    found = find_page_ink(gray)
     boxes = Image.fromarray(((1 - found) * 255).astype(np.uint8)).convert("RGB")
     for number, line in enumerate(find_lines(found)):
         for piece in line:
             ImageDraw.Draw(boxes).rectangle(piece.place, outline=("#2563c9", "#d4550f", "#2f855a")[number % 3], width=2)
     picture = Image.new("RGB", (1260, 360), "white")
-    picture.paste(Image.fromarray((grey * 255).astype(np.uint8)).convert("RGB"), (0, 0))
+    picture.paste(Image.fromarray((gray * 255).astype(np.uint8)).convert("RGB"), (0, 0))
     picture.paste(boxes, (640, 0))
     return picture
 

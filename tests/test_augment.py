@@ -30,7 +30,7 @@ def test_no_strength_changes_nothing(images):
     assert torch.allclose(moved(images, shift=1e-6, thickness=1e-6), images, atol=1e-4)
 
 
-def test_shift_moves_the_centre_of_mass_evenly_within_its_limit(images):
+def test_shift_moves_the_center_of_mass_evenly_within_its_limit(images):
     shifts = []
     for before, after in zip(images, moved(images, shift=3.0), strict=True):
         shifts.append(np.subtract(ndimage.center_of_mass(after.numpy()), ndimage.center_of_mass(before.numpy())))

@@ -15,7 +15,7 @@ from tenfold import Reader
 from tenfold.export.inference_graph import evaluate_layers, softmax
 from tenfold.export.web import read_web
 from tenfold.reading.explain import evidence
-from tenfold.reading.reader import Number, _grey, shipped_model
+from tenfold.reading.reader import Number, _gray, shipped_model
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = json.loads((GOLDEN / "golden.json").read_text())
@@ -56,7 +56,7 @@ def test_golden_ink_is_read_as_it_was(reader, case):
     if "strokes" in case:
         reading = reader.read_strokes(case["strokes"])
     else:
-        reading = reader.read(decoded(case["grey"], case["height"], case["width"]))
+        reading = reader.read(decoded(case["gray"], case["height"], case["width"]))
     pixels = decoded(case["pixels"], 28, 28)
     # Other builds of NumPy and SciPy may round the last bit otherwise.
     assert np.abs(reading.pixels.astype(int) - pixels).max() <= 2
@@ -83,7 +83,7 @@ def test_golden_numbers_are_read_as_they_were(reader, case):
     if "strokes" in case:
         number = reader.read_stroke_number(case["strokes"])
     else:
-        number = reader.read_number(unpacked(case["grey"], case["height"], case["width"]))
+        number = reader.read_number(unpacked(case["gray"], case["height"], case["width"]))
     assert number.text == case["text"]
     assert number.unsure == case["unsure"]
     assert [digit.unsure for digit in number.digits] == case["unsures"]
@@ -96,7 +96,7 @@ def test_golden_numbers_are_read_as_they_were(reader, case):
 
 @pytest.mark.parametrize("case", NUMBERS["small"], ids=lambda case: case["name"])
 def test_golden_pictures_of_28x28_are_read_as_they_were(reader, case):
-    reading = reader.read_many(unpacked(case["grey"], 1, 28, 28))[0]
+    reading = reader.read_many(unpacked(case["gray"], 1, 28, 28))[0]
     assert np.abs(reading.pixels.astype(int) - unpacked(case["pixels"], 28, 28)).max() <= 2
     assert reading.probabilities == pytest.approx(case["probabilities"], abs=0.01)
     assert reading.unsure == case["unsure"]
@@ -120,8 +120,8 @@ def test_the_page_reads_photos_as_python_does(reader, tmp_path, ink_sets):
     numbers = []
     with zipfile.ZipFile(photos) as archive:
         for name in sorted(name for name in archive.namelist() if not name.endswith(".csv")):
-            grey, _ = _grey(archive.read(name))
-            pixels = np.rint(grey * 255).astype(np.uint8)
+            gray, _ = _gray(archive.read(name))
+            pixels = np.rint(gray * 255).astype(np.uint8)
             file = f"{Path(name).stem}.raw"
             (tmp_path / file).write_bytes(pixels.tobytes())
             size = {"width": pixels.shape[1], "height": pixels.shape[0]}

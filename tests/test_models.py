@@ -130,15 +130,15 @@ def test_test_time_augmentation_copies_are_shifted_by_a_pixel_and_counted_in_the
     assert (model_totals(model).parameters, model_totals(model).multiply_adds) == (109_386, 5 * 109_184)
 
 
-def test_deskewing_undoes_a_slant_and_centres(mnist):
+def test_deskewing_undoes_a_slant_and_centers(mnist):
     upright = torch.zeros(1, 28, 28)
     upright[0, 6:22, 12:16] = 1
     rows = torch.arange(28)
     slanted = torch.stack([torch.roll(upright[0, row], int((14 - row) * 0.4) + 2) for row in rows])[None]
     assert (deskew(slanted) - deskew(upright)).abs().mean() < 0.25 * (slanted - upright).abs().mean()
     digits = deskew(torch.from_numpy(mnist.train_images[:500].astype(np.float32)) / 255).numpy()
-    centres = [ndimage.center_of_mass(digit) for digit in digits]
-    assert np.abs(np.array(centres) - 13.5).max() < 0.3
+    centers = [ndimage.center_of_mass(digit) for digit in digits]
+    assert np.abs(np.array(centers) - 13.5).max() < 0.3
     blank = torch.zeros(1, 28, 28)
     assert torch.equal(deskew(blank), blank)
 

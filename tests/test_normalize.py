@@ -20,7 +20,7 @@ def seven(
 
 
 def difference(first, second):
-    """Mean over pixels in grey levels, at the best of nine shifts: half a pixel of mass may round to either side."""
+    """Mean over pixels in gray levels, at the best of nine shifts: half a pixel of mass may round to either side."""
     shifts = [(rows, columns) for rows in (-1, 0, 1) for columns in (-1, 0, 1)]
     return min(np.abs(np.roll(first, shift, (0, 1)).astype(int) - second).mean() for shift in shifts)
 
@@ -58,7 +58,7 @@ def test_the_result_has_mnists_form():
         seven().convert("P"),
         Image.merge("RGBA", [Image.new("L", (200, 200), 0)] * 3 + [seven(ink=255, paper=0)]),
     ],
-    ids=["bright on dark", "faint", "off centre", "colour", "bilevel", "palette", "ink on transparent"],
+    ids=["bright on dark", "faint", "off center", "color", "bilevel", "palette", "ink on transparent"],
 )
 def test_the_same_ink_gives_the_same_pixels_whatever_carries_it(picture):
     assert difference(normalize(picture), normalize(seven())) < 3
@@ -82,9 +82,9 @@ def test_a_blank_page_gives_blank_pixels(value):
 
 
 def test_floats_and_sixteen_bits_are_read(tmp_path):
-    grey = np.asarray(seven(), np.float32) / 255
-    assert np.array_equal(normalize(grey), normalize(seven()))
-    Image.fromarray((grey * 65535).astype(np.uint16)).save(tmp_path / "deep.png")
+    gray = np.asarray(seven(), np.float32) / 255
+    assert np.array_equal(normalize(gray), normalize(seven()))
+    Image.fromarray((gray * 65535).astype(np.uint16)).save(tmp_path / "deep.png")
     assert difference(normalize_file(tmp_path / "deep.png"), normalize(seven())) < 1
 
 

@@ -86,8 +86,8 @@ def test_the_make_targets_refuse_an_old_python(tmp_path):
     assert not (tmp_path / ".venv").exists()
 
 
-def test_data_licence_is_in_the_package():
-    licence = (ROOT / "src/tenfold/data/mnist/LICENSE-DATA").read_text()
-    assert "CC BY-SA 3.0" in licence or "Attribution-ShareAlike 3.0" in licence
-    assert "LeCun" in licence
-    assert "Cortes" in licence
+def test_data_license_is_in_the_package():
+    license = (ROOT / "src/tenfold/data/mnist/LICENSE-DATA").read_text()
+    assert "CC BY-SA 3.0" in license or "Attribution-ShareAlike 3.0" in license
+    assert "LeCun" in license
+    assert "Cortes" in license

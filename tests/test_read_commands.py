@@ -69,7 +69,7 @@ def test_evidence_lies_on_the_ink_and_speaks_for_the_digit(mnist):
     found = explain(mnist.test_images[0], 7, reader.probabilities)
     assert not found.evidence[mnist.test_images[0] == 0].any()
     assert found.evidence.sum() > 0
-    assert (found.neighbour_labels == 7).mean() >= 0.5
+    assert (found.neighbor_labels == 7).mean() >= 0.5
     assert not evidence(np.zeros((28, 28), np.uint8), 3, reader.probabilities).any()
 
 

@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from tenfold import Reader
 from tenfold.errors import FormatError, ModelError, TenfoldError
-from tenfold.ink.normalize import as_mnist_made
+from tenfold.ink.normalize import has_mnist_form
 from tenfold.ink.ruled import drop_ruled_lines
 from tenfold.reading.reader import shipped_model
 
@@ -45,8 +45,8 @@ def page(mnist, texts, size=(900, 700), height=90, shade=0.0, tilt=0.0, seed=0) 
             np.maximum(place, np.asarray(digit, np.float32)[: place.shape[0], : place.shape[1]] / 255, out=place)
             x += int(height * generator.uniform(0.85, 1.0))
     light = 1 - shade * np.linspace(0, 1, width)[None, :] * np.ones((tall, 1))
-    grey = light * (0.92 - 0.7 * ink) + generator.normal(0, 0.01, ink.shape)
-    return Image.fromarray((np.clip(grey, 0, 1) * 255).astype(np.uint8)), "\n".join(texts)
+    gray = light * (0.92 - 0.7 * ink) + generator.normal(0, 0.01, ink.shape)
+    return Image.fromarray((np.clip(gray, 0, 1) * 255).astype(np.uint8)), "\n".join(texts)
 
 
 def test_mnist_is_read_through_the_public_surface(reader, mnist):
@@ -110,9 +110,9 @@ def test_any_carrier_gives_the_same_digit(reader, tmp_path):
     picture.save(tmp_path / "seven.png")
     content = io.BytesIO()
     picture.save(content, "JPEG")
-    grey, colour = np.asarray(picture), np.asarray(picture.convert("RGB"))
+    gray, color = np.asarray(picture), np.asarray(picture.convert("RGB"))
     files = [tmp_path / "seven.png", str(tmp_path / "seven.png"), content.getvalue()]
-    inputs = [*files, picture, grey, colour, grey.astype(np.float32) / 255, grey > 128]
+    inputs = [*files, picture, gray, color, gray.astype(np.float32) / 255, gray > 128]
     assert [reading.digit for reading in reader.read_many(inputs)] == [7] * len(inputs)
     assert reader.read_strokes(SEVEN).digit == 7
 
@@ -284,7 +284,7 @@ def test_noise_is_answered(reader, seed):
 def test_the_same_pixels_get_the_same_reading_in_every_form(reader, mnist):
     """An array, a file, a PIL image, floats: also where the digit lacks MNIST's form."""
     off_center = np.roll(mnist.test_images[:40], (3, -2), (1, 2))
-    assert not as_mnist_made(off_center).any()
+    assert not has_mnist_form(off_center).any()
     for pixels in [*off_center, *mnist.test_images[:5]]:
         forms = [pixels, Image.fromarray(pixels), encoded(Image.fromarray(pixels), "PNG"), (pixels / 255)]
         alone = [reader.read(form) for form in forms]
@@ -365,11 +365,11 @@ def test_the_reader_is_light():
     assert not {"torch", "onnx", "matplotlib", "sklearn", "cyclopts", "rich"} & set(loaded)
 
 
-@pytest.mark.parametrize("grain", [0.003, 0.006, 0.012])
+@pytest.mark.parametrize("noise", [0.003, 0.006, 0.012])
 @pytest.mark.parametrize("light", [0.95, 0.6])
-def test_blank_paper_with_grain_has_no_digits(reader, grain, light):
+def test_blank_paper_with_grain_has_no_digits(reader, noise, light):
     generator = np.random.default_rng(0)
-    paper = np.clip(light + generator.normal(0, grain, (600, 800)), 0, 1)
+    paper = np.clip(light + generator.normal(0, noise, (600, 800)), 0, 1)
     assert reader.read_number(paper).text == ""
 
 

@@ -64,10 +64,10 @@ def test_every_figure_is_saved_as_png_too(report, run):
     for path in (run.path / "figures").iterdir():
         with Image.open(path) as picture:
             assert min(picture.size) > 100
-            assert len(picture.convert("L").getcolors() or range(300)) > 10  # not one flat colour
+            assert len(picture.convert("L").getcolors() or range(300)) > 10  # not one flat color
 
 
-def test_svg_colours_follow_the_theme(report):
+def test_svg_colors_follow_the_theme(report):
     svgs = re.findall(r"<svg.*?</svg>", report.read_text(), re.DOTALL)
     for svg in svgs:
         left = set(re.findall(r"#[0-9a-fA-F]{6}\b", svg)) - {"#000000"}

@@ -41,7 +41,9 @@ TERMS = {
     r"what is there": "existing files",
     r"held alike|proven alike": "checked for equality",
     r"hoards?": "uses much memory",
-    r"licen[c]e of its own|of its own accord": "by itself",
+    r"of its own accord": "by itself",
+    r"colou[r]\w*|neighbou[r]\w*|behaviou[r]\w*|centr(e|es|ed|ing)|gre[y]\w*|licen[c]es?|labelle[d]|analys(e|ed|ing)|"
+    r"(optim|recogn|summar|regular|standard|initial)is(e|ed|es|er|ers|ing|ation)": "American spelling",
 }
 # Where such words mean what everyone means by them.
 ALLOWED = (
@@ -50,6 +52,7 @@ ALLOWED = (
     r"\.tell\b",
     r"(Holm|Bonferroni)\S* correction",
     r"--normali[s]e",
+    r"ndimage\.gre[y]_",
 )
 CHECKED = (
     "tests",

@@ -8,7 +8,7 @@ PUBLIC = Path(__file__).parent / "public"
 BLUE = "#2563c9"
 SIDE, PEN = 512, 50
 ONE = [(138, 196), (206, 142), (206, 370)]
-ZERO = (342, 256, 74, 114)  # centre and radii
+ZERO = (342, 256, 74, 114)  # center and radii
 
 
 def main() -> None:

@@ -169,11 +169,11 @@ def draw(peers: list[str], path: Path) -> None:
             continue
         seconds = [statistics.median(line["seconds"] for line in lines) for lines in points.values()]
         errors = [100 - 100 * statistics.mean(line["accuracy"] for line in lines) for lines in points.values()]
-        colour = "#2563c9" if peer in OURS else "#6b6b70"
-        axes.plot(seconds, errors, "o-", color=colour, markersize=4, linewidth=1.2)
+        color = "#2563c9" if peer in OURS else "#6b6b70"
+        axes.plot(seconds, errors, "o-", color=color, markersize=4, linewidth=1.2)
         place = LABELS.get(peer, (6, -3))
         axes.annotate(
-            peer, (seconds[-1], errors[-1]), xytext=place, textcoords="offset points", color=colour, fontsize=9
+            peer, (seconds[-1], errors[-1]), xytext=place, textcoords="offset points", color=color, fontsize=9
         )
     axes.set_xscale("log")
     axes.set_yscale("log")

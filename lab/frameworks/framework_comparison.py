@@ -24,7 +24,7 @@ _MEASURE = "lab.frameworks.framework_measurement:"
 
 # Differences from the reference that the gate measures.
 DIFFERENCES = ("logits", "gradients", "movement")
-# What a cell measures, and a result summarises over seeds.
+# What a cell measures, and a result summarizes over seeds.
 FIGURES = (
     "import_s", "training_s", "to_target_s", "images_per_s", "test_accuracy", "peak_bytes", "latency_1_ms",
     "latency_1024_ms", "training_gflops", "product_gflops", "numpy_product_gflops",
@@ -233,10 +233,10 @@ def accuracies_agree(row: FrameworkResult, rows: list[FrameworkResult]) -> bool 
     deviations = [s.sd for s in spreads if s.sd is not None]
     if not row.figures or not deviations:
         return None
-    centre = sum(s.mean for s in spreads) / len(spreads)
+    center = sum(s.mean for s in spreads) / len(spreads)
     deviation = math.sqrt(sum(sd**2 for sd in deviations) / len(deviations))
     own = row.figures["test_accuracy"]
-    return abs(own.mean - centre) <= 2 * deviation / math.sqrt(own.n)
+    return abs(own.mean - center) <= 2 * deviation / math.sqrt(own.n)
 
 
 def _ahead(row: FrameworkResult, rows: list[FrameworkResult]) -> int | None:

@@ -24,7 +24,7 @@ class TrainingTime:
 
 
 @dataclass(frozen=True)
-class LabelledBar:
+class LabeledBar:
     """One value of a framework, and its label."""
 
     label: str
@@ -38,13 +38,13 @@ def training_times(rows: Sequence[TrainingTime], target: str, theme: Theme) -> F
     drawing = figure(1.2 + 0.32 * len(rows))
     axes = drawing.add_subplot()
     for place, row in enumerate(rows):
-        colour = theme.accent if row.ours else theme.muted
+        color = theme.accent if row.ours else theme.muted
         if row.to_target is not None:
-            axes.plot([row.to_target, row.whole], [place, place], color=colour, linewidth=2, alpha=0.5, zorder=1)
-            axes.plot(row.to_target, place, "o", color=colour, markersize=6, markerfacecolor="none")
+            axes.plot([row.to_target, row.whole], [place, place], color=color, linewidth=2, alpha=0.5, zorder=1)
+            axes.plot(row.to_target, place, "o", color=color, markersize=6, markerfacecolor="none")
         if row.interval is not None and row.interval[0] > 0:
-            axes.plot(row.interval, [place, place], color=colour, linewidth=5, alpha=0.25, solid_capstyle="butt")
-        axes.plot(row.whole, place, "o", color=colour, markersize=6)
+            axes.plot(row.interval, [place, place], color=color, linewidth=5, alpha=0.25, solid_capstyle="butt")
+        axes.plot(row.whole, place, "o", color=color, markersize=6)
         end = max(row.whole, *(row.interval or (0.0,)))
         axes.annotate(
             f"{row.whole:#.3g} s", (end, place), xytext=(9, -3.5), textcoords="offset points", color=theme.text,
@@ -56,7 +56,7 @@ def training_times(rows: Sequence[TrainingTime], target: str, theme: Theme) -> F
     return drawing
 
 
-def bar_panels(panels: Sequence[tuple[str, Sequence[LabelledBar]]], theme: Theme) -> Figure:
+def bar_panels(panels: Sequence[tuple[str, Sequence[LabeledBar]]], theme: Theme) -> Figure:
     """Bars from zero, one panel per measure; each panel's title says what is better."""
     heights = [len(rows) for _, rows in panels]
     drawing = figure(sum(0.95 + 0.27 * height for height in heights))
@@ -64,8 +64,8 @@ def bar_panels(panels: Sequence[tuple[str, Sequence[LabelledBar]]], theme: Theme
         layout.set(hspace=0.06)
     places = drawing.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
     for axes, (title, rows) in zip(places, panels, strict=True):
-        colours = [theme.accent if row.ours else theme.muted for row in rows]
-        axes.barh(range(len(rows)), [row.value for row in rows], color=colours, alpha=0.75, height=0.62)
+        colors = [theme.accent if row.ours else theme.muted for row in rows]
+        axes.barh(range(len(rows)), [row.value for row in rows], color=colors, alpha=0.75, height=0.62)
         for place, row in enumerate(rows):
             axes.annotate(
                 row.written, (row.value, place), xytext=(5, -3.5), textcoords="offset points", color=theme.text,

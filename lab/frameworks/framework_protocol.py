@@ -13,7 +13,7 @@ class Framework(Protocol):
     """
 
     def __init__(self, task: Task, weights: list[Floats], threads: int) -> None:
-        """Creates the network with these initial weights and a new optimiser, on the CPU."""
+        """Creates the network with these initial weights and a new optimizer, on the CPU."""
 
     def load_data(self, images: Floats, labels: Labels) -> None:
         """Loads the training images, float32[N,28,28], 0 to 1, and their labels into the framework."""

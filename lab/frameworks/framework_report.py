@@ -11,7 +11,7 @@ from lab.frameworks.framework_comparison import (
     accuracies_agree,
     scientific,
 )
-from lab.frameworks.framework_figures import LabelledBar, TrainingTime, bar_panels, training_times
+from lab.frameworks.framework_figures import LabeledBar, TrainingTime, bar_panels, training_times
 from lab.frameworks.framework_measurement import GRADIENTS, LOGITS, MOVEMENT, STEPS, TARGET_ACCURACY
 from lab.frameworks.framework_registry import FRAMEWORKS
 from lab.frameworks.framework_tables import groups, of
@@ -145,11 +145,11 @@ def _times_table(rows: list[FrameworkResult], everyone: list[FrameworkResult]) -
 
 
 def _costs(name: str, rows: list[FrameworkResult], show: Show) -> SvgFigure:
-    def panel(figure: str, factor: float, unit: str, down: bool) -> list[LabelledBar]:
+    def panel(figure: str, factor: float, unit: str, down: bool) -> list[LabeledBar]:
         values = [(row, factor * row.figures[figure].mean) for row in rows]
         ordered = sorted(values, key=lambda pair: pair[1] if down else -pair[1])
         return [
-            LabelledBar(
+            LabeledBar(
                 FRAMEWORKS[row.framework].title, value, f"{significant(value)}{unit}", row.framework == "tenfold"
             )
             for row, value in ordered

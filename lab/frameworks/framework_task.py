@@ -1,4 +1,4 @@
-"""What every framework is given: the network, its first weights, the images, the batches and the optimiser."""
+"""What every framework is given: the network, its first weights, the images, the batches and the optimizer."""
 
 from dataclasses import dataclass
 from functools import cached_property

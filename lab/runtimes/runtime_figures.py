@@ -25,11 +25,11 @@ def latency_chart(rows: Sequence[LatencyRange], theme: Theme) -> Figure:
     drawing = figure(1.2 + 0.32 * len(rows))
     axes = drawing.add_subplot()
     for place, row in enumerate(rows):
-        colour = theme.accent if row.ours else theme.muted
-        axes.plot([row.median, row.p99], [place, place], color=colour, linewidth=2, alpha=0.5, zorder=1)
-        axes.plot([row.least, row.most], [place, place], color=colour, linewidth=6, alpha=0.3, solid_capstyle="butt")
-        axes.plot(row.p99, place, "o", color=colour, markersize=6, markerfacecolor="none")
-        axes.plot(row.median, place, "o", color=colour, markersize=6)
+        color = theme.accent if row.ours else theme.muted
+        axes.plot([row.median, row.p99], [place, place], color=color, linewidth=2, alpha=0.5, zorder=1)
+        axes.plot([row.least, row.most], [place, place], color=color, linewidth=6, alpha=0.3, solid_capstyle="butt")
+        axes.plot(row.p99, place, "o", color=color, markersize=6, markerfacecolor="none")
+        axes.plot(row.median, place, "o", color=color, markersize=6)
         axes.annotate(
             f"{row.median:.3g}, p99 {row.p99:.3g} ms", (max(row.p99, row.most), place), xytext=(9, -3.5),
             textcoords="offset points", color=theme.text, fontsize=8.5,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.comparison_folder import measured
-from lab.frameworks.framework_figures import LabelledBar, bar_panels
+from lab.frameworks.framework_figures import LabeledBar, bar_panels
 from lab.runtimes.runtime_comparison import RuntimeComparison, RuntimeResult
 from lab.runtimes.runtime_figures import LatencyRange, latency_chart
 from lab.runtimes.runtime_measurement import ALONE, BATCHES
@@ -147,7 +147,7 @@ def _costs(measured: Sequence[RuntimeResult], rows: Sequence[RuntimeResult], sho
         ("memory when reading single images, MB: less is better",
          _bars(measured, "peak_bytes", 1e-6, True)),
         ("size of the model file, kB: less is better", [
-            LabelledBar(RUNTIMES[row.runtime].title, row.size_bytes / 1e3, kilobytes(row), row.runtime in OURS)
+            LabeledBar(RUNTIMES[row.runtime].title, row.size_bytes / 1e3, kilobytes(row), row.runtime in OURS)
             for row in sorted(measured, key=lambda row: row.size_bytes or 0) if row.size_bytes
         ]),
     ]  # fmt: skip
@@ -183,11 +183,11 @@ def _costs(measured: Sequence[RuntimeResult], rows: Sequence[RuntimeResult], sho
     return section
 
 
-def _bars(rows: Sequence[RuntimeResult], figure: str, factor: float, down: bool) -> list[LabelledBar]:
+def _bars(rows: Sequence[RuntimeResult], figure: str, factor: float, down: bool) -> list[LabeledBar]:
     values = [(row, factor * row.figures[figure].median) for row in rows]
     ordered = sorted(values, key=lambda pair: pair[1] if down else -pair[1])
     return [
-        LabelledBar(RUNTIMES[row.runtime].title, value, significant(value), row.runtime in OURS)
+        LabeledBar(RUNTIMES[row.runtime].title, value, significant(value), row.runtime in OURS)
         for row, value in ordered
     ]
 

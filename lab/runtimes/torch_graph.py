@@ -58,7 +58,7 @@ class Deployed(nn.Module):
 
 
 class _Pixels(nn.Module):
-    """float32[N,28,28] -> standardised float32[N,patch^2,side,side]."""
+    """float32[N,28,28] -> standardized float32[N,patch^2,side,side]."""
 
     def __init__(self, crop: int, patch: int, border: int, mean: float, spread: float) -> None:
         super().__init__()

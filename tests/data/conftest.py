@@ -69,32 +69,32 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        behaviour, _, name = self.path.strip("/").partition("/")
+        behavior, _, name = self.path.strip("/").partition("/")
         wanted = self.headers.get("Range")
-        self.mirror.requests.append((behaviour, wanted))
+        self.mirror.requests.append((behavior, wanted))
         content = self.mirror.files[name]
         start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
-        if behaviour.startswith("status"):
-            self.send_error(int(behaviour.removeprefix("status")))
-        elif behaviour == "silent":
+        if behavior.startswith("status"):
+            self.send_error(int(behavior.removeprefix("status")))
+        elif behavior == "silent":
             self.mirror.release.wait(10)
-        elif behaviour == "closed":
+        elif behavior == "closed":
             self.close_connection = True
-        elif behaviour == "wrong":
+        elif behavior == "wrong":
             self._send(200, content[::-1], len(content))
-        elif behaviour == "page":
+        elif behavior == "page":
             self._send(200, b"<html>moved</html>", 18)
-        elif behaviour == "norange":
+        elif behavior == "norange":
             self._send(200, content, len(content))
         elif wanted and start >= len(content):
             self.send_error(416)
-        elif behaviour == "shifted" and wanted:
+        elif behavior == "shifted" and wanted:
             self._send(206, content, len(content), 0)
         else:
             rest = content[start:]
-            share = {"half": 2, "short": 3}.get(behaviour, 1)
+            share = {"half": 2, "short": 3}.get(behavior, 1)
             # "half" brings a download forward each time; "short" only the first.
-            sent = b"" if wanted and behaviour == "short" else rest[: -(-len(rest) // share)]
+            sent = b"" if wanted and behavior == "short" else rest[: -(-len(rest) // share)]
             self._send(206 if wanted else 200, sent, len(rest), start)
 
     def _send(self, status: int, body: bytes, length: int, start: int = 0) -> None:

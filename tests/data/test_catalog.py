@@ -25,7 +25,7 @@ def test_a_near_miss_is_named() -> None:
 @pytest.mark.parametrize("entry", CATALOG, ids=lambda entry: entry.name)
 def test_every_record_is_complete(entry) -> None:
     assert len(entry.class_names) == 10
-    assert entry.licence
+    assert entry.license
     assert entry.citation
     assert entry.homepage.startswith("http")
     names = {file.name for file in entry.files}

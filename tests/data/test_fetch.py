@@ -17,16 +17,16 @@ NAME = "images.gz"
 TIMEOUT_S = 0.4
 
 
-def entry(mirror, *behaviours: str, digest: str | None = None) -> CatalogEntry:
+def entry(mirror, *behaviors: str, digest: str | None = None) -> CatalogEntry:
     mirror.files[NAME] = CONTENT
     file = RemoteFile(
         name=NAME,
-        urls=tuple(f"{mirror.url}/{behaviour}/{NAME}" for behaviour in behaviours),
+        urls=tuple(f"{mirror.url}/{behavior}/{NAME}" for behavior in behaviors),
         digest=digest or f"md5:{hashlib.md5(CONTENT).hexdigest()}",
     )
     return CatalogEntry(
         name="some-set", title="", files=(file,), train=("", ""), test=("", ""), train_count=0, test_count=0,
-        class_names=(), licence="", citation="", homepage="",
+        class_names=(), license="", citation="", homepage="",
     )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def names(folder: Path) -> set[str]:
 
 
 def asked(mirror) -> list[str]:
-    return [behaviour for behaviour, _ in mirror.requests]
+    return [behavior for behavior, _ in mirror.requests]
 
 
 def test_a_file_is_fetched_and_progress_is_reported(mirror, tmp_path: Path, capfd) -> None:

@@ -233,7 +233,7 @@ class TestCsvAndNpz:
         assert (len(dataset.train_labels), len(dataset.test_labels)) == (60, 10)
         assert "held out" in dataset.origin
 
-    def test_kaggles_unlabelled_test_part_is_named(self, digits, tmp_path: Path) -> None:
+    def test_kaggles_unlabeled_test_part_is_named(self, digits, tmp_path: Path) -> None:
         images, labels = digits(14)
         write_csv(tmp_path / "train.csv", images, labels)
         header = ",".join(f"pixel{index}" for index in range(784))

@@ -172,7 +172,7 @@ class TestNamesAndInfo:
         }  # fmt: skip
         mnist = dataset_info("Mnist")
         assert (mnist.train_count, mnist.test_count, mnist.image_shape) == (60_000, 10_000, (28, 28))
-        assert mnist.licence == "CC BY-SA 3.0"
+        assert mnist.license == "CC BY-SA 3.0"
         assert dataset_info("qmnist").fetch_bytes is None
         assert not cache.exists()
 

@@ -27,7 +27,7 @@ def served_entry(mirror, name: str, files: dict[str, bytes], **changes) -> Catal
     )
     fields = {
         "name": name, "title": "A set", "files": remote, "train": tuple(files)[:2], "test": tuple(files)[2:],
-        "train_count": 20, "test_count": 10, "class_names": tuple("abcdefghij"), "licence": "", "citation": "",
+        "train_count": 20, "test_count": 10, "class_names": tuple("abcdefghij"), "license": "", "citation": "",
         "homepage": "http://example.org",
     }  # fmt: skip
     return CatalogEntry(**{**fields, **changes})

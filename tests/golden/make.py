@@ -1,11 +1,11 @@
 """Makes the golden files that bind Python and the browser: python tests/golden/make.py
 
-golden.json holds cases: an image (grey, uint8, base64, row by row) or pen strokes; the 28x28 that they become; the ten
+golden.json holds cases: an image (gray, uint8, base64, row by row) or pen strokes; the 28x28 that they become; the ten
 probabilities; and whether the reading is unsure. Nothing here is anybody's handwriting: all of it is drawn. NAME.10fd
 are small untrained models of other architectures, and models.json what they make of the first case.
 
 numbers.json holds pages of several numbers, numbers that a pen wrote, pictures of 28x28 that lack MNIST's form, and
-colours; what each was read as; and which ink of the first case of golden.json spoke for its digit. Bytes in it are
+colors; what each was read as; and which ink of the first case of golden.json spoke for its digit. Bytes in it are
 compressed (zlib, base64).
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pages import colour_case, page_cases, small_cases, stroke_cases
+from pages import color_case, page_cases, small_cases, stroke_cases
 from PIL import Image, ImageDraw
 
 from tenfold.export.from_torch import inference_layers
@@ -47,13 +47,13 @@ def main() -> None:
             }
         )
     for number, way in enumerate(DIGITS[::4]):
-        grey = picture(pen_path(way.path, generator, WriterStyle()), number, generator)
-        case = {"width": grey.shape[1], "height": grey.shape[0], "grey": base64.b64encode(grey.tobytes()).decode()}
-        cases.append({"name": f"{way.character}, {way.name}", **case, **expected_reading(reader.read(grey))})
+        gray = picture(pen_path(way.path, generator, WriterStyle()), number, generator)
+        case = {"width": gray.shape[1], "height": gray.shape[0], "gray": base64.b64encode(gray.tobytes()).decode()}
+        cases.append({"name": f"{way.character}, {way.name}", **case, **expected_reading(reader.read(gray))})
     for way in DIGITS[::20]:
-        grey = foggy(pen_path(way.path, generator, WriterStyle()), generator)
-        case = {"width": 30, "height": 30, "grey": base64.b64encode(grey.tobytes()).decode()}
-        cases.append({"name": f"{way.character}, {way.name}, in fog", **case, **expected_reading(reader.read(grey))})
+        gray = foggy(pen_path(way.path, generator, WriterStyle()), generator)
+        case = {"width": 30, "height": 30, "gray": base64.b64encode(gray.tobytes()).decode()}
+        cases.append({"name": f"{way.character}, {way.name}, in fog", **case, **expected_reading(reader.read(gray))})
     write_models(reader.read_strokes(cases[0]["strokes"]).pixels)
     text = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
     (HERE / "golden.json").write_text(f"[\n{text}\n]\n")
@@ -68,7 +68,7 @@ def write_numbers(reader: Reader, strokes) -> None:  # type: ignore[no-untyped-d
         "pages": page_cases(reader, generator),
         "strokes": stroke_cases(reader, generator),
         "small": small_cases(reader, generator),
-        "colours": colour_case(generator),
+        "colors": color_case(generator),
         "evidence": [round(float(value), 4) for value in spoke.ravel()],
     }
     (HERE / "numbers.json").write_text(json.dumps(numbers, separators=(",", ":")) + "\n")
@@ -102,7 +102,7 @@ def expected_reading(reading) -> dict:  # type: ignore[no-untyped-def]
 
 
 def picture(strokes, number: int, generator: np.random.Generator) -> np.ndarray:  # type: ignore[no-untyped-def]
-    """A small photo: dark or bright ink, even or uneven light, squares, grain, any size."""
+    """A small photo: dark or bright ink, even or uneven light, squares, noise, any size."""
     side = (32, 48, 90, 140, 220)[number % 5]
     canvas = Image.new("L", (side * 2, side * 2), 0)
     points = np.concatenate(strokes)
@@ -112,10 +112,10 @@ def picture(strokes, number: int, generator: np.random.Generator) -> np.ndarray:
         ImageDraw.Draw(canvas).line(line, fill=255, width=max(2, side // 8), joint="curve")
     ink = np.asarray(canvas.resize((side, side), Image.Resampling.BOX), np.float32) / 255
     light = 0.95 - 0.4 * np.linspace(0, 1, side)[None, :] * (number % 3 == 1) * np.ones((side, 1))
-    grey = light * (1 - 0.75 * ink) + generator.normal(0, 0.01 * (number % 2), ink.shape)
+    gray = light * (1 - 0.75 * ink) + generator.normal(0, 0.01 * (number % 2), ink.shape)
     if number % 4 == 3:
-        grey[:: side // 6] -= 0.15
-    return np.rint(np.clip(1 - grey if number % 5 == 2 else grey, 0, 1) * 255).astype(np.uint8)
+        gray[:: side // 6] -= 0.15
+    return np.rint(np.clip(1 - gray if number % 5 == 2 else gray, 0, 1) * 255).astype(np.uint8)
 
 
 def foggy(strokes, generator: np.random.Generator) -> np.ndarray:  # type: ignore[no-untyped-def]

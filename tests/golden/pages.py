@@ -22,7 +22,7 @@ Strokes = list[NDArray[np.float64]]
 PAGES: tuple[tuple[str, Sequence[str], int, int, dict[str, float]], ...] = (
     ("one number", ["2907"], 300, 120, {}),
     ("cut close", ["814"], 96, 44, {"margin": 0.03}),
-    ("a shadow", ["36", "1580"], 360, 280, {"shadow": 0.45, "grain": 0.008}),
+    ("a shadow", ["36", "1580"], 360, 280, {"shadow": 0.45, "noise": 0.008}),
     ("ruled paper", ["407", "9261", "85"], 420, 380, {"ruled": 48}),
     ("squared paper", ["73920", "4168"], 480, 260, {"ruled": 26, "squared": 26}),
     ("leaning", ["517346"], 420, 150, {"lean": 0.45}),
@@ -40,9 +40,9 @@ NUMBERS = ("407", "1958", "33", "26710", "5", "840", "69")
 def page_cases(reader: Reader, generator: np.random.Generator) -> list[dict[str, Any]]:
     cases = []
     for name, lines, width, height, hard in PAGES:
-        grey = page(lines, width, height, generator, **hard)
-        picture = {"width": width, "height": height, "grey": packed(grey)}
-        cases.append({"name": name, **picture, **expected_number(reader.read_number(grey))})
+        gray = page(lines, width, height, generator, **hard)
+        picture = {"width": width, "height": height, "gray": packed(gray)}
+        cases.append({"name": name, **picture, **expected_number(reader.read_number(gray))})
     return cases
 
 
@@ -70,7 +70,7 @@ def small_cases(reader: Reader, generator: np.random.Generator) -> list[dict[str
         cases.append(
             {
                 "name": f"{way.character}, {way.name}",
-                "grey": packed(pixels),
+                "gray": packed(pixels),
                 "pixels": packed(reading.pixels),
                 "probabilities": rounded(reading.probabilities),
                 "unsure": reading.unsure,
@@ -79,14 +79,14 @@ def small_cases(reader: Reader, generator: np.random.Generator) -> list[dict[str
     return cases
 
 
-def colour_case(generator: np.random.Generator) -> dict[str, Any]:
-    """Colours, opaque and not, and what Pillow makes of them: rgba uint8[256,4], grey uint8[256]."""
+def color_case(generator: np.random.Generator) -> dict[str, Any]:
+    """Colors, opaque and not, and what Pillow makes of them: rgba uint8[256,4], gray uint8[256]."""
     rgba = generator.integers(0, 256, (256, 4)).astype(np.uint8)
     rgba[::2, 3] = 255
     rgba[1::16, 3] = 0
     image = Image.fromarray(rgba[None], "RGBA")
-    grey = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("L")
-    return {"rgba": packed(rgba), "grey": packed(np.asarray(grey))}
+    gray = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("L")
+    return {"rgba": packed(rgba), "gray": packed(np.asarray(gray))}
 
 
 def expected_number(number: Number) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def page(
     ruled: int = 0,
     squared: int = 0,
     shadow: float = 0,
-    grain: float = 0,
+    noise: float = 0,
     dark: float = 0,
     dirt: int = 0,
 ) -> NDArray[np.uint8]:
@@ -174,5 +174,5 @@ def page(
         light -= 0.25 * (((rows + 0.02 * columns) % ruled) < 1.5)
     if squared:
         light -= 0.25 * (((columns - 0.02 * rows) % squared) < 1.5)
-    grey = light * (1 - 0.75 * ink) + generator.normal(0, 1, light.shape) * grain
-    return np.rint(np.clip(1 - grey if dark else grey, 0, 1) * 255).astype(np.uint8)
+    gray = light * (1 - 0.75 * ink) + generator.normal(0, 1, light.shape) * noise
+    return np.rint(np.clip(1 - gray if dark else gray, 0, 1) * 255).astype(np.uint8)

@@ -2,7 +2,7 @@
 
 import { paperIsDark } from "./ink/ground.js";
 import { bestPath, spansOf, type Box, type Piece } from "./ink/line.js";
-import { asMnistMade, normalize } from "./ink/normalize.js";
+import { hasMnistForm, normalize } from "./ink/normalize.js";
 import { findPageInk } from "./ink/page.js";
 import type { Plane } from "./ink/plane.js";
 import { reduce, reduction } from "./ink/resize.js";
@@ -11,7 +11,7 @@ import { drawStrokes, type Stroke } from "./ink/strokes.js";
 import type { ModelFile } from "./model/file.js";
 import { prepare } from "./model/forward.js";
 
-export { toGrey, type Grey, type Picture } from "./ink/grey.js";
+export { toGray, type Gray, type Picture } from "./ink/gray.js";
 export type { Plane } from "./ink/plane.js";
 export type { Box } from "./ink/line.js";
 export type { Point, Stroke } from "./ink/strokes.js";
@@ -43,11 +43,11 @@ export interface Reader {
   // Readings less confident than this are unsure.
   readonly unsureBelow: number;
   // The one digit in a picture; a blank one reads as unsure.
-  read(grey: Plane): Reading;
+  read(gray: Plane): Reading;
   // The one digit that a pen wrote. Throws a RangeError for an invalid coordinate; no strokes read as unsure.
   readStrokes(strokes: readonly Stroke[]): Reading;
-  // All digits in a photo or scan. scale: of the picture that `grey` was reduced from; boxes are in its pixels.
-  readNumber(grey: Plane, scale?: number): NumberReading;
+  // All digits in a photo or scan. scale: of the picture that `gray` was reduced from; boxes are in its pixels.
+  readNumber(gray: Plane, scale?: number): NumberReading;
   // Several digits that a pen wrote on one line; boxes are in the pen's unit.
   readStrokeNumber(strokes: readonly Stroke[]): NumberReading;
   // The model itself: Uint8[784] -> Float32[10].
@@ -62,7 +62,7 @@ const UNSURE_BELOW = 0.5;
 // Pixels a side that a page is read at.
 const PAGE = 1600;
 const SIDE = 28;
-// Images whose answers are remembered: more than a number's digits, and what its neighbours could make.
+// Images whose answers are remembered: more than a number's digits, and what its neighbors could make.
 const REMEMBERED = 64;
 // Pixels a side of the window that is wiped clean: two strokes wide.
 const WINDOW = 5;
@@ -111,18 +111,18 @@ export const createReader = (model: ModelFile): Reader => {
   return {
     unsureBelow,
     probabilities,
-    read: (grey) => {
-      const found = reading(normalize(grey));
-      const whole = asItIs(grey);
+    read: (gray) => {
+      const found = reading(normalize(gray));
+      const whole = asItIs(gray);
       // The digit may have MNIST's form next to other marks: the more confident reading counts.
-      if (!whole || asMnistMade(whole) || isBlank(found.pixels) || !isInTheMiddle(whole) || !paperIsDark(grey)) return found;
+      if (!whole || hasMnistForm(whole) || isBlank(found.pixels) || !isInTheMiddle(whole) || !paperIsDark(gray)) return found;
       const other = reading(whole);
       return other.confidence > found.confidence ? other : found;
     },
     readStrokes: (strokes) => reading(drawStrokes(strokes)),
-    readNumber: (grey, scale = 1) => {
-      const block = reduction(grey, PAGE);
-      return number(findLines(findPageInk(reduce(grey, block))), drawPieces, scale * block);
+    readNumber: (gray, scale = 1) => {
+      const block = reduction(gray, PAGE);
+      return number(findLines(findPageInk(reduce(gray, block))), drawPieces, scale * block);
     },
     readStrokeNumber: (strokes) => {
       const line = strokePieces(strokes);

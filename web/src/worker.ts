@@ -1,7 +1,7 @@
 // Reads off the main thread, so that the pen never waits.
 
 import type { Answers, Ask, Read, Reply } from "./protocol.js";
-import { ModelFileError, createReader, readModelFile, toGrey, type NumberReading, type Reader } from "./reader.js";
+import { ModelFileError, createReader, readModelFile, toGray, type NumberReading, type Reader } from "./reader.js";
 
 const readers = new Map<string, Reader>();
 // A picture this small is one digit, such as an image of MNIST's.
@@ -39,9 +39,9 @@ const medianMs = (run: () => void, times: number): number => {
 };
 
 const readPicture = (reader: Reader, ask: Ask & { kind: "picture" }): NumberReading => {
-  const { grey, scale } = toGrey({ width: ask.width, height: ask.height, data: ask.rgba }, LONGEST);
-  if (Math.max(ask.width, ask.height) > ONE_DIGIT) return reader.readNumber(grey, scale);
-  const reading = { ...reader.read(grey), box: [0, 0, ask.width, ask.height] as const };
+  const { gray, scale } = toGray({ width: ask.width, height: ask.height, data: ask.rgba }, LONGEST);
+  if (Math.max(ask.width, ask.height) > ONE_DIGIT) return reader.readNumber(gray, scale);
+  const reading = { ...reader.read(gray), box: [0, 0, ask.width, ask.height] as const };
   return { text: String(reading.digit), digits: [reading], unsure: reading.unsure };
 };
 

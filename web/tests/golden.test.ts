@@ -12,7 +12,7 @@ interface Case {
   strokes?: Stroke[];
   width?: number;
   height?: number;
-  grey?: string;
+  gray?: string;
   pixels: string;
   probabilities: number[];
   unsure: boolean;
@@ -27,7 +27,7 @@ describe.each(cases)("$name", (wanted) => {
   test("becomes the same pixels", () => {
     const pixels = wanted.strokes
       ? drawStrokes(wanted.strokes)
-      : normalize(plane(wanted.width!, wanted.height!, Float32Array.from(fromBase64(wanted.grey!), (v) => v / 255)));
+      : normalize(plane(wanted.width!, wanted.height!, Float32Array.from(fromBase64(wanted.gray!), (v) => v / 255)));
     expect(farthest(pixels, fromBase64(wanted.pixels))).toBeLessThanOrEqual(2);
   });
 

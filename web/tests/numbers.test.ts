@@ -1,27 +1,27 @@
 // Pages, numbers and pictures are read as Python reads them: tests/golden/numbers.json binds both.
 
 import { describe, expect, test } from "vitest";
-import { toGrey } from "../src/ink/grey.js";
+import { toGray } from "../src/ink/gray.js";
 import { plane, type Plane } from "../src/ink/plane.js";
 import { createReader, type NumberReading, type Stroke } from "../src/reader.js";
 import { farthest, fromBase64, golden, shipped, unpacked } from "./files.js";
 import { expectAsInPython, type ExpectedNumber } from "./expected.js";
 
 interface Numbers {
-  pages: ({ name: string; width: number; height: number; grey: string } & ExpectedNumber)[];
+  pages: ({ name: string; width: number; height: number; gray: string } & ExpectedNumber)[];
   strokes: ({ name: string; strokes: Stroke[] } & ExpectedNumber)[];
-  small: { name: string; grey: string; pixels: string; probabilities: number[]; unsure: boolean }[];
-  colours: { rgba: string; grey: string };
+  small: { name: string; gray: string; pixels: string; probabilities: number[]; unsure: boolean }[];
+  colors: { rgba: string; gray: string };
   evidence: number[];
 }
 
-const { pages, strokes, small, colours, evidence } = golden<Numbers>("numbers.json");
+const { pages, strokes, small, colors, evidence } = golden<Numbers>("numbers.json");
 const reader = createReader(shipped());
-const greyOf = (bytes: Uint8Array, width: number, height: number): Plane =>
+const grayOf = (bytes: Uint8Array, width: number, height: number): Plane =>
   plane(width, height, Float32Array.from(bytes, (value) => value / 255));
 
 test.each(pages)("a page with $name", (page) => {
-  expectAsInPython(reader.readNumber(greyOf(unpacked(page.grey), page.width, page.height)), page);
+  expectAsInPython(reader.readNumber(grayOf(unpacked(page.gray), page.width, page.height)), page);
 });
 
 test.each(strokes)("$name, written with a pen", (wanted) => {
@@ -29,7 +29,7 @@ test.each(strokes)("$name, written with a pen", (wanted) => {
 });
 
 test.each(small)("28x28 that lack MNIST's form: $name", (wanted) => {
-  const found = reader.read(greyOf(unpacked(wanted.grey), 28, 28));
+  const found = reader.read(grayOf(unpacked(wanted.gray), 28, 28));
   expect(farthest(found.pixels, unpacked(wanted.pixels))).toBeLessThanOrEqual(2);
   expect(farthest(found.probabilities, wanted.probabilities)).toBeLessThan(0.01);
   expect(found.unsure).toBe(wanted.unsure);
@@ -42,25 +42,25 @@ test("the ink that spoke for a digit", () => {
 }, 20_000);
 
 describe("a picture's pixels", () => {
-  const data = unpacked(colours.rgba);
+  const data = unpacked(colors.rgba);
 
   test("become luminance as Pillow makes it", () => {
-    const { grey, scale } = toGrey({ width: 16, height: 16, data });
+    const { gray, scale } = toGray({ width: 16, height: 16, data });
     expect(scale).toBe(1);
-    expect(Array.from(grey.data, (value) => Math.round(value * 255))).toEqual(Array.from(unpacked(colours.grey)));
+    expect(Array.from(gray.data, (value) => Math.round(value * 255))).toEqual(Array.from(unpacked(colors.gray)));
   });
 
   test("become fewer where there are too many, each the mean of a block", () => {
-    const { grey, scale } = toGrey({ width: 16, height: 16, data }, 7);
-    const whole = unpacked(colours.grey);
-    expect([grey.width, grey.height, scale]).toEqual([6, 6, 3]);
-    expect(grey.data[0] * 255).toBeCloseTo([0, 1, 2, 16, 17, 18, 32, 33, 34].reduce((sum, i) => sum + whole[i] / 9, 0), 4);
-    expect(grey.data[35] * 255).toBeCloseTo(whole[255], 4);
+    const { gray, scale } = toGray({ width: 16, height: 16, data }, 7);
+    const whole = unpacked(colors.gray);
+    expect([gray.width, gray.height, scale]).toEqual([6, 6, 3]);
+    expect(gray.data[0] * 255).toBeCloseTo([0, 1, 2, 16, 17, 18, 32, 33, 34].reduce((sum, i) => sum + whole[i] / 9, 0), 4);
+    expect(gray.data[35] * 255).toBeCloseTo(whole[255], 4);
   });
 
   test("must be there", () => {
-    expect(() => toGrey({ width: 0, height: 4, data: new Uint8ClampedArray(0) })).toThrow(RangeError);
-    expect(() => toGrey({ width: 2, height: 2, data: new Uint8ClampedArray(12) })).toThrow(RangeError);
+    expect(() => toGray({ width: 0, height: 4, data: new Uint8ClampedArray(0) })).toThrow(RangeError);
+    expect(() => toGray({ width: 2, height: 2, data: new Uint8ClampedArray(12) })).toThrow(RangeError);
   });
 });
 
@@ -87,16 +87,16 @@ describe("where there is nothing to read", () => {
 
   test("noise, and pictures one pixel wide, end in an answer", () => {
     const noise = Float32Array.from({ length: 90_000 }, (_, i) => ((i * 7919) % 251) / 250);
-    for (const grey of [plane(300, 300, noise), plane(1, 500, noise.slice(0, 500)), plane(500, 1, noise.slice(0, 500))]) {
-      expect(reader.read(grey).probabilities).toHaveLength(10);
-      expect(reader.readNumber(grey).digits.length).toBeLessThan(2000);
+    for (const gray of [plane(300, 300, noise), plane(1, 500, noise.slice(0, 500)), plane(500, 1, noise.slice(0, 500))]) {
+      expect(reader.read(gray).probabilities).toHaveLength(10);
+      expect(reader.readNumber(gray).digits.length).toBeLessThan(2000);
     }
   });
 });
 
 test("boxes are in the pixels of the picture that was reduced", () => {
   const page = pages[0];
-  const grey = greyOf(unpacked(page.grey), page.width, page.height);
-  const found = reader.readNumber(grey, 3);
-  expect(found.digits[0].box).toEqual(reader.readNumber(grey).digits[0].box!.map((edge) => 3 * edge));
+  const gray = grayOf(unpacked(page.gray), page.width, page.height);
+  const found = reader.readNumber(gray, 3);
+  expect(found.digits[0].box).toEqual(reader.readNumber(gray).digits[0].box!.map((edge) => 3 * edge));
 });

@@ -15,7 +15,7 @@ if (folder) {
   const photos: ({ file: string; width: number; height: number } & ExpectedNumber)[] = JSON.parse(readFileSync(join(folder, "photos.json"), "utf8"));
   const reader = createReader(shipped());
   test.each(photos)("$file", (photo) => {
-    const grey = Float32Array.from(readFileSync(join(folder, photo.file)), (value) => value / 255);
-    expectAsInPython(reader.readNumber(plane(photo.width, photo.height, grey)), photo);
+    const gray = Float32Array.from(readFileSync(join(folder, photo.file)), (value) => value / 255);
+    expectAsInPython(reader.readNumber(plane(photo.width, photo.height, gray)), photo);
   }, 60_000);
 } else test.skip("photos: pytest tests/test_golden.py reads them where they are", () => {});

@@ -144,7 +144,7 @@ def list_data(*, everywhere: EverywhereFlags = PLAIN) -> None:
     found = list_datasets()
     screen.table(
         ["name", ">train", ">test", "location", "license"],
-        [[i.name, f"{i.train_count:,}", f"{i.test_count:,}", i.location, i.licence] for i in found],
+        [[i.name, f"{i.train_count:,}", f"{i.test_count:,}", i.location, i.license] for i in found],
     )
     screen.result([_description(i) for i in found])
 

@@ -109,7 +109,9 @@ def train(
     from_run: Annotated[
         str | None, Parameter(name="--from", show_default=False, help="Fine-tune this run on --data.")
     ] = None,
-    data: Annotated[str | None, given("With --from: samples to fine-tune on, such as a folder that tenfold feedback export wrote.")] = None,
+    data: Annotated[
+        str | None, given("With --from: samples to fine-tune on, such as a folder that tenfold feedback export wrote.")
+    ] = None,
     workers: Annotated[
         int | None,
         given("Number of concurrent trainings, with --seeds or for an ensemble."),

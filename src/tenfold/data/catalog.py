@@ -1,4 +1,4 @@
-"""The data sets known by name, from `catalog.toml`: files, digests, licence and shape."""
+"""The data sets known by name, from `catalog.toml`: files, digests, license and shape."""
 
 import tomllib
 from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ class CatalogEntry:
     train_count: int
     test_count: int
     class_names: tuple[str, ...]
-    licence: str
+    license: str
     citation: str
     homepage: str
     archive: str | None = None

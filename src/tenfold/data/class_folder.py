@@ -32,7 +32,7 @@ def read_class_folder(folder: Path) -> tuple[DatasetPart, DatasetPart | None]:
 
 def _read_part(folder: Path) -> DatasetPart:
     images, labels = [], []
-    for label, path in _labelled_images(folder):
+    for label, path in _labeled_images(folder):
         images.append(_read_image(path))
         labels.append(label)
     if not images:
@@ -40,7 +40,7 @@ def _read_part(folder: Path) -> DatasetPart:
     return DatasetPart(np.stack(images), np.array(labels, np.uint8))
 
 
-def _labelled_images(folder: Path) -> Iterator[tuple[int, Path]]:
+def _labeled_images(folder: Path) -> Iterator[tuple[int, Path]]:
     """Yields the label and path of each image, sorted by name: the order is the same on every machine."""
     for class_folder in sorted(path for path in folder.iterdir() if path.is_dir()):
         if class_folder.name.startswith((".", "__")):  # .git, __MACOSX

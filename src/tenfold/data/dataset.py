@@ -28,7 +28,7 @@ class DatasetPart(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """Labelled images: a training part, and a test part for the final evaluation.
+    """Labeled images: a training part, and a test part for the final evaluation.
 
     train_images, test_images: uint8[N,28,28], 0 paper to 255 ink. train_labels, test_labels: uint8[N], 0 to 9.
     class_names: ten, indexed by label. origin: the source, and how the data was changed. train_writers, test_writers:

@@ -13,7 +13,7 @@ from tenfold.data.dataset import CLASSES, Images, Labels
 # Robust z-score of the distance to the class mean above which an image is an outlier: 99.99 % of a normal distribution
 # lie below it.
 OUTLIER_SCORE = 3.719
-# Pixels of at least this grey level count as ink.
+# Pixels of at least this gray level count as ink.
 INK_LEVEL = 128
 
 

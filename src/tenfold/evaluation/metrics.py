@@ -23,7 +23,7 @@ class ClassScores:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Metrics of a model's predictions on labelled images.
+    """Metrics of a model's predictions on labeled images.
 
     interval: 95 % Wilson interval of the accuracy. macro_*: means over the classes that occur. log_loss: nats per
     image. calibration_error: expected calibration error, 0 to 1. confusion: int64[10,10], row the true class, column
@@ -112,7 +112,7 @@ def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[f
     Unlike the normal approximation, it is valid near 0 and 1.
     """
     share = successes / trials
-    centre = share + z * z / (2 * trials)
+    center = share + z * z / (2 * trials)
     spread = z * ((share * (1 - share) + z * z / (4 * trials)) / trials) ** 0.5
     scale = 1 + z * z / trials
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+    return max(0.0, (center - spread) / scale), min(1.0, (center + spread) / scale)

@@ -1,7 +1,7 @@
 """Ink of any size -> the 20x20 box in the 28x28 field, with strokes as thick as MNIST's.
 
 "The original black and white images were size normalized to fit in a 20x20 pixel box while preserving their aspect
-ratio. The resulting images contain grey levels as a result of the anti-aliasing technique used by the normalization
+ratio. The resulting images contain gray levels as a result of the anti-aliasing technique used by the normalization
 algorithm. The images were centered in a 28x28 image by computing the center of mass of the pixels, and translating
 the image so as to position this point at the center of the 28x28 field." - LeCun, Bottou, Bengio and Haffner (1998),
 "Gradient-based learning applied to document recognition", section III.A.
@@ -39,8 +39,8 @@ def fit(ink: Ink) -> Ink:
 
 def redraw(ink: Ink, usual: float, wanted: float) -> Ink:
     """float32[H,W] with strokes `usual` thick -> float32 of 20x20 at most with strokes `wanted` thick, about the same
-    centre lines. Both are as `thickness` gives it."""
-    # It is the centre lines that keep their proportions: the box holds them and half a stroke on each side.
+    center lines. Both are as `thickness` gives it."""
+    # It is the center lines that keep their proportions: the box holds them and half a stroke on each side.
     size, width = max(ink.shape), usual * max(ink.shape) / BOX
     factor = (BOX - wanted) / (size - width)
     inked = inked_cells(scale(ink, factor * CELLS))
@@ -51,15 +51,15 @@ def redraw(ink: Ink, usual: float, wanted: float) -> Ink:
 
 
 def distance_to_edge(inked: NDArray[np.bool_]) -> Ink:
-    """How far each cell's centre is from the ink's edge, in cells; negative inside. The edge runs half a cell from the
-    outermost centres."""
+    """How far each cell's center is from the ink's edge, in cells; negative inside. The edge runs half a cell from the
+    outermost centers."""
     return np.where(inked, np.float32(0.5) - distance_to(~inked), distance_to(inked) - np.float32(0.5))
 
 
 def inked_cells(fine: Ink) -> NDArray[np.bool_]:
     """Which cells are ink: those about half as dark as the darkest near them, so that faint strokes don't break."""
     darkest = ndimage.maximum_filter(fine, 4 * CELLS + 1)
-    # Not a half: ink without grey has cells of exactly that, and rounding would decide.
+    # Not a half: ink without gray has cells of exactly that, and rounding would decide.
     return np.asarray(fine >= 0.49 * np.maximum(darkest, 0.3))
 
 
@@ -88,7 +88,7 @@ def scale(ink: Ink, factor: float) -> Ink:
 
 
 def distance_to(cells: NDArray[np.bool_]) -> Ink:
-    """How far each cell's centre is from that of the nearest set one, in cells; infinite where none is set."""
+    """How far each cell's center is from that of the nearest set one, in cells; infinite where none is set."""
     if not cells.any():
         return np.full(cells.shape, np.inf, np.float32)
     return np.asarray(ndimage.distance_transform_edt(~cells), np.float32)
@@ -101,8 +101,8 @@ def lay_ink(distance: Ink, reach: float) -> Ink:
     return np.asarray(fine.reshape(height, CELLS, width, CELLS).mean((1, 3)), np.float32)
 
 
-def centre(ink: Ink) -> NDArray[np.uint8]:
-    """float32[H,W] of 20x20 at most -> uint8[28,28] with its centre of mass in the middle, as near as pixels allow."""
+def center(ink: Ink) -> NDArray[np.uint8]:
+    """float32[H,W] of 20x20 at most -> uint8[28,28] with its center of mass in the middle, as near as pixels allow."""
     field = np.zeros((SIDE, SIDE), np.uint8)
     total = float(ink.sum())
     if total == 0:
@@ -110,7 +110,7 @@ def centre(ink: Ink) -> NDArray[np.uint8]:
     height, width = ink.shape
     row = float(ink.sum(1) @ np.arange(height)) / total
     column = float(ink.sum(0) @ np.arange(width)) / total
-    # MNIST's makers put the centre of mass on pixel 14, not on the corner between 13 and 14 where the middle is:
+    # MNIST's makers put the center of mass on pixel 14, not on the corner between 13 and 14 where the middle is:
     # rounded to it, 99 % of MNIST's images are given back as they are, and next to none the other way.
     top = int(np.clip(np.floor(SIDE / 2 - row + 0.5), 0, SIDE - height))
     left = int(np.clip(np.floor(SIDE / 2 - column + 0.5), 0, SIDE - width))

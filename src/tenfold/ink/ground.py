@@ -1,11 +1,11 @@
-"""Luminance -> ink: what is paper, what is written on it, and what is neither (shade, grain, ruled lines, specks)."""
+"""Luminance -> ink: what is paper, what is written on it, and what is neither (shade, noise, ruled lines, specks)."""
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from tenfold.ink.image import Grey
+from tenfold.ink.image import Gray
 from tenfold.ink.ruled import drop_ruled_lines
 
 Ink = NDArray[np.float32]
@@ -20,7 +20,7 @@ SHADE = 0.35
 HAZE = 0.12
 # In a small picture with fog, this.
 FOG = 0.25
-# Pixels a side below which a picture has no shade, grain or ruled lines worth looking for: it is a scan cut small.
+# Pixels a side below which a picture has no shade, noise or ruled lines worth looking for: it is a scan cut small.
 SMALL = 40
 # What paper that lies level varies by, of the full range.
 LEVEL = 0.05
@@ -30,85 +30,85 @@ _STROKE = 0.3
 RULED = 0.75
 
 
-def find_ink(grey: Grey) -> Ink:
+def find_ink(gray: Gray) -> Ink:
     """Luminance float32[H,W] of one digit -> ink float32[H,W], 0 paper to 1 ink, whichever of the two is the darker."""
-    if max(grey.shape) <= SMALL:
-        return drop_specks(_small_ink(grey))
-    if paper_is_dark(grey):
-        grey = 1 - grey
-    ink = stretch(take_off_grain(np.clip(1 - grey / np.maximum(shaded_paper(grey), 0.02), 0, None)))
+    if max(gray.shape) <= SMALL:
+        return drop_specks(_small_ink(gray))
+    if paper_is_dark(gray):
+        gray = 1 - gray
+    ink = stretch(subtract_noise(np.clip(1 - gray / np.maximum(shaded_paper(gray), 0.02), 0, None)))
     ink[ink < HAZE] = 0
     return drop_specks(without_lines(ink))
 
 
-def _small_ink(grey: Grey) -> Ink:
-    turned = 1 - grey if paper_is_dark(grey) else grey
+def _small_ink(gray: Gray) -> Ink:
+    turned = 1 - gray if paper_is_dark(gray) else gray
     paper = level_paper(turned)
-    if lies_level(turned, paper):
-        return stretch(take_off_grain(np.clip(paper - turned, 0, None)))
-    if detail_is_bright(grey, int(_STROKE * max(grey.shape)) | 1):
-        grey = 1 - grey
-    ink = stretch(np.clip(shaded_paper(grey) - grey, 0, None))
+    if is_evenly_lit(turned, paper):
+        return stretch(subtract_noise(np.clip(paper - turned, 0, None)))
+    if detail_is_bright(gray, int(_STROKE * max(gray.shape)) | 1):
+        gray = 1 - gray
+    ink = stretch(np.clip(shaded_paper(gray) - gray, 0, None))
     ink[ink < FOG] = 0
     return ink
 
 
-def paper_is_dark(grey: Grey) -> bool:
+def paper_is_dark(gray: Gray) -> bool:
     """Whether ink is the brighter of the two.
 
     Paper is most of the border and most of the whole; either alone is wrong for a bold digit that fills its picture.
     """
-    return bool(border(grey).mean() + grey.mean() < grey.min() + grey.max())
+    return bool(border(gray).mean() + gray.mean() < gray.min() + gray.max())
 
 
-def level_paper(grey: Grey) -> float:
+def level_paper(gray: Gray) -> float:
     """The brightness of paper that has but one: the median of the border's brighter half of the range."""
-    edge = border(grey)
-    return float(np.median(edge[edge >= (edge.max() + grey.min()) / 2]))
+    edge = border(gray)
+    return float(np.median(edge[edge >= (edge.max() + gray.min()) / 2]))
 
 
-def lies_level(grey: Grey, paper: float) -> bool:
+def is_evenly_lit(gray: Gray, paper: float) -> bool:
     """Whether the border of a small picture is paper of one brightness, but for the ink that runs over it.
 
     Ink and paper are all there is on a clean border; fog is neither.
     """
-    edge, ink = border(grey), float(grey.min())
+    edge, ink = border(gray), float(gray.min())
     return bool((np.minimum(np.abs(edge - paper), np.abs(edge - ink)) < LEVEL).mean() >= 0.5)
 
 
-def detail_is_bright(grey: Grey, window: int) -> bool:
+def detail_is_bright(gray: Gray, window: int) -> bool:
     """Whether what stands out from a window around it is brighter than it: by the skewness of the detail.
 
-    What is fainter than any ink is paper's grain: on a black page it would be as dark as ink is on a white one.
+    What is fainter than any ink is paper's noise: on a black page it would be as dark as ink is on a white one.
     """
-    detail = grey - ndimage.median_filter(grey, window)
+    detail = gray - ndimage.median_filter(gray, window)
     return bool((detail**3).sum() > 0 and detail.max() >= FAINTEST)
 
 
-def shaded_paper(grey: Grey) -> Grey:
+def shaded_paper(gray: Gray) -> Gray:
     """Paper under light that changes, shadows with hard edges too: what is left when narrow dark things are filled.
 
     Closing (Serra 1982) with a window wider than any stroke; a shadow that is wider than the window stays as it is.
     """
-    block = max(1, max(grey.shape) // 60)
-    small = np.asarray(Image.fromarray(grey).reduce(block), np.float32) if block > 1 else grey
+    block = max(1, max(gray.shape) // 60)
+    small = np.asarray(Image.fromarray(gray).reduce(block), np.float32) if block > 1 else gray
     window = int(_STROKE * max(small.shape)) | 1
     edge = window // 2
     padded = np.pad(ndimage.median_filter(small, 3), edge, mode="edge")
     closed = ndimage.grey_closing(padded, (window, window))[edge:-edge, edge:-edge]
-    height, width = grey.shape
+    height, width = gray.shape
     return np.asarray(Image.fromarray(closed).resize((width, height), Image.Resampling.BILINEAR), np.float32)
 
 
-def take_off_grain(depth: Ink) -> Ink:
+def subtract_noise(depth: Ink) -> Ink:
     """What the paper itself varies by is not ink: blank where nothing stands out from it.
 
-    Grain is judged on the border. Twice what nine tenths of it stay under is 3.3 deviations of normal noise, and leaves
-    next to none; paper without grain loses nothing. A stroke that runs over the border must not pass for grain: never
+    Noise is judged on the border. Twice what nine tenths of it stay under is 3.3 deviations of normal noise, and leaves
+    next to none; paper without noise loses nothing. A stroke that runs over the border must not pass for noise: never
     more than a quarter of the darkest is taken off.
     """
-    grain = min(2 * float(np.quantile(border(depth), 0.9)), 0.25 * float(depth.max()))
-    return np.clip(depth - grain, 0, None) if depth.max() >= FAINTEST else np.zeros_like(depth)
+    noise = min(2 * float(np.quantile(border(depth), 0.9)), 0.25 * float(depth.max()))
+    return np.clip(depth - noise, 0, None) if depth.max() >= FAINTEST else np.zeros_like(depth)
 
 
 def stretch(depth: Ink) -> Ink:
@@ -147,6 +147,6 @@ def drop_specks(ink: Ink) -> Ink:
     return np.where(keep[blots], ink, np.float32(0))
 
 
-def border(values: Grey) -> Grey:
+def border(values: Gray) -> Gray:
     """The outermost pixels, float32[2 (H + W)]."""
     return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])

@@ -55,22 +55,22 @@ def write_png(image: Image.Image, path: Path) -> Path:
     return files.write_with(path, lambda temporary: image.save(temporary, "PNG"))
 
 
-Grey = NDArray[np.float32]
+Gray = NDArray[np.float32]
 
 
-def to_grey(image: Image.Image | NDArray[np.generic]) -> Grey:
+def to_gray(image: Image.Image | NDArray[np.generic]) -> Gray:
     """An image -> luminance float32[H,W], 0 black to 1 white, upright, on white where it was transparent.
 
     image: a PIL image, or an array (H,W) or (H,W,3|4): uint8, bool, or floats from 0 to 1. Raises `FormatError` for
     what is no image.
     """
     if isinstance(image, np.ndarray):
-        return _array_to_grey(image)
+        return _array_to_gray(image)
     if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # Pillow copies one that is upright, too.
         image = ImageOps.exif_transpose(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values = np.asarray(image, np.float32)
-        return _array_to_grey(values / max(255.0 if values.max() < 256 else 65535.0, float(values.max())))
+        return _array_to_gray(values / max(255.0 if values.max() < 256 else 65535.0, float(values.max())))
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -82,13 +82,13 @@ def reduction(shape: tuple[int, ...], longest: int) -> int:
     return math.ceil(max(shape) / longest)
 
 
-def reduced(grey: Grey, longest: int) -> Grey:
+def reduced(gray: Gray, longest: int) -> Gray:
     """The same with no side longer than `longest`, each pixel the mean of a block."""
-    block = reduction(grey.shape, longest)
-    return grey if block < 2 else np.asarray(Image.fromarray(grey).reduce(block), np.float32)
+    block = reduction(gray.shape, longest)
+    return gray if block < 2 else np.asarray(Image.fromarray(gray).reduce(block), np.float32)
 
 
-def _array_to_grey(array: NDArray[np.generic]) -> Grey:
+def _array_to_gray(array: NDArray[np.generic]) -> Gray:
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:
         raise FormatError(
             f"an image array is (H,W) or (H,W,3|4) with pixels in it; this one has the shape {array.shape}"
@@ -104,5 +104,5 @@ def _array_to_grey(array: NDArray[np.generic]) -> Grey:
         raise FormatError(f"an image array holds uint8, bool, or floats from 0 to 1; this one holds {array.dtype}")
     if values.ndim == 2:
         return values
-    grey = values[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601 luma, as Pillow's "L"
-    return grey if values.shape[2] == 3 else grey * values[..., 3] + (1 - values[..., 3])
+    gray = values[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601 luma, as Pillow's "L"
+    return gray if values.shape[2] == 3 else gray * values[..., 3] + (1 - values[..., 3])

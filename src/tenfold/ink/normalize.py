@@ -1,55 +1,55 @@
 """Any image of one digit -> 28x28, made as MNIST was made.
 
-The steps, each a function of its own: luminance (`grey`), ink (`ground`), the 20x20 box and MNIST's thickness, and the
-centre of mass (`fit`). docs/ink.md shows each.
+The steps, each a function of its own: luminance (`gray`), ink (`ground`), the 20x20 box and MNIST's thickness, and the
+center of mass (`fit`). docs/ink.md shows each.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tenfold.ink.fit import BOX, SIDE, Ink, centre, fit
+from tenfold.ink.fit import BOX, SIDE, Ink, center, fit
 from tenfold.ink.ground import find_ink
-from tenfold.ink.image import Grey, reduced, reduction, to_grey
+from tenfold.ink.image import Gray, reduced, reduction, to_gray
 
 # Pixels a side that ink is looked for at: twelve times the box that it will fill.
 LONGEST = 240
 
 
 def normalize(image: Image.Image | NDArray[np.generic]) -> NDArray[np.uint8]:
-    """One digit, in any size, colour and polarity -> uint8[28,28], 0 paper to 255 ink.
+    """One digit, in any size, color and polarity -> uint8[28,28], 0 paper to 255 ink.
 
     image: a PIL image, or an array (H,W) or (H,W,3|4): uint8, bool, or floats from 0 to 1. A page without ink gives
     28x28 zeros. Raises `FormatError` for what is not an image.
     """
-    return normalize_grey(to_grey(image))
+    return normalize_gray(to_gray(image))
 
 
-def normalize_grey(grey: Grey) -> NDArray[np.uint8]:
+def normalize_gray(gray: Gray) -> NDArray[np.uint8]:
     """As `normalize`, of luminance float32[H,W], 0 black to 1 white."""
-    if grey.shape == (SIDE, SIDE):
-        pixels = levels(grey)
-        if as_mnist_made(pixels[None])[0]:
+    if gray.shape == (SIDE, SIDE):
+        pixels = to_uint8(gray)
+        if has_mnist_form(pixels[None])[0]:
             return pixels
-    ink = find_ink(reduced(grey, LONGEST))
+    ink = find_ink(reduced(gray, LONGEST))
     rows, columns = extent(ink)
     if rows.stop == 0:
         return np.zeros((SIDE, SIDE), np.uint8)
     # A small digit on a large page: a closer look at the place where it is, if that shows more.
-    block = reduction(grey.shape, LONGEST)
+    block = reduction(gray.shape, LONGEST)
     margin = max(rows.stop - rows.start, columns.stop - columns.start) // 3 + 1
-    closer = grey[
+    closer = gray[
         max(0, rows.start - margin) * block : (rows.stop + margin) * block,
         max(0, columns.start - margin) * block : (columns.stop + margin) * block,
     ]
     if reduction(closer.shape, LONGEST) < block:
-        return normalize_grey(closer)
-    return centre(fit(ink[rows, columns]))
+        return normalize_gray(closer)
+    return center(fit(ink[rows, columns]))
 
 
-def levels(grey: Grey | NDArray[np.uint8]) -> NDArray[np.uint8]:
+def to_uint8(gray: Gray | NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Luminance float32, 0 to 1 -> uint8, 0 to 255; what is uint8 already stays as it is."""
-    return np.asarray(grey if grey.dtype == np.uint8 else np.floor(grey * 255 + 0.5), np.uint8)
+    return np.asarray(gray if gray.dtype == np.uint8 else np.floor(gray * 255 + 0.5), np.uint8)
 
 
 def extent(ink: Ink) -> tuple[slice, slice]:
@@ -60,10 +60,10 @@ def extent(ink: Ink) -> tuple[slice, slice]:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def as_mnist_made(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def has_mnist_form(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which of uint8[N,28,28] have MNIST's form already, and are read as they are: bool[N].
 
-    Bright ink that fills a 20x20 box one way at least and lies nowhere outside one, its centre of mass on pixel 14.
+    Bright ink that fills a 20x20 box one way at least and lies nowhere outside one, its center of mass on pixel 14.
     """
     axis = np.arange(SIDE, dtype=np.float32)
     lengths, places = [], []
@@ -72,6 +72,6 @@ def as_mnist_made(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
         lengths.append(SIDE - lines.argmax(1) - lines[:, ::-1].argmax(1))
         mass = images.sum(3 - direction, dtype=np.float32)
         places.append(mass @ axis / np.maximum(mass.sum(1), 1))
-    # A blank image has its centre of mass at 0 here, and is none.
-    centred = (np.abs(np.array(places) - SIDE / 2) <= 0.51).all(0)
-    return np.asarray(centred & (np.maximum(*lengths) == BOX))
+    # A blank image has its center of mass at 0 here, and is none.
+    centered = (np.abs(np.array(places) - SIDE / 2) <= 0.51).all(0)
+    return np.asarray(centered & (np.maximum(*lengths) == BOX))

@@ -6,7 +6,7 @@ from PIL import Image
 from scipy import ndimage
 
 from tenfold.ink.ground import FAINTEST, detail_is_bright
-from tenfold.ink.image import Grey, reduced
+from tenfold.ink.image import Gray, reduced
 from tenfold.ink.ruled import drop_ruled_lines
 
 Ink = NDArray[np.float32]
@@ -19,38 +19,38 @@ _AROUND = 0.12
 RULED = 0.6
 
 
-def find_page_ink(grey: Grey) -> Ink:
+def find_page_ink(gray: Gray) -> Ink:
     """Luminance float32[H,W] of a page -> ink float32[H,W], 0 paper; 1 as dark as the typical stroke."""
-    small = reduced(grey, _PAPER)
+    small = reduced(gray, _PAPER)
     if detail_is_bright(small, max(3, int(_AROUND * max(small.shape)) | 1)):
-        grey = 1 - grey
-    paper = local_paper(grey)
-    depth: Ink = np.clip(1 - grey / np.maximum(paper, np.float32(0.02)), 0, None)
+        gray = 1 - gray
+    paper = local_paper(gray)
+    depth: Ink = np.clip(1 - gray / np.maximum(paper, np.float32(0.02)), 0, None)
     # The table beside the paper is no paper.
     depth[paper < 0.4 * np.median(paper)] = 0
-    depth = np.clip(depth - local_grain(depth), 0, None)
+    depth = np.clip(depth - local_noise(depth), 0, None)
     level = ink_level(depth)
     if level < FAINTEST:
         return np.zeros_like(depth)
     return drop_ruled_lines(np.clip(depth / level, 0, 1), RULED)
 
 
-def local_paper(grey: Grey) -> Grey:
-    """How bright the paper is at each place: the brightest of the neighbourhood, but for what is smaller than it."""
-    block = max(1, max(grey.shape) // _PAPER)
-    small = np.asarray(Image.fromarray(grey).reduce(block), np.float32) if block > 1 else grey
+def local_paper(gray: Gray) -> Gray:
+    """How bright the paper is at each place: the brightest of the neighborhood, but for what is smaller than it."""
+    block = max(1, max(gray.shape) // _PAPER)
+    small = np.asarray(Image.fromarray(gray).reduce(block), np.float32) if block > 1 else gray
     # Closing fills what is narrower than the window and darker than its surroundings: strokes.
     window = max(3, int(_AROUND * max(small.shape)) | 1)
     closed = ndimage.grey_closing(ndimage.median_filter(small, 3), (window, window))
     paper = ndimage.uniform_filter(closed, max(3, window // 2))
     if block == 1:
         return np.asarray(paper, np.float32)
-    height, width = grey.shape
+    height, width = gray.shape
     return np.asarray(Image.fromarray(paper).resize((width, height), Image.Resampling.BILINEAR), np.float32)
 
 
-def local_grain(depth: Ink) -> float:
-    """What most grain stays under: most of a page is paper, and this is two and a half times its median departure."""
+def local_noise(depth: Ink) -> float:
+    """What most noise stays under: most of a page is paper, and this is two and a half times its median departure."""
     return 2.5 * float(np.median(depth[depth.shape[0] // 50 :: 7, ::7]))
 
 

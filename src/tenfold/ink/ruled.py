@@ -68,7 +68,7 @@ def _on_path(off: NDArray[np.float64], thickness: NDArray[np.int64]) -> Mask:
     """
     path = ndimage.median_filter(off, max(1, len(off) // 12) | 1, mode="nearest")
     away = np.abs(off - path)
-    # A blurred line is torn by the paper's grain into runs above each other.
+    # A blurred line is torn by the paper's noise into runs above each other.
     spread = max(2.0, 3 * float(np.median(away)), float(np.median(thickness)))
     return np.asarray((away <= spread) & (thickness <= 1.5 * np.quantile(thickness, 0.9) + 1))
 

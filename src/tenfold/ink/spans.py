@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.ink.fit import centre, fit
+from tenfold.ink.fit import center, fit
 from tenfold.ink.segment import Box, Piece, around, line_height, together
 from tenfold.ink.strokes import draw_strokes
 
@@ -52,7 +52,7 @@ def spans_of(line: Sequence[Piece], draw: Callable[[Sequence[Piece]], NDArray[np
 
 def draw_pieces(pieces: Sequence[Piece]) -> NDArray[np.uint8]:
     """Draws pieces of an image as one digit: uint8[28,28]."""
-    return centre(fit(together(pieces, around([piece.box for piece in pieces]))))
+    return center(fit(together(pieces, around([piece.box for piece in pieces]))))
 
 
 def draw_stroke_pieces(pieces: Sequence[Piece]) -> NDArray[np.uint8]:

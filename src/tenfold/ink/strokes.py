@@ -1,6 +1,6 @@
 """Pen strokes -> 28x28, as MNIST was made, the pen's width chosen after scaling: a tablet's own says nothing.
 
-The centre line is marked on a grid of 4x4 cells a pixel; every cell within half a pen's width of it is inked; and
+The center line is marked on a grid of 4x4 cells a pixel; every cell within half a pen's width of it is inked; and
 each pixel is the mean of its cells. `tenfold.ink.normalize` brings strokes of an image to MNIST's thickness the same
 way, so what is drawn and what is photographed look alike to a model.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tenfold.errors import FormatError
-from tenfold.ink.fit import BOX, CELLS, centre, distance_to, lay_ink
+from tenfold.ink.fit import BOX, CELLS, center, distance_to, lay_ink
 
 # Pixels: the median thickness of MNIST's strokes, as `tenfold.ink.fit.thickness` measures it.
 PEN_WIDTH = 2.4
@@ -30,11 +30,11 @@ def draw_strokes(strokes: Sequence[ArrayLike], width: float = PEN_WIDTH) -> NDAr
     """
     lines = check_strokes(strokes)
     if not lines:
-        return centre(np.zeros((0, 0), np.float32))
-    return centre(lay_ink(distance_to(centre_line(lines, width)), width * CELLS / 2))
+        return center(np.zeros((0, 0), np.float32))
+    return center(lay_ink(distance_to(center_line(lines, width)), width * CELLS / 2))
 
 
-def centre_line(lines: Sequence[Line], width: float) -> NDArray[np.bool_]:
+def center_line(lines: Sequence[Line], width: float) -> NDArray[np.bool_]:
     """Cells bool[4H,4W] of the 20x20 box that a pen's middle passes, where a pen of that width fills the box."""
     points = np.concatenate(lines)
     low = points.min(0)

@@ -27,15 +27,15 @@ _CELL = 10
 class Explanation:
     """evidence: float32[28,28], how much of the digit's log-probability, in nats, is lost when the ink around a pixel
     is wiped away: above 0 it spoke for the digit, below 0 against. nearest: indices of the training digits that look
-    most alike, the nearest first; neighbours and neighbour_labels: their images uint8[K,28,28] and labels uint8[K].
+    most alike, the nearest first; neighbors and neighbor_labels: their images uint8[K,28,28] and labels uint8[K].
     """
 
     digit: int
     pixels: Images
     evidence: NDArray[np.float32]
     nearest: NDArray[np.int64]
-    neighbours: Images
-    neighbour_labels: NDArray[np.uint8]
+    neighbors: Images
+    neighbor_labels: NDArray[np.uint8]
 
 
 def explain(pixels: Images, digit: int, probabilities: Probabilities) -> Explanation:
@@ -88,26 +88,26 @@ def nearest_images(pixels: Images, images: Images, most: int = NEAREST) -> NDArr
 
 
 def draw_explanation(found: Explanation) -> Image.Image:
-    """One picture: what the model saw, which ink spoke for the digit (blue) and against it (orange), its neighbours."""
+    """One picture: what the model saw, which ink spoke for the digit (blue) and against it (orange), its neighbors."""
     large = SIDE * _CELL
     picture = Image.new("RGB", (3 * large + 40, large + 20), "white")
     picture.paste(_enlarged(Image.fromarray(255 - found.pixels).convert("RGB"), large), (10, 10))
-    picture.paste(_enlarged(_coloured(found), large), (large + 20, 10))
+    picture.paste(_enlarged(_colored(found), large), (large + 20, 10))
     small = (large - 10) // 3
     draw = ImageDraw.Draw(picture)
-    for number, (image, label) in enumerate(zip(found.neighbours, found.neighbour_labels, strict=True)):
+    for number, (image, label) in enumerate(zip(found.neighbors, found.neighbor_labels, strict=True)):
         x, y = 2 * large + 30 + number % 3 * small, 10 + number // 3 * small
         picture.paste(_enlarged(Image.fromarray(255 - image).convert("RGB"), small - 4), (x, y))
         draw.text((x + 3, y + 2), str(label), fill="#2563c9" if label == found.digit else "#d4550f", font_size=16)
     return picture
 
 
-def _coloured(found: Explanation) -> Image.Image:
+def _colored(found: Explanation) -> Image.Image:
     strength = np.clip(found.evidence / max(float(np.abs(found.evidence).max()), 1e-6), -1, 1)[..., None]
     ink = (found.pixels / 255)[..., None]
-    for_it, against, grey = np.array([37, 99, 201]), np.array([212, 85, 15]), np.array([205, 205, 208])
-    colour = np.where(strength >= 0, for_it, against)
-    shade = grey + (colour - grey) * np.sqrt(np.abs(strength))
+    for_it, against, gray = np.array([37, 99, 201]), np.array([212, 85, 15]), np.array([205, 205, 208])
+    color = np.where(strength >= 0, for_it, against)
+    shade = gray + (color - gray) * np.sqrt(np.abs(strength))
     return Image.fromarray((255 + (shade - 255) * ink).astype(np.uint8))
 
 

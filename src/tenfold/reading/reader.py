@@ -21,8 +21,8 @@ from PIL import Image
 from tenfold.errors import FormatError
 from tenfold.ink.fit import SIDE
 from tenfold.ink.ground import paper_is_dark
-from tenfold.ink.image import Grey, opened, reduced, reduction, to_grey
-from tenfold.ink.normalize import as_mnist_made, levels, normalize_grey
+from tenfold.ink.image import Gray, opened, reduced, reduction, to_gray
+from tenfold.ink.normalize import has_mnist_form, normalize_gray, to_uint8
 from tenfold.ink.page import find_page_ink
 from tenfold.ink.segment import Box, Piece, find_lines, stroke_pieces
 from tenfold.ink.spans import Span, best_path, draw_pieces, draw_stroke_pieces, spans_of
@@ -124,19 +124,19 @@ class Reader:
         """Reads many images as `read` does; an array uint8[N,28,28] is the fastest."""
         if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == (SIDE, SIDE):
             pixels = images.copy()
-            unlike = np.flatnonzero(~as_mnist_made(images)).tolist()
+            unlike = np.flatnonzero(~has_mnist_form(images)).tolist()
             for index in unlike:
-                pixels[index] = normalize_grey(to_grey(images[index]))
-            return self._surer(self._readings(pixels), {index: images[index] for index in unlike})
+                pixels[index] = normalize_gray(to_gray(images[index]))
+            return self._most_confident(self._readings(pixels), {index: images[index] for index in unlike})
         pixels_of, unlike_mnist = _all_pixels(list(images))
-        return self._surer(self._readings(pixels_of), unlike_mnist)
+        return self._most_confident(self._readings(pixels_of), unlike_mnist)
 
     def read_each(self, images: Iterable[ImageLike]) -> list[Reading | FormatError]:
         """Reads many images as `read_many` does, with the error in place of each image that can't be read."""
         images = list(images)
         errors: dict[int, FormatError] = {}
         pixels, unlike_mnist = _all_pixels(images, errors)
-        readings = iter(self._surer(self._readings(pixels), unlike_mnist))
+        readings = iter(self._most_confident(self._readings(pixels), unlike_mnist))
         return [errors[index] if index in errors else next(readings) for index in range(len(images))]
 
     def read_strokes(self, strokes: Sequence[ArrayLike]) -> Reading:
@@ -148,9 +148,9 @@ class Reader:
 
     def read_number(self, image: ImageLike) -> Number:
         """All digits in a photo or scan, in reading order. Raises `FormatError` for what is not an image."""
-        grey, scale = _grey(image)
-        scale *= reduction(grey.shape, PAGE)
-        lines = find_lines(find_page_ink(reduced(grey, PAGE)))
+        gray, scale = _gray(image)
+        scale *= reduction(gray.shape, PAGE)
+        lines = find_lines(find_page_ink(reduced(gray, PAGE)))
         return self._number(lines, [spans_of(line, draw_pieces) for line in lines], scale)
 
     def read_stroke_number(self, strokes: Sequence[ArrayLike]) -> Number:
@@ -174,9 +174,9 @@ class Reader:
                 digits += found
         return Number("\n".join(texts), tuple(digits))
 
-    def _surer(self, readings: list[Reading], unlike_mnist: dict[int, NDArray[np.uint8]]) -> list[Reading]:
-        """Reads bright ink of 28x28 that lacks MNIST's form without normalizing it too, and keeps the surer reading:
-        the digit may have the form, and something else be near it (`MIDDLE_INK`).
+    def _most_confident(self, readings: list[Reading], unlike_mnist: dict[int, NDArray[np.uint8]]) -> list[Reading]:
+        """Reads bright ink of 28x28 that lacks MNIST's form without normalizing it too, and keeps the more confident
+        reading: the digit may have the form, and something else be near it (`MIDDLE_INK`).
 
         unlike_mnist: the pixels as they came, by their place in `readings`.
         """
@@ -185,7 +185,7 @@ class Reader:
             for index, own in unlike_mnist.items()
             if readings[index].pixels.any()
             and own[4:24, 4:24].sum() > MIDDLE_INK * own.sum()
-            and paper_is_dark(to_grey(own))
+            and paper_is_dark(to_gray(own))
         }
         for index, reading in zip(again, self._readings(list(again.values())), strict=True):
             if reading.confidence > readings[index].confidence:
@@ -226,22 +226,22 @@ def _all_pixels(
     small: list[int] = []
     for index, image in enumerate(images):
         try:
-            grey: Any = image if _is_small(image) else _grey(image)[0]
+            gray: Any = image if _is_small(image) else _gray(image)[0]
         except FormatError as error:
             if errors is None:
                 raise
             errors[index] = error
             continue
-        if grey.shape == (SIDE, SIDE):
+        if gray.shape == (SIDE, SIDE):
             small.append(len(found))
-        found.append(levels(grey) if grey.shape == (SIDE, SIDE) else normalize_grey(grey))
+        found.append(to_uint8(gray) if gray.shape == (SIDE, SIDE) else normalize_gray(gray))
     if not small:
         return found, {}
     # Whether they have MNIST's form is asked of all of them together, which is ten times as fast.
-    as_made = as_mnist_made(np.stack([found[index] for index in small])).tolist()
+    as_made = has_mnist_form(np.stack([found[index] for index in small])).tolist()
     unlike_mnist = {index: found[index] for index, made in zip(small, as_made, strict=True) if not made}
     for index, pixels in unlike_mnist.items():
-        found[index] = normalize_grey(to_grey(pixels))
+        found[index] = normalize_gray(to_gray(pixels))
     return found, unlike_mnist
 
 
@@ -249,13 +249,13 @@ def _is_small(image: Any) -> TypeGuard[NDArray[np.uint8]]:
     return isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.shape == (SIDE, SIDE)
 
 
-def _grey(image: ImageLike) -> tuple[Grey, float]:
+def _gray(image: ImageLike) -> tuple[Gray, float]:
     """Luminance, and how many of the picture's pixels each of its pixels stands for."""
     if isinstance(image, np.ndarray):
-        return to_grey(image), 1
+        return to_gray(image), 1
     if isinstance(image, Image.Image):
         try:
-            return to_grey(image), 1
+            return to_gray(image), 1
         except FormatError:
             raise
         except Exception as error:  # It decodes now, and Pillow's decoders raise whatever they stumble on.
@@ -265,5 +265,5 @@ def _grey(image: ImageLike) -> tuple[Grey, float]:
     with opened(image) as file:
         longest = max(file.size)
         file.draft("L", (DECODED, DECODED))  # A JPEG holds luminance as it is.
-        grey = to_grey(file)
-        return grey, longest / max(grey.shape)
+        gray = to_gray(file)
+        return gray, longest / max(gray.shape)

@@ -209,5 +209,5 @@ def _belongs(name: str, architecture: str) -> bool:
 
 
 def _not_a(kind: Any) -> str:
-    names = {int: "not a whole number", float: "not a number", bool: "neither true nor false", str: "not a text"}
+    names = {int: "not a whole number", float: "not a number", bool: "neither true nor false", str: "not a string"}
     return names.get(kind, "not a list of whole numbers joined by /")

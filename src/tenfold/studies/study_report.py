@@ -196,7 +196,7 @@ def _changes_section(study: Study, rows: Sequence[RecipeResult], show: Show) -> 
             show(
                 study.kind,
                 f"Change of validation accuracy compared with “{base.label}”, with its 95 % confidence interval over "
-                f"{study.count} seeds. Grey: not significant.",
+                f"{study.count} seeds. Gray: not significant.",
                 lambda theme: draw_differences(bars, "validation accuracy", theme),
             ),
             Table(

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tenfold.ink.fit import BOX, CELLS, Ink, centre, distance_to, distance_to_edge, fit, inked_cells, scale
-from tenfold.ink.strokes import PEN_WIDTH, centre_line, draw_strokes
+from tenfold.ink.fit import BOX, CELLS, Ink, center, distance_to, distance_to_edge, fit, inked_cells, scale
+from tenfold.ink.strokes import PEN_WIDTH, center_line, draw_strokes
 from tenfold.synthesis.skeletons import DIGITS, Allograph
 
 Points = NDArray[np.float64]
@@ -71,7 +71,7 @@ def draw(way: Allograph, generator: np.random.Generator, style: WriterStyle) -> 
 def draw_scanned(way: Allograph, generator: np.random.Generator, style: WriterStyle) -> NDArray[np.uint8]:
     """As `draw`, by any pen from a hairline to a felt-tip, and then `scan`ned."""
     width = PEN_WIDTH * float(np.exp(np.clip(generator.normal(0.1, 0.35), -0.7, 0.7)))
-    cells = centre_line(pen_path(way.path, generator, style), width)
+    cells = center_line(pen_path(way.path, generator, style), width)
     return scan((distance_to(cells) <= width * CELLS / 2).astype(np.float32), generator)
 
 
@@ -90,7 +90,7 @@ def scan(ink: Ink, generator: np.random.Generator) -> NDArray[np.uint8]:
         Image.fromarray(ink).resize((max(2, round(size[0])), max(2, round(size[1]))), Image.Resampling.BOX)
     )
     inked = coarse > generator.uniform(0.3, 0.6) * coarse.max()
-    return centre(fit(inked[np.ix_(inked.any(1), inked.any(0))].astype(np.float32)))
+    return center(fit(inked[np.ix_(inked.any(1), inked.any(0))].astype(np.float32)))
 
 
 def outline(ink: Ink, beyond: float, half: float) -> Ink:
@@ -158,7 +158,7 @@ def straight(places: Points, generator: np.random.Generator, loose: float) -> Po
 
 
 def cut_corners(line: Points, speed: float) -> Points:
-    """Cuts corners by a moving average over the neighbours, the ends held."""
+    """Cuts corners by a moving average over the neighbors, the ends held."""
     reach = min(int(speed * 5), (len(line) - 1) // 2)
     if reach < 1:
         return line

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from tenfold.ink.fit import BOX, centre, fit, scale
+from tenfold.ink.fit import BOX, center, fit, scale
 from tenfold.ink.normalize import extent
 from tenfold.ink.strokes import draw_strokes
 from tenfold.synthesis.drawing import WriterStyle, draw, scan, smooth
@@ -134,7 +134,7 @@ def _bars(generator: np.random.Generator) -> Images:
     ink = np.clip(ink / ink.max() * 1.5 - 0.25, 0, 1)
     cut = ink[extent(ink)]
     # Half of them unchanged: bold print is bolder than any pen.
-    return centre(fit(cut) if generator.random() < 0.5 else scale(cut, BOX / max(cut.shape)))
+    return center(fit(cut) if generator.random() < 0.5 else scale(cut, BOX / max(cut.shape)))
 
 
 def _pair(generator: np.random.Generator, digits: Images) -> Images:
@@ -146,7 +146,7 @@ def _pair(generator: np.random.Generator, digits: Images) -> Images:
     both = np.zeros((28, width), np.float32)
     both[:, : first.shape[1]] = first
     both[:, width - second.shape[1] :] = np.maximum(both[:, width - second.shape[1] :], second)
-    return centre(fit(both[both.any(1)]))
+    return center(fit(both[both.any(1)]))
 
 
 def _turned(generator: np.random.Generator, digits: Images, labels: NDArray[np.uint8]) -> Images:
@@ -164,4 +164,4 @@ def _blot(generator: np.random.Generator) -> Images:
     level = np.quantile(noise, generator.uniform(0.5, 0.9))
     ink = np.clip((noise - level) / (noise.max() - level), 0, 1).astype(np.float32)
     ink[:4], ink[-4:], ink[:, :4], ink[:, -4:] = 0, 0, 0, 0
-    return centre(ink[4:-4, 4:-4])
+    return center(ink[4:-4, 4:-4])

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from tenfold.errors import UsageError
-from tenfold.ink.fit import BOX, Ink, centre, fit, redraw, scale, thickness
+from tenfold.ink.fit import BOX, Ink, center, fit, redraw, scale, thickness
 
 _LATIN = "ABCDEFGHJKLMNPQRTUVWXYacdefhijkmnprtuvwxy"
 _GREEK = "393-394 398 39b 39e 3a0 3a3 3a6 3a8-3a9 3b1-3b3 3b5 3b7-3b8 3ba-3be 3c0-3c1 3c4 3c6-3c9"
@@ -59,11 +59,11 @@ def draw_printed(generator: np.random.Generator) -> NDArray[np.uint8]:
     ink = _warped(set_letter(str(generator.choice(fonts)), str(generator.choice(letters))), generator)
     way = generator.random()
     if way < 0.3:  # Bold print is bolder than any pen.
-        return centre(scale(ink, BOX / max(ink.shape)))
+        return center(scale(ink, BOX / max(ink.shape)))
     usual = thickness(ink)
     if way < 0.5 or usual > BOX / 2:
-        return centre(fit(ink))
-    return centre(redraw(ink, usual, generator.uniform(1.8, 3.2)))
+        return center(fit(ink))
+    return center(redraw(ink, usual, generator.uniform(1.8, 3.2)))
 
 
 @cache

@@ -27,7 +27,7 @@ class Augmentation:
 
     def __init__(self, config: AugmentConfig, device: torch.device) -> None:
         self.config = config
-        axis = (torch.arange(SIDE, device=device) + 0.5) * (2 / SIDE) - 1  # pixel centres in [-1,1]
+        axis = (torch.arange(SIDE, device=device) + 0.5) * (2 / SIDE) - 1  # pixel centers in [-1,1]
         y, x = torch.meshgrid(axis, axis, indexing="ij")
         basis = torch.stack([x.flatten(), y.flatten(), torch.ones_like(x).flatten()])
         if config.elastic:

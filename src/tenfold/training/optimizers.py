@@ -19,8 +19,8 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Opti
     """Returns the optimizer that `config` names, for all parameters of the model.
 
     Adam: Kingma and Ba (2015), with the paper's epsilon; AdamW: Loshchilov and Hutter (2019); SGD with Nesterov
-    momentum: Sutskever et al. (2013). `weight_decay` is decoupled weight decay in all three (Adam becomes AdamW), and applies to
-    weights only, not to biases or batch norm.
+    momentum: Sutskever et al. (2013). Weight decay is decoupled from the gradient in all three (Adam becomes
+    AdamW), and applies to weights only, not to biases or batch norm.
     """
     groups: list[dict[str, Any]] = [{"params": list(model.parameters()), "weight_decay": 0.0}]
     # A second group costs 7 % of the tutorial's step, so it exists only where it is needed. SGD's own weight decay

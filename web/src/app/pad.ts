@@ -195,8 +195,8 @@ const drawLine = (context: CanvasRenderingContext2D, line: readonly Place[], nib
 
 const width = (pressure: number): number => NIBS.thin + NIBS.thick * pressure;
 
-const drawPen = (context: CanvasRenderingContext2D, pen: { x: number; y: number; down: boolean }, colour: string) => {
-  context.strokeStyle = context.fillStyle = colour;
+const drawPen = (context: CanvasRenderingContext2D, pen: { x: number; y: number; down: boolean }, color: string) => {
+  context.strokeStyle = context.fillStyle = color;
   context.lineWidth = 2;
   context.beginPath();
   context.arc(pen.x, pen.y, 7, 0, 2 * Math.PI);

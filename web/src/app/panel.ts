@@ -134,7 +134,7 @@ const spoken = (reading: Reading, several: boolean): string => {
 
 const said = (reading: Reading | undefined): string => (reading ? `, ${percent(reading.confidence)} sure${reading.unsure ? ", unsure" : ""}` : "");
 
-// Colours as in tenfold/reading/explain.py; grey where ink makes no difference.
+// Colors as in tenfold/reading/explain.py; gray where ink makes no difference.
 const paint = (canvas: Element, pixels: Uint8Array | null, evidence: Float32Array | null) => {
   const context = (canvas as HTMLCanvasElement).getContext("2d")!;
   context.clearRect(0, 0, 28, 28);
@@ -143,9 +143,9 @@ const paint = (canvas: Element, pixels: Uint8Array | null, evidence: Float32Arra
   const most = Math.max(1e-6, ...(evidence?.map(Math.abs) ?? []));
   pixels.forEach((ink, i) => {
     const strength = evidence ? evidence[i] / most : 0;
-    const colour = strength >= 0 ? BLUE : ORANGE;
+    const color = strength >= 0 ? BLUE : ORANGE;
     const shade = Math.sqrt(Math.abs(strength));
-    for (const c of [0, 1, 2]) image.data[4 * i + c] = evidence ? 150 + (colour[c] - 150) * shade : ink;
+    for (const c of [0, 1, 2]) image.data[4 * i + c] = evidence ? 150 + (color[c] - 150) * shade : ink;
     // What the model sees is bright ink on black, in light and dark mode alike.
     image.data[4 * i + 3] = evidence ? ink : 255;
   });

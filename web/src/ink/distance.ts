@@ -4,7 +4,7 @@ import { plane, type Mask, type Plane } from "./plane.js";
 
 const FAR = 1e20;
 
-// How far each cell's centre is from that of the nearest set one, in cells; infinite where none is set.
+// How far each cell's center is from that of the nearest set one, in cells; infinite where none is set.
 export const distanceTo = (cells: Mask): Plane => {
   const { width, height } = cells;
   const down = distancesDown(cells);

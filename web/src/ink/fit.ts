@@ -75,7 +75,7 @@ export const layInk = (distance: Plane, reach: number): Plane => {
   return out;
 };
 
-export const centre = (ink: Plane): Uint8Array => {
+export const center = (ink: Plane): Uint8Array => {
   const field = new Uint8Array(SIDE * SIDE);
   const mass = total(ink.data);
   if (mass === 0) return field;

@@ -19,51 +19,51 @@ const RULED = 0.75;
 
 export const findInk = (given: Plane): Plane => {
   if (Math.max(given.width, given.height) <= SMALL) return dropSpecks(smallInk(given));
-  const grey = paperIsDark(given) ? inverted(given) : given;
-  const paper = shadedPaper(grey);
-  const depth = mapped(grey, (value, i) => Math.max(0, 1 - value / Math.max(paper.data[i], 0.02)));
-  const ink = mapped(stretch(takeOffGrain(depth)), (value) => (value < HAZE ? 0 : value));
+  const gray = paperIsDark(given) ? inverted(given) : given;
+  const paper = shadedPaper(gray);
+  const depth = mapped(gray, (value, i) => Math.max(0, 1 - value / Math.max(paper.data[i], 0.02)));
+  const ink = mapped(stretch(subtractNoise(depth)), (value) => (value < HAZE ? 0 : value));
   return dropSpecks(withoutLines(ink));
 };
 
 const smallInk = (given: Plane): Plane => {
   const turned = paperIsDark(given) ? inverted(given) : given;
   const level = levelPaper(turned);
-  if (liesLevel(turned, level))
-    return stretch(takeOffGrain(mapped(turned, (value) => Math.max(0, level - value))));
-  const grey = detailIsBright(given, Math.trunc(STROKE * Math.max(given.width, given.height)) | 1) ? inverted(given) : given;
-  const paper = shadedPaper(grey);
-  const ink = stretch(mapped(grey, (value, i) => Math.max(0, paper.data[i] - value)));
+  if (isEvenlyLit(turned, level))
+    return stretch(subtractNoise(mapped(turned, (value) => Math.max(0, level - value))));
+  const gray = detailIsBright(given, Math.trunc(STROKE * Math.max(given.width, given.height)) | 1) ? inverted(given) : given;
+  const paper = shadedPaper(gray);
+  const ink = stretch(mapped(gray, (value, i) => Math.max(0, paper.data[i] - value)));
   return mapped(ink, (value) => (value < FOG ? 0 : value));
 };
 
-export const inverted = (grey: Plane): Plane => mapped(grey, (value) => 1 - value);
+export const inverted = (gray: Plane): Plane => mapped(gray, (value) => 1 - value);
 
-export const paperIsDark = (grey: Plane): boolean => {
-  const edge = border(grey);
-  const mean = total(edge) / edge.length + total(grey.data) / grey.data.length;
-  return mean < minimum(grey.data) + maximum(grey.data);
+export const paperIsDark = (gray: Plane): boolean => {
+  const edge = border(gray);
+  const mean = total(edge) / edge.length + total(gray.data) / gray.data.length;
+  return mean < minimum(gray.data) + maximum(gray.data);
 };
 
-export const levelPaper = (grey: Plane): number => {
-  const edge = border(grey);
-  const middle = (maximum(edge) + minimum(grey.data)) / 2;
+export const levelPaper = (gray: Plane): number => {
+  const edge = border(gray);
+  const middle = (maximum(edge) + minimum(gray.data)) / 2;
   return median(edge.filter((value) => value >= middle));
 };
 
 // Whether the border is paper of one brightness, but for the ink that runs over it.
-const liesLevel = (grey: Plane, paper: number): boolean => {
-  const edge = border(grey);
-  const ink = minimum(grey.data);
+const isEvenlyLit = (gray: Plane, paper: number): boolean => {
+  const edge = border(gray);
+  const ink = minimum(gray.data);
   const near = edge.filter((value) => Math.min(Math.abs(value - paper), Math.abs(value - ink)) < LEVEL);
   return near.length >= 0.5 * edge.length;
 };
 
-// By the skewness of the detail; what is fainter than any ink is paper's grain.
-export const detailIsBright = (grey: Plane, window: number): boolean => {
-  const around = medianFilter(grey, window);
+// By the skewness of the detail; what is fainter than any ink is paper's noise.
+export const detailIsBright = (gray: Plane, window: number): boolean => {
+  const around = medianFilter(gray, window);
   let [sum, most] = [0, 0];
-  grey.data.forEach((value, i) => {
+  gray.data.forEach((value, i) => {
     const detail = value - around.data[i];
     sum += detail ** 3;
     most = Math.max(most, detail);
@@ -71,12 +71,12 @@ export const detailIsBright = (grey: Plane, window: number): boolean => {
   return sum > 0 && most >= FAINTEST;
 };
 
-export const shadedPaper = (grey: Plane): Plane => {
-  const small = reduce(grey, Math.max(1, Math.floor(Math.max(grey.width, grey.height) / 60)));
+export const shadedPaper = (gray: Plane): Plane => {
+  const small = reduce(gray, Math.max(1, Math.floor(Math.max(gray.width, gray.height) / 60)));
   const window = Math.trunc(STROKE * Math.max(small.width, small.height)) | 1;
   const edge = Math.floor(window / 2);
   const closed = closing(repeated(medianFilter(small, 3), edge), window);
-  return resize(cut(closed, edge, edge, small.width, small.height), grey.width, grey.height, BILINEAR);
+  return resize(cut(closed, edge, edge, small.width, small.height), gray.width, gray.height, BILINEAR);
 };
 
 const repeated = ({ width, height, data }: Plane, edge: number): Plane => {
@@ -87,11 +87,11 @@ const repeated = ({ width, height, data }: Plane, edge: number): Plane => {
   return wide;
 };
 
-export const takeOffGrain = (depth: Plane): Plane => {
+export const subtractNoise = (depth: Plane): Plane => {
   const most = maximum(depth.data);
   if (most < FAINTEST) return plane(depth.width, depth.height);
-  const grain = Math.min(2 * quantile(border(depth), 0.9), 0.25 * most);
-  return mapped(depth, (value) => Math.max(0, value - grain));
+  const noise = Math.min(2 * quantile(border(depth), 0.9), 0.25 * most);
+  return mapped(depth, (value) => Math.max(0, value - noise));
 };
 
 export const stretch = (depth: Plane): Plane => {

@@ -63,7 +63,7 @@ export const isBar = ({ box }: Piece<unknown>, height: number): boolean => {
   return 0.25 * height <= wide && wide <= height && high >= 0.06 * height && wide > 2 * high;
 };
 
-// Every run of up to six neighbours that may be one digit, drawn as 28x28 by `draw`.
+// Every run of up to six neighbors that may be one digit, drawn as 28x28 by `draw`.
 export const spansOf = <Ink>(line: readonly Piece<Ink>[], draw: (pieces: readonly Piece<Ink>[]) => Uint8Array): Span[] => {
   const height = lineHeight(line);
   const spans: Span[] = [];

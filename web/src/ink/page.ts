@@ -15,36 +15,36 @@ const { fround } = Math;
 // Luminance of a page -> ink, 0 paper; 1 as dark as the typical stroke.
 export const findPageInk = (given: Plane): Plane => {
   const small = reduce(given, reduction(given, PAPER));
-  const grey = detailIsBright(small, around(small)) ? inverted(given) : given;
-  const paper = localPaper(grey);
-  const depth = plane(grey.width, grey.height);
+  const gray = detailIsBright(small, around(small)) ? inverted(given) : given;
+  const paper = localPaper(gray);
+  const depth = plane(gray.width, gray.height);
   const ink = depth.data;
   const table = fround(fround(0.4) * median(paper.data));
   const darkest = fround(0.02);
   for (let i = 0; i < ink.length; i++)
     // The table beside the paper is no paper.
-    ink[i] = paper.data[i] < table ? 0 : Math.max(0, 1 - fround(grey.data[i] / Math.max(paper.data[i], darkest)));
-  const grain = fround(localGrain(depth));
-  for (let i = 0; i < ink.length; i++) ink[i] = Math.max(0, ink[i] - grain);
+    ink[i] = paper.data[i] < table ? 0 : Math.max(0, 1 - fround(gray.data[i] / Math.max(paper.data[i], darkest)));
+  const noise = fround(localNoise(depth));
+  for (let i = 0; i < ink.length; i++) ink[i] = Math.max(0, ink[i] - noise);
   const level = inkLevel(ink);
-  if (level < FAINTEST) return plane(grey.width, grey.height);
+  if (level < FAINTEST) return plane(gray.width, gray.height);
   for (let i = 0; i < ink.length; i++) ink[i] = Math.min(1, ink[i] / fround(level));
   return dropRuledLines(depth, RULED);
 };
 
 const around = ({ width, height }: Plane): number => Math.max(3, Math.trunc(AROUND * Math.max(width, height)) | 1);
 
-// How bright the paper is at each place: the brightest of the neighbourhood, but for what is smaller than it.
-export const localPaper = (grey: Plane): Plane => {
-  const block = Math.max(1, Math.floor(Math.max(grey.width, grey.height) / PAPER));
-  const small = reduce(grey, block);
+// How bright the paper is at each place: the brightest of the neighborhood, but for what is smaller than it.
+export const localPaper = (gray: Plane): Plane => {
+  const block = Math.max(1, Math.floor(Math.max(gray.width, gray.height) / PAPER));
+  const small = reduce(gray, block);
   const window = around(small);
   const paper = meanFilter(closing(medianFilter(small, 3), window), Math.max(3, window >> 1));
-  return block === 1 ? paper : resize(paper, grey.width, grey.height, BILINEAR);
+  return block === 1 ? paper : resize(paper, gray.width, gray.height, BILINEAR);
 };
 
-// What most grain stays under.
-const localGrain = ({ width, height, data }: Plane): number => {
+// What most noise stays under.
+const localNoise = ({ width, height, data }: Plane): number => {
   const some = new Float32Array(Math.ceil((height - Math.floor(height / 50)) / 7) * Math.ceil(width / 7));
   let count = 0;
   for (let y = Math.floor(height / 50); y < height; y += 7)

@@ -2,7 +2,7 @@
 // needs only the boxes is in line.ts.
 
 import { minimumFilter } from "./filters.js";
-import { centre, fit } from "./fit.js";
+import { center, fit } from "./fit.js";
 import { label } from "./label.js";
 import { SPECK_HEIGHT, around, heightOf, isBar, lineHeight, widthOf, type Box, type Piece } from "./line.js";
 import { cut, extent, median, plane, roundHalfEven, total, type Plane } from "./plane.js";
@@ -34,7 +34,7 @@ export const findLines = (ink: Plane): Blob[][] => {
 
 // Pieces of an image, taken as one digit -> Uint8[784].
 export const drawPieces = (pieces: readonly Blob[]): Uint8Array =>
-  centre(fit(together(pieces, around(pieces.map(({ box }) => box)))));
+  center(fit(together(pieces, around(pieces.map(({ box }) => box)))));
 
 // A pen's strokes, taken as one digit -> Uint8[784].
 export const drawStrokePieces = (pieces: readonly Piece<Stroke>[]): Uint8Array => drawStrokes(pieces.map(({ ink }) => ink));

@@ -1,7 +1,7 @@
 // Pen strokes -> 28x28: tenfold/ink/strokes.py, step for step.
 
 import { distanceTo } from "./distance.js";
-import { BOX, CELLS, SIDE, centre, layInk } from "./fit.js";
+import { BOX, CELLS, SIDE, center, layInk } from "./fit.js";
 import type { Box } from "./line.js";
 import { mask, type Mask } from "./plane.js";
 
@@ -33,11 +33,11 @@ export const strokesBox = (strokes: readonly Stroke[]): Box => {
 export const drawStrokes = (strokes: readonly Stroke[], width = PEN_WIDTH): Uint8Array => {
   const lines = strokes.filter((stroke) => stroke.length > 0);
   if (!lines.length) return new Uint8Array(SIDE * SIDE);
-  return centre(layInk(distanceTo(centreLine(lines, width)), (width * CELLS) / 2));
+  return center(layInk(distanceTo(centerLine(lines, width)), (width * CELLS) / 2));
 };
 
 // Cells of the 20x20 box that a pen's middle passes, where a pen of that width fills the box.
-const centreLine = (lines: readonly Stroke[], width: number): Mask => {
+const centerLine = (lines: readonly Stroke[], width: number): Mask => {
   const [left, top, right, bottom] = strokesBox(lines);
   const longest = Math.max(right - left, bottom - top);
   const factor = longest > 0 ? (BOX - width) / longest : 0;

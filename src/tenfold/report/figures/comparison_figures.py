@@ -62,7 +62,7 @@ def _scatter(axes: Axes, points: Sequence[Point], theme: Theme) -> None:
             [error_percent(point.accuracy - point.sd) - error],
         ]
         axes.errorbar(point.cost, error, yerr=spread, color=color, marker="o", markersize=5, elinewidth=1.2)
-        left = _has_right_neighbour(point, ordered)
+        left = _has_right_neighbor(point, ordered)
         axes.annotate(
             point.label, (point.cost, error), xytext=(-7, 5) if left else (7, -9), textcoords="offset points",
             color=color, fontsize=8.5, ha="right" if left else "left",
@@ -74,7 +74,7 @@ def _scatter(axes: Axes, points: Sequence[Point], theme: Theme) -> None:
     axes.set_xlim(low / (high / low) ** 0.06, high * (high / low) ** 0.12)  # Space for the labels.
 
 
-def _has_right_neighbour(point: Point, ordered: Sequence[Point]) -> bool:
+def _has_right_neighbor(point: Point, ordered: Sequence[Point]) -> bool:
     """Whether another point lies where the label would be written."""
     reach = math.log(ordered[-1].cost / ordered[0].cost)
     return any(
@@ -85,7 +85,7 @@ def _has_right_neighbour(point: Point, ordered: Sequence[Point]) -> bool:
 
 
 def differences(bars: Sequence[Bar], what: str, theme: Theme) -> Figure:
-    """The change of `what` for each bar, with its 95 % confidence interval; grey if not significant."""
+    """The change of `what` for each bar, with its 95 % confidence interval; gray if not significant."""
     drawing = figure(0.9 + 0.3 * len(bars))
     axes = drawing.add_subplot()
     axes.axvline(0, color=theme.muted, linewidth=1)

@@ -63,7 +63,7 @@ def mean_digits(data: Dataset, profile: Profile, theme: Theme) -> Figure:
 
 def outliers(data: Dataset, profile: Profile, theme: Theme, most: int = 20) -> Figure:
     """The training images that are furthest from the mean of their class, with their labels."""
-    return labelled_grid(
+    return labeled_grid(
         data.train_images[profile.train.outlying[:most]],
         [data.class_names[label] for label in data.train_labels[profile.train.outlying[:most]]],
         theme,
@@ -115,7 +115,7 @@ def augmented(originals: np.ndarray, changed: dict[str, np.ndarray], theme: Them
     return drawing
 
 
-def labelled_grid(images: np.ndarray, captions: list[str], theme: Theme, columns: int = 10) -> Figure:
+def labeled_grid(images: np.ndarray, captions: list[str], theme: Theme, columns: int = 10) -> Figure:
     """images: uint8[N,28,28], in rows of `columns`, each with its caption below."""
     rows = max(1, -(-len(images) // columns))
     drawing = figure(rows * (1.06 if any("\n" in caption for caption in captions) else 0.95))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tenfold.data.dataset import CLASSES
 from tenfold.evaluation.calibration import reliability, risk_coverage
 from tenfold.evaluation.metrics import Evaluation
-from tenfold.report.figures.data_figures import labelled_grid
+from tenfold.report.figures.data_figures import labeled_grid
 from tenfold.report.figures.figure_style import Theme, bare, figure, show_ink
 
 
@@ -123,7 +123,7 @@ def mistakes(
             evaluation.predictions[worst], evaluation.confidences[worst], evaluation.labels[worst], strict=True
         )
     ]
-    return labelled_grid(images[worst], captions, theme)
+    return labeled_grid(images[worst], captions, theme)
 
 
 def predictions(

@@ -1,4 +1,4 @@
-"""Feedback: digits that people labelled, stored in a database and exported as a dataset for fine-tuning."""
+"""Feedback: digits that people labeled, stored in a database and exported as a dataset for fine-tuning."""
 
 from tenfold.serve.feedback.sample_store import FeedbackStore
 from tenfold.serve.schemas import FeedbackSample

@@ -10,23 +10,23 @@ export interface Picture {
   readonly data: Uint8ClampedArray | Uint8Array;
 }
 
-export interface Grey {
-  readonly grey: Plane;
-  // How many of the picture's pixels each pixel of `grey` is wide.
+export interface Gray {
+  readonly gray: Plane;
+  // How many of the picture's pixels each pixel of `gray` is wide.
   readonly scale: number;
 }
 
 // Luminance from 0 to 1, on white where it was transparent. No side is longer than `longest`: a picture that is larger
 // is reduced as it is looked at, so that twelve megapixels never become as many floats.
-export const toGrey = ({ width, height, data }: Picture, longest = Infinity): Grey => {
+export const toGray = ({ width, height, data }: Picture, longest = Infinity): Gray => {
   if (!(width >= 1 && height >= 1 && data.length >= 4 * width * height)) throw new RangeError("the picture has no pixels");
   const block = reductionOf(width, height, longest);
   const row = new Float32Array(width);
-  const grey = reduceRows(width, height, block, (y) => {
+  const gray = reduceRows(width, height, block, (y) => {
     for (let x = 0, at = 4 * width * y; x < width; x++, at += 4) row[x] = luminance(data, at) / 255;
     return row;
   });
-  return { grey, scale: block };
+  return { gray, scale: block };
 };
 
 // ITU-R BT.601 luma in 1/65536, rounded.

@@ -1,7 +1,7 @@
 """Stores the results of `tenfold compare remedies` in the package, for `tenfold diagnose` to cite.
 
     tenfold compare remedies --seeds 5
-    python -m lab.benchmarks.regularisation runs/...-compare-remedies
+    python -m lab.benchmarks.regularization runs/...-compare-remedies
 
 Copies the comparison to results/remedies.json, and derives src/tenfold/evaluation/remedies.json and
 docs/pictures/remedies.png from it. Without a folder it derives them from the existing copy.
