@@ -27,7 +27,7 @@ from tenfold import Reader
 reader = Reader()
 ready = time.perf_counter() - started
 import numpy as np
-from tenfold.machine import peak_bytes
+from lab.memory import peak_bytes
 for _ in range(20): reader.read(np.random.default_rng(0).integers(0, 256, (100, 100), dtype=np.uint8))
 print(ready, peak_bytes())
 """

@@ -6,6 +6,7 @@ import pytest
 
 from tenfold.errors import RunError, UsageError
 from tenfold.jobs.local import local_pool
+from tenfold.jobs.pool import Job, JobSource
 from tenfold.runs.seeds import Seeds, resume_seeds, train_seeds
 from tenfold.runs.train import resume, train
 
@@ -114,3 +115,30 @@ def test_the_answer_to_a_lost_attempt_is_not_given_to_the_next():
         return await lost, await restarted
 
     assert asyncio.run(ask()) == (False, True)
+
+
+def fail(report, folder):
+    return 1 / 0
+
+
+class OneJob(JobSource):
+    """A single call of a function; keeps its outcome."""
+
+    def __init__(self, function) -> None:
+        self._jobs = [Job(key=0, function=function)]
+
+    def next_job(self):
+        return self._jobs.pop() if self._jobs else None
+
+    def on_done(self, job, outcome):
+        self.outcome = outcome
+
+
+def test_an_error_in_a_worker_arrives_with_its_traceback(two_workers):
+    source = OneJob(fail)
+    with two_workers() as pool:
+        pool.run(source)
+    outcome = source.outcome
+    assert (outcome.kind, outcome.message) == ("invalid", "ZeroDivisionError: division by zero")
+    assert isinstance(outcome.error, ZeroDivisionError)
+    assert "in fail" in outcome.error.__notes__[0]

@@ -16,9 +16,9 @@ from scipy.special import log_softmax
 from lab.frameworks import framework_reference as reference
 from lab.frameworks.framework_protocol import Framework
 from lab.frameworks.framework_task import TASKS, Digits, Floats, Labels, Task, load_weights
+from lab.memory import peak_bytes
 from lab.worker import broken, resolve
 from tenfold.errors import TenfoldError
-from tenfold.machine import peak_bytes
 
 Make = Callable[[Task, list[Floats], int], Framework]
 

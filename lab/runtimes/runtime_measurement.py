@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from lab.memory import peak_bytes
 from lab.runtimes.runtime_protocol import Images, Runtime
 from lab.worker import broken, resolve
-from tenfold.machine import peak_bytes
 
 # The gate reads this many images one at a time, as for latency, and the rest in batches of this size.
 ALONE, TOGETHER = 100, 225

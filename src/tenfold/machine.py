@@ -1,4 +1,4 @@
-"""This machine: the cores that a process may use, the memory that it took, and a description to store with figures."""
+"""This machine: the cores that a process may use, its allocator, and a description to store with figures."""
 
 import ctypes
 import os
@@ -20,21 +20,6 @@ def usable_cores() -> list[int]:
     """The cores that this process may use, which in a container are fewer than the machine has; all of them where the
     system does not say."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
-
-
-def peak_bytes() -> int:
-    """The peak resident memory of this process, in bytes.
-
-    Linux's ru_maxrss includes that of the process that started this one, so it is not used there.
-    """
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-        return 1024 * int(status.partition("VmHWM:")[2].split()[0])
-    except (OSError, IndexError):
-        import resource  # Windows has none, and no figure.
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else 1024 * peak
 
 
 @contextmanager

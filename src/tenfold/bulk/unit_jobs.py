@@ -11,7 +11,7 @@ from tenfold import files
 from tenfold.bulk.bulk_folder import BulkFolder
 from tenfold.bulk.bulk_units import UnitCounts, WorkUnit
 from tenfold.bulk.unit_reader import read_unit
-from tenfold.errors import BulkError, StorageError
+from tenfold.errors import BulkError, StorageError, TenfoldError
 from tenfold.jobs.pool import Job, JobSource, Outcome, Report
 from tenfold.reading.reader import Reader
 
@@ -71,7 +71,9 @@ class UnitJobs(JobSource):
 
     def on_done(self, job: Job, outcome: Outcome) -> None:
         if outcome.kind != "finished":
-            raise outcome.error or (StorageError if outcome.kind == "failed" else BulkError)(outcome.message)
+            if isinstance(outcome.error, TenfoldError):
+                raise outcome.error
+            raise (StorageError if outcome.kind == "failed" else BulkError)(outcome.message) from outcome.error
         part, counts = outcome.value
         files.write_bytes(self._folder.part(job.key), part)
         self.counts += counts

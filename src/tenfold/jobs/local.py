@@ -16,7 +16,18 @@ from types import ModuleType
 from typing import Any
 
 from tenfold.errors import UsageError
-from tenfold.jobs.pool import Job, JobDone, JobLost, JobMessage, JobStopped, Outcome, PoolEvent, WorkerPool, execute
+from tenfold.jobs.pool import (
+    Job,
+    JobDone,
+    JobLost,
+    JobMessage,
+    JobStopped,
+    Outcome,
+    PoolEvent,
+    WorkerPool,
+    execute,
+    sendable,
+)
 from tenfold.machine import freed_memory_kept
 
 # linux/prctl.h
@@ -162,8 +173,7 @@ def _work(connection: "Connection[Any, Any]", parent: int) -> None:
             if isinstance(received, Job):
                 with freed_memory_kept():
                     outcome = execute(dataclasses.replace(received, shared=shared), _PipeReport(connection))
-                # Not every exception can be pickled.
-                _send(connection, dataclasses.replace(outcome, error=None))
+                _send(connection, sendable(outcome))
             else:
                 shared = received
     except (_ParentGone, EOFError, OSError):

@@ -1,9 +1,11 @@
 """The pool interface: jobs, their source, and the pool that runs them one after another in this process."""
 
+import pickle
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -39,8 +41,8 @@ class Outcome:
 
     kind: `finished`; `stopped` by its source; `diverged` (a `TrainingError`); `invalid`: the job's own arguments are
     at fault, others may succeed; `failed`: the environment is at fault, such as a full disk; `lost`: its processes
-    died, `ATTEMPTS` times. value: what the function returned. error: the exception, where it was raised in this
-    process.
+    died, `ATTEMPTS` times. value: what the function returned. error: the exception, with the worker's traceback as a
+    note where it was raised in another process.
     """
 
     kind: Literal["finished", "stopped", "diverged", "invalid", "failed", "lost"]
@@ -129,6 +131,20 @@ def execute(job: Job, report: Report) -> Outcome:
         lines = str(error).splitlines() or [""]
         return Outcome(kind="invalid", message=f"{type(error).__name__}: {lines[0]}", error=error)
     return Outcome(kind="finished", value=value)
+
+
+def sendable(outcome: Outcome) -> Outcome:
+    """The outcome as another process can receive it: its traceback, which is not sent, becomes a note of the error."""
+    if outcome.error is None:
+        return outcome
+    error: Exception = outcome.error
+    error.add_note("In the worker process:\n" + "".join(traceback.format_exception(error)).rstrip())
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # Not every exception survives that.
+        error = RuntimeError(outcome.message)
+        error.__notes__ = outcome.error.__notes__
+    return replace(outcome, error=error)
 
 
 class InProcessPool:

@@ -18,7 +18,18 @@ from typing import Any
 
 from tenfold import files
 from tenfold.errors import ClusterError, UsageError
-from tenfold.jobs.pool import Job, JobDone, JobLost, JobMessage, JobStopped, Outcome, PoolEvent, WorkerPool, execute
+from tenfold.jobs.pool import (
+    Job,
+    JobDone,
+    JobLost,
+    JobMessage,
+    JobStopped,
+    Outcome,
+    PoolEvent,
+    WorkerPool,
+    execute,
+    sendable,
+)
 from tenfold.jobs.ray_connection import connected
 from tenfold.machine import freed_memory_kept
 
@@ -192,7 +203,7 @@ def _run_task(
         job = dataclasses.replace(job, folder=folder, shared=_fetch(shared[0]))
         with freed_memory_kept():
             outcome = execute(job, dataclasses.replace(report, folder=folder))
-        return dataclasses.replace(outcome, error=None), _read_folder(folder)
+        return sendable(outcome), _read_folder(folder)
 
 
 @lru_cache(maxsize=1)
