@@ -201,7 +201,7 @@ def test_the_migrations_create_the_table_in_use(url):
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    from tenfold.serve.feedback.sample_table import metadata
+    from tenfold.serve.feedback.sample_store import metadata
 
     with FeedbackStore(url) as store, store._engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": "feedback_version"})

@@ -1,29 +1,59 @@
-"""Feedback samples in a database.
+"""Feedback samples in a database: its table, its migrations, and a store that writes and reads it.
 
-One thread writes them, many to a transaction: a commit of a hundred takes as long as a commit of one.
+One thread writes the samples, many to a transaction: a commit of a hundred takes as long as a commit of one. A change
+of the table needs a new file in migrations/versions.
 """
 
 import contextlib
+import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from datetime import UTC
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+import platformdirs
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from tenfold.database import error_reason, without_password
+from tenfold import database
 from tenfold.errors import StoreBusyError, StoreError
-from tenfold.serve.feedback.sample_table import feedback_samples, feedback_url, open_migrated
 from tenfold.serve.schemas import FeedbackSample
 
 QUEUE, TRANSACTION = 2_000, 200
 # Rows in memory at a time while all are read.
 _CHUNK = 500
 _CLOSE_SECONDS = 10
+URL_VARIABLE = "TENFOLD_DATABASE_URL"
+# Alembic's default name would clash with other users of the same database, such as Optuna.
+VERSION_TABLE = "feedback_version"
+# Key of an advisory lock: two servers that start together must not both create the table.
+_LOCK = 10_784
+
+metadata = sa.MetaData()
+
+feedback_samples = sa.Table(
+    "feedback_samples",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("label", sa.Integer, nullable=False),
+    sa.Column("predicted", sa.Integer),
+    sa.Column("confidence", sa.Float),
+    sa.Column("probabilities", sa.JSON(none_as_null=True)),
+    sa.Column("pixels", sa.LargeBinary, nullable=False),
+    sa.Column("strokes", sa.JSON(none_as_null=True)),
+    sa.Column("source", sa.String(10), nullable=False),
+    sa.Column("model_digest", sa.String(64)),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+    # By the server's clock; created_at is by the client's.
+    sa.Column("stored_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+)
 
 
 class _Pending(NamedTuple):
@@ -42,7 +72,7 @@ class FeedbackStore:
         be opened.
         """
         parsed = feedback_url(url)
-        self.url_without_password = without_password(parsed)
+        self.url_without_password = database.without_password(parsed)
         self._engine = open_migrated(parsed)
         dialect = sqlite if parsed.get_backend_name() == "sqlite" else postgresql
         insert: Any = dialect.insert(feedback_samples)
@@ -74,17 +104,17 @@ class FeedbackStore:
     def check(self) -> None:
         """Raises `StoreError` if the database does not answer."""
         with self._reading() as connection:
-            connection.execute(select(feedback_samples.c.id).limit(1))
+            connection.execute(sa.select(feedback_samples.c.id).limit(1))
 
     def count(self) -> int:
         with self._reading() as connection:
-            return int(connection.execute(select(func.count()).select_from(feedback_samples)).scalar_one())
+            return int(connection.execute(sa.select(sa.func.count()).select_from(feedback_samples)).scalar_one())
 
     def __iter__(self) -> Iterator[FeedbackSample]:
         """All samples, ordered by id, a few hundred in memory at a time."""
         last = None
         while True:
-            query = select(feedback_samples).order_by(feedback_samples.c.id).limit(_CHUNK)
+            query = sa.select(feedback_samples).order_by(feedback_samples.c.id).limit(_CHUNK)
             if last is not None:
                 query = query.where(feedback_samples.c.id > last)
             with self._reading() as connection:
@@ -118,7 +148,7 @@ class FeedbackStore:
             with self._engine.execution_options(reading=True).connect() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            raise StoreError(f"{self.url_without_password} can't be read: {error_reason(error)}") from error
+            raise StoreError(f"{self.url_without_password} can't be read: {database.error_reason(error)}") from error
 
     def _write(self) -> None:
         while batch := self._next_batch():
@@ -136,7 +166,7 @@ class FeedbackStore:
             with self._engine.begin() as connection:
                 new = set(connection.execute(self._insert, list(rows.values())).scalars())
         except Exception as error:  # Any error: no caller may wait forever, and the thread must survive.
-            _fail(batch, f"{self.url_without_password} can't be written: {error_reason(error)}")
+            _fail(batch, f"{self.url_without_password} can't be written: {database.error_reason(error)}")
             return
         for pending in batch:
             # Of two samples with one id in one transaction, the second is known.
@@ -164,3 +194,32 @@ def _from_row(row: Any) -> FeedbackSample:
     if fields["created_at"].tzinfo is None:  # SQLite keeps no time zone; what was written is UTC.
         fields["created_at"] = fields["created_at"].replace(tzinfo=UTC)
     return FeedbackSample.model_construct(**fields)
+
+
+def feedback_url(url: str | None) -> sa.URL:
+    """The given URL, or `TENFOLD_DATABASE_URL`, or a SQLite file in the user's data folder."""
+    if given := url or os.environ.get(URL_VARIABLE):
+        return database.parse_url(given)
+    return sa.URL.create("sqlite", database=str(Path(platformdirs.user_data_dir("tenfold")) / "feedback.db"))
+
+
+def open_migrated(url: sa.URL) -> sa.Engine:
+    """An engine whose table exists and is up to date. Raises `StoreError`."""
+    try:
+        with database.opening(url):
+            engine = database.open_engine(url)
+            with engine.begin() as connection:
+                _migrate(connection)
+    except CommandError as error:
+        shown = database.without_password(url)
+        raise StoreError(f"{shown} was created by a newer Tenfold ({error}): update Tenfold") from error
+    return engine
+
+
+def _migrate(connection: sa.Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,8 +1,8 @@
-"""Alembic's entry point; `sample_table.py` passes the connection."""
+"""Alembic's entry point; `sample_store.py` passes the connection."""
 
 from alembic import context
 
-from tenfold.serve.feedback.sample_table import VERSION_TABLE, metadata
+from tenfold.serve.feedback.sample_store import VERSION_TABLE, metadata
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=metadata, version_table=VERSION_TABLE
