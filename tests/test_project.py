@@ -26,7 +26,7 @@ def parsed(lines):
 
 def test_the_conda_environment_is_the_train_install():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    assert environment["name"] == "mnist"
+    assert environment["name"] == "tenfold"
     plain = {line for line in environment["dependencies"] if isinstance(line, str)}
     expected = {CONDA_NAMES.get(name, name) + limits for name, limits in requirements("train")}
     assert plain - {"pip"} == expected | {"python" + PROJECT["requires-python"]}

@@ -101,7 +101,7 @@ def test_the_token_is_requested_and_saved(browse, built_page, tmp_path, draw, se
     expect(page.locator("#toast")).to_contain_text("requires a token")
     page.goto(running.url + "#token=opensesame")
     page.reload()
-    for _ in range(100):
+    for _ in range(600):
         if stored(running):
             break
         page.wait_for_timeout(50)
