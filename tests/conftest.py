@@ -1,4 +1,7 @@
-"""What the tests share: a small data set of real digits, a quick recipe, and one trained run."""
+"""What the tests share: a small data set of real digits, a quick recipe, and one trained run.
+
+A test's folder is its marker: `unit`, `flow` or `system` (CONTRIBUTING.md).
+"""
 
 import base64
 import dataclasses
@@ -9,21 +12,89 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
+from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cyclopts import App
+from numpy.typing import NDArray
 
 from tenfold.data import Dataset, load_dataset
+from tenfold.reading.reader import Reader
 from tenfold.training.recipe import Recipe
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Each worker has a core; threads of several would only wait for each other.
+    os.environ["OMP_NUM_THREADS"] = "1"
+# Seconds of computing that a unit test may take. Processor time, which other work on the machine does not change.
+UNIT_SECONDS = 2.0
+# Fixtures that train or start something.
+NOT_FOR_UNITS = {"run", "swept", "two_workers", "one_at_a_time", "chromium", "ray_cluster", "serving", "postgres"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    for item in items:
+        kind = item.path.relative_to(tests).parts[0]
+        item.add_marker(kind)
+        if kind == "unit" and (used := NOT_FOR_UNITS.intersection(getattr(item, "fixturenames", ()))):
+            raise pytest.UsageError(f"{item.nodeid} uses {', '.join(used)}: it belongs to tests/flow or tests/system")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item):  # type: ignore[no-untyped-def]
+    is_unit = item.get_closest_marker("unit") is not None
+    started = time.process_time()
+    result = yield
+    seconds = time.process_time() - started
+    if is_unit and seconds > UNIT_SECONDS:
+        pytest.fail(f"took {seconds:.1f} s of {UNIT_SECONDS:g}: make it smaller, or move it to tests/flow")
+    return result
 
 
 @pytest.fixture(scope="session")
 def mnist() -> Dataset:
     return load_dataset("mnist")
+
+
+@pytest.fixture
+def digits() -> Callable[..., tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Makes n images with labels 0, 1, 2, ..., each image different and with a dark border."""
+
+    def make(n: int, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        images = np.zeros((n, 28, 28), np.uint8)
+        images[:, 4:24, 4:24] = np.random.default_rng(seed).integers(0, 256, (n, 20, 20))
+        return images, (np.arange(n) % 10).astype(np.uint8)
+
+    return make
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own, empty."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("TENFOLD_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mnist_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with MNIST unpacked, which takes a second: shared, so not to be written to."""
+    folder = tmp_path_factory.mktemp("mnist-cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TENFOLD_CACHE", str(folder))
+        load_dataset("mnist")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reader() -> Reader:
+    """The shipped reader."""
+    return Reader()
 
 
 @pytest.fixture(scope="session")
@@ -281,12 +352,12 @@ def postgres():  # type: ignore[no-untyped-def]
     shutil.rmtree(folder)
 
 
-ODD = Path(__file__).parent / "odd"
+ODD = Path(__file__).parent / "system" / "odd"
 
 
 @pytest.fixture
 def odd_framework(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
-    """Puts a framework of tests/odd among those that there are."""
+    """Puts a framework of tests/system/odd among those that there are."""
     from lab.frameworks.framework_registry import FRAMEWORKS, FrameworkEntry
 
     def put(name: str, **fields: object) -> None:
@@ -301,7 +372,7 @@ def odd_framework(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-d
 
 @pytest.fixture
 def odd_runtime(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
-    """Puts a runtime of tests/odd among those that there are."""
+    """Puts a runtime of tests/system/odd among those that there are."""
     from lab.runtimes.runtime_registry import RUNTIMES, RuntimeEntry
 
     def put(name: str, **fields: object) -> None:

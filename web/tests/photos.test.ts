@@ -1,4 +1,4 @@
-// Photos of real handwriting, read as Python reads them. tests/test_golden.py decodes them, and hands over the folder
+// Photos of real handwriting, read as Python reads them. tests/system/test_web_photos.py decodes them, and hands over the folder
 // that holds them; they stand beside the project where it is made, and nowhere else.
 
 import { readFileSync } from "node:fs";
@@ -18,4 +18,4 @@ if (folder) {
     const gray = Float32Array.from(readFileSync(join(folder, photo.file)), (value) => value / 255);
     expectAsInPython(reader.readNumber(plane(photo.width, photo.height, gray)), photo);
   }, 60_000);
-} else test.skip("photos: pytest tests/test_golden.py reads them where they are", () => {});
+} else test.skip("photos: pytest tests/system/test_web_photos.py reads them where they are", () => {});

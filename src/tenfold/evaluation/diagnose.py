@@ -13,7 +13,7 @@ from importlib import resources
 from itertools import pairwise
 from typing import Any, Protocol
 
-# Each limit was set on runs with one deliberate problem, and on healthy ones (tests/test_evaluation.py).
+# Each limit was set on runs with one deliberate problem, and on healthy ones (tests/flow/test_evaluation.py).
 RISE = 0.15  # overfitting: final validation loss exceeds its minimum by more than this share
 GAP = 0.01  # overfitting: training accuracy exceeds validation accuracy by more than this
 FALL = 0.05  # stopped too early: validation loss fell in the last epoch by more than this share

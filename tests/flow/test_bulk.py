@@ -1,0 +1,350 @@
+"""A million images are read while nobody looks: each must have its row, right or with its error, none lost."""
+
+import gzip
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from tenfold import cli
+from tenfold.bulk import read_all
+from tenfold.data import idx
+from tenfold.errors import BulkError
+from tenfold.jobs.pool import in_process_pool
+
+
+def png(pixels) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def write_tar(path: Path, members: dict[str, bytes], mode="w") -> Path:
+    with tarfile.open(path, mode) as tar:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return path
+
+
+def rows(path: Path) -> list[dict]:
+    return pq.read_table(path).to_pylist()
+
+
+@pytest.fixture(scope="module")
+def digits(mnist) -> np.ndarray:
+    """Most of MNIST's form; some shifted, turned to dark on bright, blank."""
+    images = np.array(mnist.test_images[:60])
+    images[3] = np.roll(images[3], 4, 0)
+    images[7] = 255 - images[7]
+    images[11] = 0
+    return images
+
+
+def folder_of(images, path: Path) -> Path:
+    for number, image in enumerate(images):
+        place = path / f"{number // 25}" / f"{number:03d}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(png(image))
+    return path
+
+
+def parquet_of(column, path: Path, **options) -> Path:
+    pq.write_table(pa.table({"id": list(range(len(column))), "image": column}), path, **options)
+    return path
+
+
+MAKERS = {
+    "folder": lambda x, p: folder_of(x, p / "folder"),
+    "pattern": lambda x, p: folder_of(x, p / "folder") / "*" / "*.png",
+    "tar": lambda x, p: write_tar(p / "a.tar", {f"{i:03d}.png": png(one) for i, one in enumerate(x)}),
+    "tar.gz": lambda x, p: write_tar(p / "a.tar.gz", {f"{i:03d}.png": png(one) for i, one in enumerate(x)}, "w:gz"),
+    "tar.xz": lambda x, p: write_tar(p / "a.tar.xz", {f"{i:03d}.png": png(one) for i, one in enumerate(x)}, "w:xz"),
+    "parquet of files": lambda x, p: parquet_of(pa.array([png(one) for one in x]), p / "a.parquet", row_group_size=7),
+    "parquet of a hub": lambda x, p: parquet_of(
+        pa.array([{"bytes": png(one), "path": None} for one in x]), p / "a.parquet"
+    ),
+    "parquet of 784": lambda x, p: parquet_of(
+        pa.FixedSizeListArray.from_arrays(pa.array(x.reshape(-1)), 784), p / "a.parquet", row_group_size=7
+    ),
+    "parquet of 28x28": lambda x, p: parquet_of(pa.array(x.tolist()), p / "a.parquet"),
+    "parquet of raw bytes": lambda x, p: parquet_of(pa.array([one.tobytes() for one in x]), p / "a.parquet"),
+    "parquet of tensors": lambda x, p: parquet_of(
+        pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(x)), p / "a.parquet"
+    ),
+    "idx": lambda x, p: written(p / "t-images-idx3-ubyte", idx.encode(x)),
+    "idx.gz": lambda x, p: written(p / "t-images-idx3-ubyte.gz", gzip.compress(idx.encode(x))),
+    "npy": lambda x, p: saved(p / "a.npy", x),
+    "npy of 784": lambda x, p: saved(p / "a.npy", x.reshape(-1, 784)),
+}
+
+
+def written(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def saved(path: Path, array) -> Path:
+    np.save(path, array)
+    return path
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_every_source_gives_the_rows_that_the_reader_gives_one_by_one(kind, digits, reader, tmp_path):
+    source = MAKERS[kind](digits, tmp_path)
+    summary = read_all([source], tmp_path / "out.parquet", open_pool=in_process_pool, probabilities=True, batch=16)
+    found = rows(tmp_path / "out.parquet")
+    assert len(found) == summary.rows == len(digits)
+    assert [row["index"] for row in found] == list(range(len(digits)))
+    # As a file is read where it was one, and as an array is where it was that: the second looks twice at 28x28.
+    as_file = kind in ("folder", "pattern", "parquet of files", "parquet of a hub") or kind.startswith("tar")
+    for row, image in zip(found, digits, strict=True):
+        alone = reader.read(png(image) if as_file else image)
+        assert (row["digit"], row["confidence"], row["unsure"]) == (alone.digit, alone.confidence, alone.unsure)
+        assert np.array_equal(np.float32(row["probabilities"]), alone.probabilities)
+        assert row["error"] is None
+    keys = [row["key"] for row in found]
+    assert keys == ([None] * 60 if keys[0] is None else sorted(keys))
+    assert not (tmp_path / "out.parquet.job").exists()
+
+
+def test_sources_of_all_kinds_lie_in_one_folder(digits, tmp_path):
+    source = tmp_path / "in"
+    folder_of(digits[:30], source / "b")
+    write_tar(source / "c.tar", {"x.cls": b"7", "x.png": png(digits[0]), "._x.png": b"a Mac's"})
+    (source / ".hidden.png").write_bytes(b"")
+    (source / "notes.txt").write_text("none")
+    np.save(source / "a.npy", digits[:5])
+    folder_of(digits[:2], source / "d")
+    (source / "t-labels-idx1-ubyte").write_bytes(idx.encode(np.zeros(5, np.uint8)))
+    summary = read_all([source], tmp_path / "out.parquet", open_pool=in_process_pool)
+    found = rows(tmp_path / "out.parquet")
+    names = [(Path(row["source"]).name, row["key"], row["index"]) for row in found]
+    assert names == [
+        *[("a.npy", None, index) for index in range(5)],
+        *[("in", f"b/{index // 25}/{index:03d}.png", index) for index in range(30)],
+        ("c.tar", "x.png", 0),
+        # A folder's places continue after what came between.
+        ("in", "d/0/000.png", 30),
+        ("in", "d/0/001.png", 31),
+    ]
+    assert (summary.rows, summary.skipped, summary.errors) == (38, 1, 0)
+
+
+def test_a_bad_image_is_a_row_with_its_error_wherever_it_lies(digits, tmp_path):
+    good = png(digits[0])
+    odd = [good, b"no image", good[:80], b"", good]
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for number, content in enumerate(odd):
+        (folder / f"{number}\n.png").write_bytes(content)
+    (folder / "gone.png").symlink_to("nowhere")
+    tar = write_tar(tmp_path / "a.tar", {f"{number}.png": content for number, content in enumerate(odd)})
+    encoded = parquet_of(pa.array([*odd, None], pa.binary()), tmp_path / "a.parquet")
+    lists = [digits[0].tolist(), None, [[1, 2], [3]], digits[0].tolist(), [[300] * 28] * 28]
+    pixels = parquet_of(pa.array(lists), tmp_path / "b.parquet")
+    summary = read_all([folder, tar, encoded, pixels], tmp_path / "out.parquet", open_pool=in_process_pool)
+    found = rows(tmp_path / "out.parquet")
+    bad = [False, True, True, True, False]
+    assert [row["error"] is not None for row in found] == [*bad, *bad, *bad, True, False, True, True, False, True]
+    for row in found:
+        assert (row["digit"] is None) == (row["confidence"] is None) == (row["error"] is not None)
+        assert "\n" not in (row["error"] or "")
+    assert found[0]["key"] == "0\n.png"
+    assert (summary.errors, summary.broken) == (13, 0)
+
+
+def test_the_output_is_the_same_to_the_last_byte_whoever_reads(digits, tmp_path):
+    folder = folder_of(digits, tmp_path / "folder")
+    made = {}
+    for name, options in {
+        "here": {"open_pool": in_process_pool},
+        "1": {"workers": 1},
+        "2": {"workers": 2, "batch": 7},
+    }.items():
+        read_all([folder, *[folder] * 3], tmp_path / f"{name}.parquet", **options)
+        made[name] = (tmp_path / f"{name}.parquet").read_bytes()
+    assert made["here"] == made["1"] == made["2"]
+
+
+def test_a_folder_of_several_files_is_written_where_the_name_has_no_ending(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr("tenfold.bulk.bulk_output.FILE_ROWS", 100)
+    monkeypatch.setattr("tenfold.bulk.bulk_output._GROUP", 50)
+    folder = folder_of(digits, tmp_path / "folder")
+    out = tmp_path / "set"
+    summary = read_all([folder] * 4, out, open_pool=in_process_pool)
+    assert summary.rows == 240
+    assert sorted(path.name for path in out.iterdir()) == [f"part-{number:05d}.parquet" for number in range(2)]
+    assert pq.read_table(out).num_rows == 240
+    with pytest.raises(BulkError, match="--overwrite"):
+        read_all([folder], out, open_pool=in_process_pool)
+    assert read_all([folder], out, open_pool=in_process_pool, overwrite=True).rows == 60
+    assert pq.read_table(out).num_rows == 60
+
+
+@pytest.mark.parametrize("protocol", ["memory", "file"])
+def test_sources_behind_urls(protocol, digits, tmp_path):
+    import fsspec
+
+    root = f"memory://bulk-{tmp_path.name}" if protocol == "memory" else f"file://{tmp_path}/in"
+    folder_of(digits[:30], tmp_path / "in" / "f")
+    write_tar(tmp_path / "in" / "a.tar", {f"{i:03d}.png": png(one) for i, one in enumerate(digits[:9])})
+    parquet_of(pa.array([png(one) for one in digits[:9]]), tmp_path / "in" / "a.parquet")
+    np.save(tmp_path / "in" / "a.npy", digits[:9])
+    if protocol == "memory":
+        fsspec.filesystem("memory").put(f"{tmp_path}/in", f"/bulk-{tmp_path.name}", recursive=True)
+    read_all([root], tmp_path / "url.parquet", workers=1)
+    read_all([tmp_path / "in"], tmp_path / "local.parquet", open_pool=in_process_pool)
+    there, here = rows(tmp_path / "url.parquet"), rows(tmp_path / "local.parquet")
+    assert len(there) == 57
+    for one, other in zip(there, here, strict=True):
+        assert one["source"].startswith(f"{protocol}://")
+        assert {**one, "source": ""} == {**other, "source": ""}
+    found = read_all([f"{root}/f/*/00*.png"], tmp_path / "pattern.parquet", workers=1)
+    assert found.rows == 10
+    assert [row["key"] for row in rows(tmp_path / "pattern.parquet")][:2] == ["0/000.png", "0/001.png"]
+
+
+def test_names_are_put_in_order_however_many(monkeypatch):
+    from tenfold.bulk import bulk_sources as listing
+
+    monkeypatch.setattr(listing, "_RUN", 7)
+    monkeypatch.setattr(listing, "_OPEN", 3)
+    names = [f"{number * 37 % 100:02d}\n\udcff.png" for number in range(100)]
+    assert list(listing.sort_names(iter(names))) == sorted(names)
+    assert list(listing.sort_names(iter([]))) == []
+
+
+def test_a_large_tar_is_read_in_stretches_and_nothing_is_lost_between_them(digits, tmp_path):
+    from tenfold.bulk import image_files
+
+    content = png(digits[0])
+    members = {}
+    for number in range(9000):
+        # Long names have headers of their own before them, in one of two ways.
+        long = "long-" * 30 if number % 1000 in (95, 96, 192) else ""
+        members[f"{long}{number:05d}.png"] = content
+    for style in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        path = tmp_path / f"{style}.tar"
+        with tarfile.open(path, "w", format=style) as tar:
+            for name in members:
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+        units = list(image_files.plan_tar(str(path)))
+        assert len(units) == 3
+        keys = [key for unit in units for chunk in image_files.read_tar(unit, 256) for key in chunk.keys]
+        assert keys == list(members)
+
+
+def test_row_groups_of_any_size_are_read_once_and_in_order(tmp_path, monkeypatch):
+    from tenfold.bulk import parquet_files
+
+    monkeypatch.setattr(parquet_files, "_LONGEST", 5000)
+    sizes = [100, 4095, 30, 9000, 20, 4096, 45_000, 1, 1]
+    numbers = np.arange(sum(sizes), dtype=np.uint32)
+    images = np.zeros((len(numbers), 784), np.uint8)
+    images[:, :4] = numbers.view(np.uint8).reshape(-1, 4)
+    path = tmp_path / "a.parquet"
+    with pq.ParquetWriter(path, pa.schema({"image": pa.list_(pa.uint8(), 784)}), compression="zstd") as writer:
+        for part in np.split(images, np.cumsum(sizes)[:-1]):
+            writer.write_table(pa.table({"image": pa.FixedSizeListArray.from_arrays(pa.array(part.reshape(-1)), 784)}))
+    units = list(parquet_files.plan_parquet(str(path), None))
+    assert len(units) == 1 + 1 + 2 + 1 + 9 + 1  # 4,195; 30; 9,000 in two; 4,116; 45,000 in nine; 2
+    read = [np.concatenate([chunk.images for chunk in parquet_files.read_parquet(unit, 256)]) for unit in units]
+    assert [len(one) for one in read] == [unit.count for unit in units]
+    assert np.array_equal(np.concatenate(read).reshape(-1, 784)[:, :4].copy().view(np.uint32).ravel(), numbers)
+
+
+# What a shard that can't be read to its end costs: its rest, which one row says.
+
+
+def cut_tar(path: Path, digits) -> Path:
+    write_tar(path, {f"{number}.png": png(one) for number, one in enumerate(digits[:10])})
+    path.write_bytes(path.read_bytes()[: 1024 * 9 + 700])
+    return path
+
+
+def damaged_header(path: Path, digits) -> Path:
+    write_tar(path, {f"{number}.png": png(one) for number, one in enumerate(digits[:10])})
+    content = bytearray(path.read_bytes())
+    content[1024 * 9] ^= 1
+    path.write_bytes(content)
+    return path
+
+
+def no_end(path: Path, digits) -> Path:
+    write_tar(path, {f"{number}.png": png(one) for number, one in enumerate(digits[:9])})
+    path.write_bytes(path.read_bytes()[: 1024 * 9])
+    return path
+
+
+def cut_gzip(path: Path, digits) -> Path:
+    write_tar(path, {f"{number}.png": png(one) for number, one in enumerate(digits[:10])}, "w:gz")
+    path.write_bytes(path.read_bytes()[:-600])
+    return path
+
+
+def cut_idx(path: Path, digits) -> Path:
+    return written(path, idx.encode(digits[:10])[: 16 + 9 * 784 + 100])
+
+
+def cut_idx_gz(path: Path, digits) -> Path:
+    return written(path, gzip.compress(idx.encode(digits[:10]))[:-100])
+
+
+def damaged_page(path: Path, digits) -> Path:
+    parquet_of(pa.array([png(one) for one in digits[:20]]), path, row_group_size=10, compression="zstd")
+    content = bytearray(path.read_bytes())
+    place = pq.ParquetFile(path).metadata.row_group(1).column(1).data_page_offset
+    content[place : place + 60] = bytes(60)
+    path.write_bytes(content)
+    return path
+
+
+DAMAGED = {
+    "cut.tar": (cut_tar, 9),
+    "header.tar": (damaged_header, 9),
+    "no-end.tar": (no_end, 9),
+    "cut.tar.gz": (cut_gzip, None),
+    "cut-images-idx3-ubyte": (cut_idx, 9),
+    "cut-images-idx3-ubyte.gz": (cut_idx_gz, None),
+    "page.parquet": (damaged_page, 10),
+    "none.parquet": (lambda path, digits: written(path, b"PAR1 and no more"), 0),
+    "none.tar": (lambda path, digits: written(path, b"no tar at all" * 100), 0),
+    "empty.tar": (lambda path, digits: written(path, b""), 0),
+    "none.npy": (lambda path, digits: written(path, b"\x93NUMPY\x01\x00"), 0),
+    "odd.npy": (lambda path, digits: saved(path, np.zeros((4, 3))), 0),
+    "objects.npy": (lambda path, digits: saved(path, np.array([{}, {}])), 0),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_an_unreadable_shard_is_one_row_and_the_job_continues(name, digits, tmp_path, capsys):
+    make, whole = DAMAGED[name]
+    path = make(tmp_path / name, digits)
+    np.save(tmp_path / "z.npy", digits[:5])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["read-all", str(path), str(tmp_path / "z.npy"), "--out", str(tmp_path / "o.parquet"), "--json"])
+    captured = capsys.readouterr()
+    assert stopped.value.code == 1
+    assert captured.err.strip().splitlines()[-1].startswith("error: 1 shard or part of one could not be read")
+    summary = json.loads(captured.out)
+    found = rows(tmp_path / "o.parquet")
+    of_shard = [row for row in found if row["source"] == str(path)]
+    assert (summary["broken"], summary["rows"]) == (1, len(found))
+    assert of_shard[-1]["index"] is None
+    assert name in of_shard[-1]["error"]
+    assert all(row["error"] is None for row in of_shard[:-1])
+    if whole is None:
+        assert 0 < len(of_shard) - 1 <= 10
+    else:
+        assert len(of_shard) - 1 == whole
+    assert [row["index"] for row in found if row["source"].endswith("z.npy")] == list(range(5))

@@ -1,0 +1,119 @@
+"""The report is what most people see: it must be self-contained, correct, and readable on a phone."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+from tenfold.errors import ExportError, RunError
+from tenfold.export.onnx import export_onnx
+from tenfold.models import build_model
+from tenfold.report.run_report import write_report
+from tenfold.runs.evaluate import evaluate
+from tenfold.runs.run import Run
+
+
+@pytest.fixture(scope="session")
+def report(run):
+    return write_report(run)
+
+
+def test_the_report_is_self_contained(report):
+    text = report.read_text()
+    assert not re.search(r'(?:src|href)="(?!#|data:)', text.replace("xlink:href", "href"))
+    assert "@import" not in text
+    assert "<script" not in text
+
+
+def test_the_report_is_well_formed(report):
+    class Checker(HTMLParser):
+        open_tags: list[str]
+
+        def handle_starttag(self, tag, attrs):
+            if tag not in ("meta", "br", "link"):
+                self.open_tags.append(tag)
+
+        def handle_startendtag(self, tag, attrs):
+            pass
+
+        def handle_endtag(self, tag):
+            assert self.open_tags.pop() == tag
+
+    checker = Checker()
+    checker.open_tags = []
+    checker.feed(report.read_text())
+    assert checker.open_tags == []
+    ids = re.findall(r'\bid="([^"]+)"', report.read_text())
+    assert len(ids) == len(set(ids))
+
+
+def test_the_report_shows_what_was_measured(report, run):
+    text, figures = report.read_text(), run.metrics
+    assert f"{100 * figures['test']['accuracy']:.2f}\u202f%" in text
+    assert f"{figures['training']['parameters']:,}" in text
+    assert text.count("<section") == 8
+    assert text.count("<svg") == len(list((run.path / "figures").iterdir())) + 1  # and the flowchart
+
+
+def test_every_figure_is_saved_as_png_too(report, run):
+    names = {path.name for path in (run.path / "figures").iterdir()}
+    assert {"samples.png", "distribution.png", "preprocessing.png", "network.png", "curves.png", "confusion.png",
+            "mistakes.png", "predictions.png"} <= names  # fmt: skip
+    for path in (run.path / "figures").iterdir():
+        with Image.open(path) as picture:
+            assert min(picture.size) > 100
+            assert len(picture.convert("L").getcolors() or range(300)) > 10  # not one flat color
+
+
+def test_svg_colors_follow_the_theme(report):
+    svgs = re.findall(r"<svg.*?</svg>", report.read_text(), re.DOTALL)
+    for svg in svgs:
+        left = set(re.findall(r"#[0-9a-fA-F]{6}\b", svg)) - {"#000000"}
+        assert not left, left
+
+
+def test_html_in_a_recipe_is_text(run, tmp_path):
+    copy = shutil.copytree(run.path, tmp_path / "run")
+    recipe = copy / "recipe.toml"
+    recipe.write_text(re.sub(r'description = ".*"', 'description = "<script>alert(1)</script>"', recipe.read_text()))
+    assert "<script" not in write_report(Run.load(copy)).read_text()
+
+
+def test_the_report_of_an_unfinished_run_is_refused(tmp_path, quick):
+    (tmp_path / "recipe.toml").write_text(quick.to_toml())
+    with pytest.raises(RunError, match="not finished"):
+        write_report(Run.load(tmp_path))
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_the_exported_model_agrees_with_torch(run, small):
+    import torch
+
+    from tenfold.training.trainer import predict_logits
+
+    expected = predict_logits(run.model(), torch.from_numpy(small.test_images)).softmax(1).numpy()
+    assert abs(run.predict(small.test_images) - expected).max() < 1e-4
+    assert run.metrics["training"]["onnx_difference"] < 1e-4
+    assert (run.path / "model.onnx").stat().st_size < 600_000
+
+
+def test_an_export_that_differs_is_not_kept(quick, small, tmp_path, monkeypatch):
+    from tenfold.export import onnx
+
+    class Wrong(onnx._Deployed):
+        def forward(self, images):
+            logits, probabilities = super().forward(images)
+            return logits + 0.01, probabilities
+
+    monkeypatch.setattr(onnx, "_Deployed", Wrong)
+    with pytest.raises(ExportError, match="differs"):
+        export_onnx(build_model(quick.model), tmp_path / "model.onnx", small.test_images)
+    assert not list(tmp_path.iterdir())
+
+
+def test_any_batch_size_is_taken(run, small):
+    rows = [run.predict(small.test_images[:count]) for count in (0, 1, 3)]
+    assert [row.shape for row in rows] == [(0, 10), (1, 10), (3, 10)]
+    assert evaluate(run).images == 500

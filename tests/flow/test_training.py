@@ -1,0 +1,339 @@
+"""Training that can't be repeated, resumed or trusted when it fails is no training."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tenfold.errors import CheckpointError, ModelError, RunError, TrainingError, UsageError
+from tenfold.models import build_model
+from tenfold.runs.fit import best_epoch, stopped_early
+from tenfold.runs.prepare import split_indices
+from tenfold.runs.resumable import locked
+from tenfold.runs.run import Run, latest_run
+from tenfold.runs.train import resume, train
+from tenfold.training.extra_images import has_extra_images, with_extra_images
+from tenfold.training.recipe import DataConfig, Recipe
+from tenfold.training.records import EpochRecord, read_history, to_line
+from tenfold.training.step import NON_DIGIT
+from tenfold.training.subset import ImageSubset, scale_pixels
+
+
+class StopHere(Exception):  # noqa: N818
+    """Stands for Ctrl-C in the middle of a training."""
+
+
+def stop_after(count):
+    seen = itertools.count(1)
+
+    def watch(record):
+        if isinstance(record, EpochRecord) and next(seen) == count:
+            raise StopHere
+
+    return watch
+
+
+def weights(run):
+    return load_file(run.path / "model.safetensors")
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_the_same_recipe_gives_the_same_weights(run, quick, tmp_path):
+    assert same(weights(run), weights(train(quick, folder=tmp_path)))
+    assert not same(weights(run), weights(train(quick.replace(seed=1), folder=tmp_path)))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"dropout": 0.3, "batch_norm": True}, {"optimizer": "sgd", "weight_decay": 0.01}, {"l1": 1e-4}]
+)
+def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(quick, tmp_path, changes):
+    recipe = quick.replace(**changes)
+    unbroken = train(recipe, folder=tmp_path / "unbroken")
+    with pytest.raises(StopHere):
+        train(recipe, folder=tmp_path / "broken", watch=stop_after(2))
+    broken = latest_run(tmp_path / "broken")
+    assert not Run.load(broken).finished
+    resumed = resume(broken)
+    assert same(weights(unbroken), weights(resumed))
+    assert [r.epoch for r in resumed.history] == [1, 2, 3]
+    assert not (broken / "checkpoint.safetensors").exists()
+
+
+def test_a_record_without_its_checkpoint_is_trained_again(quick, tmp_path):
+    with pytest.raises(StopHere):
+        train(quick, folder=tmp_path, watch=stop_after(1))
+    path = latest_run(tmp_path)
+    events = path / "events.jsonl"
+    record = read_history(events)[0]
+    events.write_text(to_line(record) + to_line(record).replace('"epoch": 1', '"epoch": 2') + '{"event": "ep')
+    assert [r.epoch for r in resume(path).history] == [1, 2, 3]
+
+
+def test_a_finished_run_is_not_resumed(run):
+    with pytest.raises(RunError, match="nothing to resume"):
+        resume(run.path)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_epoch(quick, tmp_path, monkeypatch):
+    from tenfold.training import trainer
+
+    steps = itertools.count(1)
+    step = trainer.Trainer.step
+
+    def poisoned(self, images, labels):
+        loss, logits = step(self, images, labels)
+        return (
+            loss * float("nan") if next(steps) == 60 else loss
+        ), logits  # 50 steps an epoch: the second epoch's tenth
+
+    monkeypatch.setattr(trainer.Trainer, "step", poisoned)
+    with pytest.raises(TrainingError, match=r"epoch 2, step 10.*learning-rate.*epoch 1 are kept"):
+        train(quick, folder=tmp_path)
+    monkeypatch.undo()
+    path = latest_run(tmp_path)
+    assert [r.epoch for r in Run.load(path).history] == [1]
+    kept = load_file(path / "checkpoint.safetensors")
+    assert all(torch.isfinite(value).all() for value in kept.values())
+
+
+def test_a_learning_rate_that_explodes_is_reported(quick, tmp_path):
+    with pytest.raises(TrainingError, match="diverged"):
+        train(quick.replace(learning_rate=1e30, optimizer="sgd"), folder=tmp_path)
+
+
+def test_weights_that_outgrow_float32_between_two_looks_are_reported(quick, tmp_path):
+    for changes in ({"batch_size": 1600, "learning_rate": 1e18}, {"batch_size": 2000, "learning_rate": 1e38,
+                    "validation": 0.0, "final_weights": "last", "epochs": 1}):  # fmt: skip
+        with pytest.raises(TrainingError, match="diverged"):
+            train(quick.replace(**changes), folder=tmp_path)
+
+
+def test_a_batch_of_one_and_batch_norm_are_refused(quick, tmp_path):
+    for size in (1, 1599):
+        with pytest.raises(UsageError, match="batch of one"):
+            train(quick.replace(batch_norm=True, batch_size=size), folder=tmp_path)
+
+
+def test_a_run_knows_the_data_that_it_was_trained_on(quick, small, small_file, tmp_path, monkeypatch):
+    """Figures on other data of the same name would be worse than none."""
+    import shutil
+
+    from tenfold.runs.evaluate import evaluate
+
+    (tmp_path / "here").mkdir()
+    shutil.copy(small_file, tmp_path / "here" / "mine.npz")
+    monkeypatch.chdir(tmp_path / "here")
+    made = train(quick.replace(dataset="mine.npz", epochs=1), folder=tmp_path / "runs")
+    monkeypatch.chdir(tmp_path)
+    assert evaluate(Run.load(made.path)).images == 500
+    np.savez("here/mine.npz", x_train=small.train_images, y_train=small.train_labels,
+             x_test=255 - small.test_images, y_test=small.test_labels)  # fmt: skip
+    with pytest.raises(RunError, match="other data"):
+        evaluate(Run.load(made.path))
+    in_memory = train(Recipe.load("tutorial").replace(epochs=1), small, folder=tmp_path / "runs")
+    assert evaluate(in_memory).images == 500  # and not MNIST's 10,000
+    with pytest.raises(RunError, match="other data"):
+        evaluate(Run.load(in_memory.path))
+
+
+def test_two_processes_do_not_train_one_run(quick, tmp_path):
+    with pytest.raises(StopHere):
+        train(quick, folder=tmp_path, watch=stop_after(1))
+    path = latest_run(tmp_path)
+    with locked(path), pytest.raises(RunError, match="another process"):
+        resume(path)
+    assert len(resume(path).history) == 3
+
+
+def test_checkpoints_of_another_shape_are_refused(quick, tmp_path):
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    with pytest.raises(StopHere):
+        train(quick, folder=tmp_path, watch=stop_after(2))
+    path = latest_run(tmp_path)
+    file = path / "checkpoint.safetensors"
+    whole = file.read_bytes()
+    tensors = load_file(file)
+    with safe_open(file, framework="pt") as opened:
+        header = opened.metadata()
+    for key, value in (("optimizer.0.exp_avg", tensors["optimizer.0.exp_avg"][:3].clone()),
+                       ("optimizer.3.exp_avg", None),
+                       ("best.1.weight", tensors["best.1.weight"][:3].clone())):  # fmt: skip
+        damaged = {
+            name: tensor for name, tensor in tensors.items() if name != key and (value is not None or ".3." not in name)
+        }
+        save_file(damaged | ({key: value} if value is not None else {}), file, header)
+        with pytest.raises(CheckpointError):
+            resume(path)
+    file.write_bytes(whole)
+    (path / "events.jsonl").write_text("")
+    with pytest.raises(RunError, match="lacks some of the 2 epochs"):
+        resume(path)
+
+
+def test_a_run_that_was_tampered_with_is_reported_apart(run, tmp_path):
+    import shutil
+
+    from tenfold.report.run_report import write_report
+    from tenfold.runs.evaluate import diagnose
+
+    for name, content in (("metrics.json", '{"training": {}}'), ("metrics.json", "[]"), ("environment.json", "{}"),
+                          ("environment.json", "[]"), ("events.jsonl", ""), ("metrics.json", None)):  # fmt: skip
+        copy = shutil.copytree(run.path, tmp_path / "copy")
+        if content is None:
+            (copy / name).unlink()
+        else:
+            (copy / name).write_text(content)
+        with pytest.raises(RunError, match=name):
+            write_report(Run.load(copy))
+        if name != "environment.json":
+            with pytest.raises(RunError, match=name):
+                diagnose(Run.load(copy))
+        shutil.rmtree(copy)
+
+
+def test_latest_is_the_run_that_was_started_last(quick, tmp_path):
+    first = train(quick.replace(epochs=1), folder=tmp_path)
+    first.path.rename(tmp_path / "good")
+    second = train(quick.replace(epochs=1), folder=tmp_path)
+    assert latest_run(tmp_path) == second.path
+
+
+def test_keep_best_ends_with_the_epoch_that_validated_best(quick, tmp_path, small):
+    finished = train(quick.replace(learning_rate=0.01, epochs=8), folder=tmp_path)
+    best = best_epoch(finished.history)
+    kept = finished.history[best - 1].validation_accuracy
+    assert finished.metrics["training"]["kept_epoch"] == best
+    assert finished.metrics["training"]["validation_accuracy"] == pytest.approx(kept)
+    held = split_indices(quick, small)[1]
+    right = finished.predict(small.train_images[held]).argmax(1) == small.train_labels[held]
+    assert right.mean() == pytest.approx(kept)
+
+
+def test_early_stopping_waits_as_long_as_the_recipe_says(quick, tmp_path):
+    finished = train(quick.replace(early_stopping=2, epochs=50, learning_rate=0.01), folder=tmp_path)
+    assert len(finished.history) < 50
+    assert len(finished.history) - best_epoch(finished.history) == 2
+    assert stopped_early(finished.history, finished.recipe)
+
+
+def test_the_loss_falls_and_the_history_counts_every_image(run):
+    history = run.history
+    assert history[-1].train_loss < history[0].train_loss
+    assert history[-1].validation_accuracy > 0.8
+    assert 1600 * history[0].train_accuracy == pytest.approx(round(1600 * history[0].train_accuracy))
+
+
+def test_training_sees_what_preprocessing_shows(small):
+    from tenfold.data import preprocessing
+
+    trained = scale_pixels(torch.from_numpy(small.train_images)).numpy()
+    assert np.array_equal(trained, preprocessing.scale_pixels(small.train_images))
+
+
+def test_validation_by_writer_has_no_writer_who_is_trained_on(quick, small, tmp_path):
+    import dataclasses
+
+    writers = np.arange(2000) // 40
+    np.save(tmp_path / "writers.npy", writers)
+    for recipe, data in (
+        (quick.replace(writers=str(tmp_path / "writers.npy")), small),
+        (quick.replace(writers="known"), dataclasses.replace(small, train_writers=writers)),
+    ):
+        trained, held = split_indices(recipe, data)
+        assert len(held) == 400
+        assert not set(writers[trained]) & set(writers[held])
+    with pytest.raises(UsageError, match="none for 2000"):
+        train(quick.replace(writers="known"), folder=tmp_path)
+
+
+def test_without_validation_all_images_are_trained_on(quick, tmp_path):
+    finished = train(quick.replace(validation=0.0, final_weights="last", epochs=1), folder=tmp_path)
+    assert finished.metrics["training"]["train_images"] == 2000
+    assert finished.history[0].validation_loss is None
+
+
+def test_requests_that_cannot_be_met_leave_nothing_behind(quick, tmp_path):
+    for changes, words in (({"batch_size": 5000}, "larger than the 1600"), ({"device": "mps"}, "is not available")):
+        with pytest.raises(UsageError, match=words):
+            train(quick.replace(**changes), folder=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_global_settings_of_torch_are_given_back(run, quick, tmp_path):
+    torch.set_num_threads(2)
+    train(quick.replace(epochs=1), folder=tmp_path)
+    assert torch.get_num_threads() == 2
+    assert float(torch.tensor(1e-40) * 0.5) > 0  # denormals are numbers again
+    torch.set_num_threads(1)
+
+
+def test_tensorboard_gets_the_curves(quick, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    from tenfold.training.records import tensorboard
+
+    finished = train(quick, folder=tmp_path, monitors=[tensorboard])
+    events = EventAccumulator(str(finished.path / "tensorboard")).Reload()
+    losses = [event.value for event in events.Scalars("loss/validation")]
+    assert losses == pytest.approx([record.validation_loss for record in finished.history], rel=1e-6)
+
+
+def test_damaged_weights_are_reported_apart(run, tmp_path, quick):
+    from tenfold.training.checkpoint import load_weights, save_weights
+
+    whole = (run.path / "model.safetensors").read_bytes()
+    for content in (b"", whole[:100], whole[:-1000], b"junk" * 100):
+        (tmp_path / "cut.safetensors").write_bytes(content)
+        with pytest.raises(CheckpointError, match="damaged or not"):
+            load_weights(tmp_path / "cut.safetensors", build_model(quick.model))
+    with pytest.raises(CheckpointError, match="missing"):
+        load_weights(tmp_path / "none.safetensors", build_model(quick.model))
+    save_weights(tmp_path / "other.safetensors", build_model(quick.replace(hidden=(128, 32)).model))
+    with pytest.raises(CheckpointError, match=r"shape \(32, 128\).*model has \(64, 128\)"):
+        load_weights(tmp_path / "other.safetensors", build_model(quick.model))
+    save_weights(tmp_path / "deep.safetensors", build_model(quick.replace(hidden=(128, 64, 32)).model))
+    with pytest.raises(CheckpointError, match="which the recipe's model lacks"):
+        load_weights(tmp_path / "deep.safetensors", build_model(quick.model))
+
+
+def test_what_is_not_a_run_is_reported_apart(tmp_path, run):
+    for path, words in ((tmp_path / "gone", "not a folder"), (tmp_path, "not a run")):
+        with pytest.raises(RunError, match=words):
+            Run.load(path)
+    (tmp_path / "recipe.toml").write_text("epoch = 3")
+    with pytest.raises(RunError, match="can't be read"):
+        Run.load(tmp_path)
+    (tmp_path / "recipe.toml").write_text(run.recipe.to_toml())
+    with pytest.raises(RunError, match="not finished"):
+        Run.load(tmp_path).predict(np.zeros((1, 28, 28), np.uint8))
+    (tmp_path / "model.onnx").write_bytes((run.path / "model.onnx").read_bytes()[:500])
+    with pytest.raises(ModelError, match="can't be opened"):
+        Run.load(tmp_path).predict(np.zeros((1, 28, 28), np.uint8))
+    (tmp_path / "metrics.json").write_text("{")
+    with pytest.raises(RunError, match=r"metrics\.json can't be read"):
+        _ = Run.load(tmp_path).metrics
+    (tmp_path / "events.jsonl").write_text("{}\n" + json.dumps({"event": "epoch"}) + "\n")
+    with pytest.raises(RunError, match="line 1"):
+        _ = Run.load(tmp_path).history
+
+
+def test_synthetic_ink_is_other_in_each_epoch_and_the_same_again(mnist):
+    part = ImageSubset.of(mnist.train_images, mnist.train_labels, np.arange(50, 150), torch.device("cpu"))
+    config = DataConfig(synthetic=20, degraded=10, non_digits=24)
+    first, again, other = (with_extra_images(part, config, 0, epoch) for epoch in (1, 1, 2))
+    assert len(first) == 154
+    assert torch.equal(first.images, again.images)
+    assert torch.equal(first.images[:100], part.images[50:150])
+    assert not torch.equal(first.images[100:], other.images[100:])
+    assert torch.equal(first.labels[:100], part.labels[50:150])
+    assert (first.labels[130:] == NON_DIGIT).all()
+    assert int((first.labels == NON_DIGIT).sum()) == 24
+    assert not has_extra_images(DataConfig())
