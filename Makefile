@@ -3,7 +3,7 @@
 # PYTHON   the interpreter for .venv, 3.11 or newer
 # ARGS     further arguments for the command or for pytest: make walk ARGS="--epochs 3"
 # INK      the folder with sets of real handwriting, for make ink
-# EXTRAS   the extras that `make test` installs; tests that need others are skipped
+# EXTRAS   the extras that are installed for tests; tests that need others are skipped
 # DEV_GROUPS  the dependency groups that it installs (not GROUPS: Bash reserves that name)
 
 PYTHON ?= python3
@@ -14,15 +14,19 @@ DEV_GROUPS ?= dev
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# A worker for each core; the tests of a file share what it prepares.
+PARALLEL := --quiet --numprocesses auto --dist loadfile
 PIP_WITH_GROUPS := "pip>=25.1"
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help walk test serve web-app web lint docs frameworks runtimes ink clean
+.PHONY: help walk test test-all test-system check serve web-app web lint docs frameworks runtimes ink clean
 
 help:
 	@echo "make walk   every step of an MNIST project, for real, with a report at the end"
-	@echo "make test   the tests"
+	@echo "make test   unit tests and small trainings, in parallel"
+	@echo "make test-all  also servers, browser, killed processes, databases, clusters, the laboratory"
+	@echo "make check  format, style, types, import contracts and unit tests"
 	@echo "make serve  the web app and the API, on http://127.0.0.1:8000"
 	@echo "make web-app  build the web app into the package"
 	@echo "make web    types and unit tests of the web app"
@@ -37,8 +41,16 @@ help:
 walk: $(VENV)/train.stamp
 	@$(BIN)/tenfold walk $(ARGS)
 
-test: $(VENV)/dev.stamp web-app
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/flow $(ARGS)
+
+test-all: test test-system
+
+test-system: $(VENV)/dev.stamp web-app
+	@$(BIN)/python -m pytest $(PARALLEL) tests/system $(ARGS)
+
+check: lint
+	@$(BIN)/python -m pytest $(PARALLEL) tests/unit $(ARGS)
 
 serve: $(VENV)/serve.stamp web-app
 	@$(BIN)/tenfold serve $(ARGS)

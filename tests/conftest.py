@@ -134,6 +134,15 @@ def run(quick: Recipe, tmp_path_factory: pytest.TempPathFactory):  # type: ignor
     return train(quick, folder=tmp_path_factory.mktemp("runs"))
 
 
+@pytest.fixture
+def without_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are empty: drawing those of a report takes five seconds."""
+    from tenfold.report.figures import figure_files
+
+    monkeypatch.setattr(figure_files, "to_png", lambda draw: b"")
+    monkeypatch.setattr(figure_files, "to_svg", lambda draw, name: "<svg></svg>")
+
+
 @pytest.fixture(scope="session")
 def brief(quick: Recipe) -> Recipe:
     """The quick recipe for two epochs, with all training images, as the recipes with a test figure have it."""

@@ -136,7 +136,7 @@ def test_a_real_run_that_is_healthy_gets_no_finding(tmp_path):
     from tenfold.runs.train import train
     from tenfold.training.recipe import Recipe
 
-    finished = train(Recipe.load("tutorial").replace(dropout=0.2, epochs=8), folder=tmp_path)
+    finished = train(Recipe.load("sprint"), folder=tmp_path)
     assert diagnose_run(finished) == []
 
 

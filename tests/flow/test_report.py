@@ -74,7 +74,7 @@ def test_svg_colors_follow_the_theme(report):
         assert not left, left
 
 
-def test_html_in_a_recipe_is_text(run, tmp_path):
+def test_html_in_a_recipe_is_text(run, tmp_path, without_drawing):
     copy = shutil.copytree(run.path, tmp_path / "run")
     recipe = copy / "recipe.toml"
     recipe.write_text(re.sub(r'description = ".*"', 'description = "<script>alert(1)</script>"', recipe.read_text()))
