@@ -101,9 +101,6 @@ class Failing(JobSource):
     def __init__(self, job):
         self.jobs = iter([job])
 
-    def next_job(self):
-        return next(self.jobs, None)
-
     def on_message(self, job, message):
         raise RunError("the sweep's storage is full")
 
@@ -114,9 +111,6 @@ class Failing(JobSource):
 class Passing(JobSource):
     def __init__(self, job, report):
         self.jobs, self.report = iter([job]), report
-
-    def next_job(self):
-        return next(self.jobs, None)
 
     def on_message(self, job, message):
         self.report(message)

@@ -10,7 +10,7 @@ from tenfold.errors import RunError, StoreError, TenfoldError, TrainingError
 from tenfold.runs.evaluate import evaluate
 from tenfold.runs.export import export
 from tenfold.runs.run import Run
-from tenfold.runs.train import train_or_resume
+from tenfold.runs.train import train
 from tenfold.studies import sweep_storage as storage
 from tenfold.studies.sweep import Sweep
 from tenfold.studies.sweep_plan import SweepPlan
@@ -29,7 +29,7 @@ def test_trials_in_two_processes_are_the_trainings_that_one_would_do(swept, brie
     assert {row.state for row in rows} == {"finished"}
     row = next(row for row in rows if row.values == {"learning_rate": 0.003, "hidden": [32, 16]})
     recipe = brief.replace(learning_rate=0.003, hidden=(32, 16), validation=0.2)
-    alone = train_or_resume(recipe, tmp_path / "alone", test=False)
+    alone = train(recipe, path=tmp_path / "alone", write_onnx=False)
     assert row.accuracy == alone.training["validation_accuracy"]
     assert row.accuracies == {record.epoch: record.validation_accuracy for record in alone.history}
     run = Run.load(sweep.path / "trials" / f"{row.number:04}")

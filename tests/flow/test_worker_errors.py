@@ -18,10 +18,7 @@ class OneJob(JobSource):
     """A single call of a function; keeps its outcome."""
 
     def __init__(self, function) -> None:
-        self._jobs = [Job(key=0, function=function)]
-
-    def next_job(self):
-        return self._jobs.pop() if self._jobs else None
+        self.jobs = iter([Job(key=0, function=function)])
 
     def on_done(self, job, outcome):
         self.outcome = outcome

@@ -93,7 +93,7 @@ def predict(
 
     opened = Run.load(run)
     made = predict_files(opened, images) if images else predict_random(opened, count, seed)
-    names = opened.class_names
+    names = tuple(opened.training["class_names"])
     screen.table(
         ["image", "predicted", ">confidence", "label"],
         [

@@ -226,7 +226,7 @@ def _compare(
     from tenfold.jobs.local import local_pool
     from tenfold.jobs.pool import in_process_pool
     from tenfold.runs.prepare import one_thread_each
-    from tenfold.studies.study import Study, as_document
+    from tenfold.studies.study import Study
     from tenfold.studies.study_report import change, verdict, write_study_report
 
     workers = options.workers
@@ -260,4 +260,4 @@ def _compare(
     screen.say()
     screen.table(columns, table, f"{study.count} seed{'' if study.count == 1 else 's'} per recipe")
     screen.say(f"\nThe report: {report}")
-    screen.result({"path": str(study.path), "report": str(report), **as_document(study, rows)})
+    screen.result({"path": str(study.path), "report": str(report), **study.document(rows)})

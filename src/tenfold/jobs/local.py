@@ -8,7 +8,7 @@ import pickle
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -19,11 +19,11 @@ from tenfold.errors import UsageError
 from tenfold.jobs.pool import (
     Job,
     JobDone,
-    JobLost,
     JobMessage,
     JobStopped,
     Outcome,
     PoolEvent,
+    Report,
     WorkerPool,
     execute,
     sendable,
@@ -96,14 +96,14 @@ class LocalPool(WorkerPool):
             worker.process.close()
             worker.connection.close()
 
-    def _remove(self, worker: _Worker, key: int) -> JobLost:
+    def _remove(self, worker: _Worker, key: int) -> JobDone:
         worker.process.join()
         code = worker.process.exitcode or 0
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
         worker.process.close()
         worker.connection.close()
         self._workers.remove(worker)
-        return JobLost(key=key, reason=f"its process ended {how}")
+        return JobDone(key=key, outcome=Outcome(kind="lost", message=f"its process ended {how}"))
 
     def _start_worker(self) -> _Worker:
         ours, theirs = self._context.Pipe()
@@ -126,11 +126,8 @@ def local_pool(workers: int) -> Iterator[LocalPool]:
     """A pool of `workers` processes of this machine, ended with the block. Raises `UsageError` for fewer than one."""
     if workers < 1:
         raise UsageError(f"--workers is {workers}; it must be >= 1")
-    pool = LocalPool(workers)
-    try:
+    with closing(LocalPool(workers)) as pool:
         yield pool
-    finally:
-        pool.close()
 
 
 def _send(connection: "Connection[Any, Any]", message: Any) -> None:
@@ -143,7 +140,7 @@ class _ParentGone(BaseException):
 
 
 @dataclass(frozen=True)
-class _PipeReport:
+class _PipeReport(Report):
     connection: "Connection[Any, Any]"
 
     def __call__(self, message: Any) -> None:
@@ -154,9 +151,6 @@ class _PipeReport:
             raise _ParentGone from error
         if not proceed:
             raise JobStopped
-
-    def progress(self, message: Any) -> None:
-        pass
 
 
 def _work(connection: "Connection[Any, Any]", parent: int) -> None:

@@ -55,11 +55,12 @@ class JobStopped(BaseException):
     """Raised in a job by `report` when its source answers that it is to stop."""
 
 
-class Report(Protocol):
+class Report:
     """How a running job talks to its source."""
 
     def __call__(self, message: Any) -> None:
         """Delivers `message`, and waits for the answer. Raises `JobStopped` where the job is to stop."""
+        raise NotImplementedError
 
     def progress(self, message: Any) -> None:
         """Shows `message` where that costs nothing, in the same process; other pools drop it."""
@@ -68,24 +69,22 @@ class Report(Protocol):
 class JobSource:
     """Supplies a pool with jobs and handles what they report. Subclass it; all methods run in the calling process.
 
-    say: called with lines on what happens to jobs. watch: called with the messages of jobs.
+    jobs: in the order in which they are to start. say: called with lines on what happens to jobs. watch: called with
+    the messages of jobs.
     """
 
+    jobs: Iterator[Job]
     say: Callable[[str], None] = staticmethod(lambda line: None)
     watch: Callable[[Any], object] = staticmethod(lambda message: None)
 
     def next_job(self) -> Job | None:
         """The next job; None when there is none for now. Called when the pool has an idle worker."""
-        raise NotImplementedError
+        return next(self.jobs, None)
 
     def on_message(self, job: Job, message: Any) -> bool:
         """Handles a message; whether the job is to continue."""
         self.watch(message)
         return True
-
-    def on_progress(self, job: Job, message: Any) -> None:
-        """Handles what a job of this process shows."""
-        self.watch(message)
 
     def on_done(self, job: Job, outcome: Outcome) -> None:
         """Called once for every job."""
@@ -178,21 +177,24 @@ class _SourceFailed(BaseException):
 
 
 @dataclass(frozen=True)
-class _DirectReport:
+class _DirectReport(Report):
     source: JobSource
     job: Job
 
     def __call__(self, message: Any) -> None:
-        try:
+        with self._source_errors():
             proceed = self.source.on_message(self.job, message)
-        except Exception as error:
-            raise _SourceFailed(self.source, error) from error
         if not proceed:
             raise JobStopped
 
     def progress(self, message: Any) -> None:
+        with self._source_errors():
+            self.source.watch(message)
+
+    @contextmanager
+    def _source_errors(self) -> Iterator[None]:
         try:
-            self.source.on_progress(self.job, message)
+            yield
         except Exception as error:
             raise _SourceFailed(self.source, error) from error
 
@@ -207,21 +209,13 @@ class JobMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class JobDone:
-    """A job has ended."""
+    """A job has ended, or its process or machine is gone: `lost`, with the reason as the outcome's message."""
 
     key: int
     outcome: Outcome
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobLost:
-    """The process or the machine that a job ran on is gone."""
-
-    key: int
-    reason: str
-
-
-PoolEvent = JobMessage | JobDone | JobLost
+PoolEvent = JobMessage | JobDone
 
 
 class WorkerPool(ABC):
@@ -257,9 +251,7 @@ class WorkerPool(ABC):
             match event:
                 case JobMessage(key=key, message=message):
                     self.answer(key, source.on_message(running[key], message))
-                case JobDone(key=key, outcome=outcome):
-                    source.on_done(running.pop(key), outcome)
-                case JobLost(key=key, reason=reason):
+                case JobDone(key=key, outcome=Outcome(kind="lost", message=reason)):
                     attempts[key] = attempts.get(key, 0) + 1
                     again = source.on_lost(running[key], reason, attempts[key])
                     if again is not None:
@@ -268,3 +260,5 @@ class WorkerPool(ABC):
                     else:
                         message = f"{reason}, {attempts[key]} times"
                         source.on_done(running.pop(key), Outcome(kind="lost", message=message))
+                case JobDone(key=key, outcome=outcome):
+                    source.on_done(running.pop(key), outcome)

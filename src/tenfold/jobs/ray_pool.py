@@ -9,7 +9,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
@@ -21,11 +21,11 @@ from tenfold.errors import ClusterError, UsageError
 from tenfold.jobs.pool import (
     Job,
     JobDone,
-    JobLost,
     JobMessage,
     JobStopped,
     Outcome,
     PoolEvent,
+    Report,
     WorkerPool,
     execute,
     sendable,
@@ -125,15 +125,15 @@ class RayPool(WorkerPool):
         try:
             outcome, contents = self._ray.get(reference)
         except RayTaskError as error:
-            self._events.append(JobDone(key=key, outcome=Outcome(kind="failed", message=str(error).splitlines()[-1])))
+            outcome = Outcome(kind="failed", message=str(error).splitlines()[-1])
         except RayError as error:
-            self._events.append(JobLost(key=key, reason=f"its node or process is gone ({type(error).__name__})"))
-        else:
-            job = self._jobs.pop(key)
-            # After other outcomes the folder here holds more than that of an attempt that could not even resume.
-            if outcome.kind in ("finished", "stopped", "diverged"):
-                _write_folder(contents, job.folder)
-            self._events.append(JobDone(key=key, outcome=outcome))
+            outcome = Outcome(kind="lost", message=f"its node or process is gone ({type(error).__name__})")
+        # After other outcomes the folder here holds more than that of an attempt that could not even resume.
+        if outcome.kind in ("finished", "stopped", "diverged"):
+            _write_folder(contents, self._jobs[key].folder)
+        if outcome.kind != "lost":
+            del self._jobs[key]
+        self._events.append(JobDone(key=key, outcome=outcome))
 
 
 class _Mailbox:
@@ -164,16 +164,12 @@ def ray_pool(address: str, workers: int | None = None) -> Iterator[RayPool]:
     """A pool on the cluster at `address`. Raises `UsageError` for no workers, and what `connected` raises."""
     if workers is not None and workers < 1:
         raise UsageError(f"--workers is {workers}; it must be >= 1")
-    with connected(address) as ray:
-        pool = RayPool(ray, workers)
-        try:
-            yield pool
-        finally:
-            pool.close()
+    with connected(address) as ray, closing(RayPool(ray, workers)) as pool:
+        yield pool
 
 
 @dataclass(frozen=True)
-class _MailReport:
+class _MailReport(Report):
     mailbox: Any
     attempt: Attempt
     folder: Path | None
@@ -183,9 +179,6 @@ class _MailReport:
 
         if not ray.get(self.mailbox.ask.remote(self.attempt, message, _read_folder(self.folder))):
             raise JobStopped
-
-    def progress(self, message: Any) -> None:
-        pass
 
 
 def _run_task(

@@ -50,10 +50,9 @@ def before_and_after(run: Run) -> list[BeforeAfter]:
 
     Empty for a run that started from none. Raises `RunError` when the data or the starting weights have changed since.
     """
-    if not run.recipe.training.initial_run:
+    start = run.start()
+    if start is None:
         return []
-    start = Run.load(run.recipe.training.initial_run)
-    run.check_start(start)
     sets = [(f"test images of {run.dataset.name}", run.dataset.test_images, run.dataset.test_labels)]
     if run.recipe.data.feedback:
         feedback = load_dataset(run.recipe.data.feedback)

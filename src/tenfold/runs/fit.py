@@ -2,20 +2,23 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
 from tenfold import files
 from tenfold.errors import RunError, TrainingError
-from tenfold.jobs.pool import Report
+from tenfold.jobs.pool import Job, Report
 from tenfold.runs.prepare import Prepared
 from tenfold.runs.run import Run
 from tenfold.training.checkpoint import clone_weights, load_checkpoint, save_checkpoint
-from tenfold.training.device import torch_device
+from tenfold.training.device import execution
 from tenfold.training.extra_images import has_extra_images, with_extra_images
-from tenfold.training.recipe import Recipe
-from tenfold.training.records import EpochRecord, Progress, to_line
+from tenfold.training.recipe import DeviceConfig, Recipe
+from tenfold.training.records import EpochRecord, Monitor, Progress, to_line
 from tenfold.training.subset import ImageSubset
 from tenfold.training.trainer import Trainer
 
@@ -30,54 +33,60 @@ def fit(
     network: nn.Module,
     train_part: ImageSubset,
     validation_part: ImageSubset,
-    watchers: Sequence[Watch],
+    watch: Watch,
+    monitors: Iterable[Monitor],
     member: int = 0,
 ) -> float:
     """Trains `network` in place, up to its last epoch; continues after the last epoch stored in `run`.
 
-    member: which network of an ensemble it is, from 0. watchers: called with every record, once it is on disk. Returns
-    the seconds spent on all but the epochs. Raises `TrainingError` at a loss that is not finite; the checkpoint is then
-    that of the last good epoch.
+    member: which network of an ensemble it is, from 0. watch, monitors: called with every record, once it is on disk.
+    Returns the seconds spent on all but the epochs. Raises `TrainingError` at a loss that is not finite; the checkpoint
+    is then that of the last good epoch.
     """
-    started = time.perf_counter()
-    recipe = prepared.recipe
-    trainer = Trainer(network, recipe, member)
-    best_weights = _restore(run, trainer)
-    history = run.history
+    recipe, samples = prepared.recipe, prepared.feedback
+    feedback = None if samples is None else (samples.train_images, samples.train_labels)
     # What the network sees; the whole model deskews by itself.
     deskewed = ImageSubset.deskewed if recipe.model.deskew else lambda part: part
-    seen, seen_validation = deskewed(train_part), deskewed(validation_part)
-    samples = prepared.feedback
-    feedback = None if samples is None else (samples.train_images, samples.train_labels)
-    # An ensemble is prepared once for all its networks.
-    trainer.preparing_seconds += prepared.seconds / recipe.model.ensemble_size + time.perf_counter() - started
-    while trainer.epoch < trainer.last_epoch and not stopped_early(history, recipe):
-        if has_extra_images(recipe.data):
-            began = time.perf_counter()
-            seen = deskewed(
-                with_extra_images(train_part, recipe.data, recipe.training.seed, trainer.epoch + 1, feedback)
-            )
-            trainer.preparing_seconds += time.perf_counter() - began
-        for record in _run_epoch(run, trainer, seen, seen_validation):
-            if isinstance(record, EpochRecord):
-                _append(run, record)
-                history.append(record)
-                if recipe.training.final_weights == "best" and best_epoch(history) == record.epoch:
-                    best_weights = clone_weights(network)
-                save_checkpoint(run.path / CHECKPOINT, trainer, best_weights)
-            for watcher in watchers:
-                watcher(record)
+    with ExitStack() as stack:
+        stack.enter_context(execution(recipe.device))
+        watchers = [watch, *(stack.enter_context(monitor(run.path)) for monitor in monitors)]
+        started = time.perf_counter()
+        trainer = Trainer(network, recipe, member)
+        best_weights = _restore(run, trainer)
+        history = run.history
+        seen, seen_validation = deskewed(train_part), deskewed(validation_part)
+        # An ensemble is prepared once for all its networks.
+        trainer.preparing_seconds += prepared.seconds / recipe.model.ensemble_size + time.perf_counter() - started
+        while trainer.epoch < trainer.last_epoch and not stopped_early(history, recipe):
+            if has_extra_images(recipe.data):
+                began = time.perf_counter()
+                seen = deskewed(
+                    with_extra_images(train_part, recipe.data, recipe.training.seed, trainer.epoch + 1, feedback)
+                )
+                trainer.preparing_seconds += time.perf_counter() - began
+            for record in _run_epoch(run, trainer, seen, seen_validation):
+                if isinstance(record, EpochRecord):
+                    _append(run, record)
+                    history.append(record)
+                    if recipe.training.final_weights == "best" and best_epoch(history) == record.epoch:
+                        best_weights = clone_weights(network)
+                    save_checkpoint(run.path / CHECKPOINT, trainer, best_weights)
+                for watcher in watchers:
+                    watcher(record)
     if best_weights is not None:
         network.load_state_dict(best_weights)
     return trainer.preparing_seconds
 
 
-def parts_of(prepared: Prepared) -> tuple[ImageSubset, ImageSubset]:
-    """The training and the validation images, on the device that trains."""
-    device = torch_device(prepared.recipe.device.device)
-    images, labels = prepared.data.train_images, prepared.data.train_labels
-    train, validation = prepared.train_indices, prepared.validation_indices
-    return ImageSubset.of(images, labels, train, device), ImageSubset.of(images, labels, validation, device)
+def training_job(
+    key: int, function: Callable[..., Any], folder: Path, arguments: tuple[Any, ...], shared: tuple[Any, ...],
+    device: DeviceConfig,
+) -> Job:  # fmt: skip
+    """A job for a pool that trains with these device settings; the others are those of `Job`."""
+    threads, gpus = device.threads, int(device.device == "cuda")
+    return Job(
+        key=key, function=function, folder=folder, arguments=arguments, shared=shared, threads=threads, gpus=gpus
+    )
 
 
 def report_epochs(report: Report, record: Progress | EpochRecord) -> None:

@@ -23,6 +23,7 @@ from tenfold.training.checkpoint import load_weights
 from tenfold.training.device import torch_device
 from tenfold.training.extra_images import count_with_extra_images
 from tenfold.training.recipe import Recipe
+from tenfold.training.subset import ImageSubset
 
 Indices = NDArray[np.int64]
 
@@ -45,6 +46,13 @@ class Prepared:
     model: nn.Module
     seconds: float
     autotune_seconds: float
+
+    def parts(self) -> tuple[ImageSubset, ImageSubset]:
+        """The training and the validation images, on the device that trains."""
+        device = torch_device(self.recipe.device.device)
+        images, labels = self.data.train_images, self.data.train_labels
+        train, validation = self.train_indices, self.validation_indices
+        return ImageSubset.of(images, labels, train, device), ImageSubset.of(images, labels, validation, device)
 
 
 def prepare(recipe: Recipe, data: Dataset | None = None) -> Prepared:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from tenfold import files
 from tenfold.data import Dataset
-from tenfold.errors import RunError
+from tenfold.errors import RunError, UsageError
 
 LOCK = ".lock"
 
@@ -26,24 +26,6 @@ class ResumableFolder:
     # What resumes it, before its path.
     command: ClassVar[str]
 
-    @classmethod
-    def read_manifest(cls, path: Path) -> dict[str, Any]:
-        """The manifest as JSON. Raises `RunError` where there is none, or it is not a JSON object."""
-        file = path / cls.manifest
-        try:
-            document = json.loads(file.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise RunError(f"{file} can't be read: {error.strerror or error}") from error
-        except ValueError as error:
-            raise RunError(f"{file} can't be read: {error}") from error
-        if not isinstance(document, dict):
-            raise RunError(f"{file} can't be read: it is not a JSON object")
-        return document
-
-    def write_manifest(self, document: dict[str, Any]) -> None:
-        """Writes the manifest, whole or not at all."""
-        files.write_json(self.path / self.manifest, document)
-
     @property
     def resume_command(self) -> str:
         """The command that resumes this folder's work."""
@@ -58,6 +40,26 @@ class ResumableFolder:
         except KeyboardInterrupt as stopped:
             message = str(stopped) or f"interrupted; resume with: {self.resume_command}"
             raise KeyboardInterrupt(message) from None
+
+
+@contextmanager
+def reading(file: Path) -> Iterator[None]:
+    """Converts what the block raises for a missing or unexpected content of `file` to a `RunError` that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"{file} can't be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
+        raise RunError(f"{file} can't be read: {error}") from error
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The JSON object in `file`. Raises `RunError` where there is none."""
+    with reading(file):
+        document = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(document, dict):
+            raise ValueError("it is not a JSON object")
+        return document
 
 
 def locked(path: Path) -> AbstractContextManager[None]:

@@ -1,7 +1,6 @@
 """Run: the folder of a training."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +11,9 @@ from numpy.typing import NDArray
 
 from tenfold import files
 from tenfold.data import Dataset, load_dataset
-from tenfold.errors import RecipeError, RunError
+from tenfold.errors import RunError
 from tenfold.machine import describe_environment
-from tenfold.runs.resumable import ResumableFolder, check_digest, latest_folder
+from tenfold.runs.resumable import ResumableFolder, check_digest, latest_folder, read_json, reading
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord, read_history
 
@@ -70,11 +69,8 @@ class Run(ResumableFolder):
             raise RunError(f"{folder} holds one run per seed: name one of them, such as {folder / 'seed-0'}")
         if not recipe_file.is_file():
             raise RunError(f"{folder} is not a run: it has no recipe.toml (tenfold train makes runs)")
-        try:
-            text = recipe_file.read_text(encoding="utf-8")
-            return cls(folder, Recipe.from_toml(text, name=folder.name))
-        except (OSError, UnicodeDecodeError, RecipeError) as error:
-            raise RunError(f"{recipe_file} can't be read: {error}") from error
+        with reading(recipe_file):
+            return cls(folder, Recipe.from_toml(recipe_file.read_text(encoding="utf-8"), name=folder.name))
 
     @property
     def finished(self) -> bool:
@@ -85,31 +81,24 @@ class Run(ResumableFolder):
     def dataset(self) -> Dataset:
         """The data that the run was trained on. Raises `RunError` when the recipe's data set has changed since."""
         data = self.data or load_dataset(self.recipe.data.dataset)
-        self.check_data(data)
-        return data
-
-    def check_data(self, data: Dataset) -> None:
-        """Raises `RunError` unless `data` is what the run was created with."""
         check_digest(data, self.environment["data"], self.path)
-
-    def check_prepared(self, prepared: "Prepared") -> None:
-        """Raises `RunError` where data, feedback samples or starting weights have changed since the run was created."""
-        self.check_data(prepared.data)
-        self.check_feedback(prepared.feedback)
-        if self.recipe.training.initial_run:
-            self.check_start(Run.load(self.recipe.training.initial_run))
+        return data
 
     @property
     def digest(self) -> str:
         """SHA-256 of the trained weights, in hexadecimal. Raises `RunError` for a run that is not finished."""
         if not self.finished:
-            raise RunError(f"{self.path} is not finished: tenfold train --resume {self.path}")
+            raise RunError(f"{self.path} is not finished: {self.resume_command}")
         return hashlib.sha256((self.path / "model.safetensors").read_bytes()).hexdigest()
 
-    def check_start(self, start: "Run") -> None:
-        """Raises `RunError` unless `start` holds the weights that this run started from."""
+    def start(self) -> "Run | None":
+        """The run whose weights this one started from, if any. Raises `RunError` when they have changed since."""
+        if not self.recipe.training.initial_run:
+            return None
+        start = Run.load(self.recipe.training.initial_run)
         if self.environment.get("initial_run") != start.digest:
             raise RunError(f"{start.path} holds other weights than when {self.path} started from it")
+        return start
 
     def check_feedback(self, feedback: Dataset | None) -> None:
         """Raises `RunError` unless they are the feedback samples that the run was created with."""
@@ -120,15 +109,10 @@ class Run(ResumableFolder):
             )
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        """The names of the ten outputs; known without the data set."""
-        return tuple(self.training["class_names"])
-
-    @property
     def training(self) -> dict[str, Any]:
         """The final figures of the training. Raises `RunError` for a run that is not finished."""
         if not self.finished:
-            raise RunError(f"{self.path} is not finished: tenfold train --resume {self.path}")
+            raise RunError(f"{self.path} is not finished: {self.resume_command}")
         figures = self.metrics.get("training")
         if not isinstance(figures, dict) or not figures.keys() >= _TRAINING_KEYS:
             raise RunError(f"{self.path / 'metrics.json'} lacks the training's figures: it was changed or truncated")
@@ -143,25 +127,14 @@ class Run(ResumableFolder):
     def metrics(self) -> dict[str, Any]:
         """`training`, written by `train`, and `test`, written by `evaluate`. Empty before either."""
         file = self.path / "metrics.json"
-        try:
-            document = json.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
-            raise RunError(f"{file} can't be read: {error}") from error
-        if not isinstance(document, dict):
-            raise RunError(f"{file} holds no metrics: it is not a JSON object")
-        return document
+        return read_json(file) if file.exists() else {}
 
     @property
     def environment(self) -> dict[str, Any]:
         """The machine, the package versions and the command that made the run."""
         file = self.path / "environment.json"
-        try:
-            document = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(f"{file} can't be read: {error}") from error
-        if not isinstance(document, dict) or not {"command", "machine", "packages", "data"} <= document.keys():
+        document = read_json(file)
+        if not {"command", "machine", "packages", "data"} <= document.keys():
             raise RunError(f"{file} does not describe the environment: it was changed or truncated")
         return document
 
@@ -190,7 +163,7 @@ class Run(ResumableFolder):
         if not path.is_file():
             if self.finished:
                 raise RunError(f"{path} is missing: tenfold export {self.path} --to onnx writes it")
-            raise RunError(f"{path} is missing: the run is not finished (tenfold train --resume {self.path})")
+            raise RunError(f"{path} is missing: the run is not finished ({self.resume_command})")
         return ModelFile(path).probabilities(images)
 
 

@@ -1,18 +1,19 @@
 """One recipe trained with several seeds: a folder with a run for each, and the spread of their figures."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tenfold import files
 from tenfold.data import Dataset, load_dataset
-from tenfold.errors import RecipeError, RunError, UsageError
+from tenfold.errors import RunError, UsageError
 from tenfold.evaluation.statistics import Spread, spread
 from tenfold.jobs.pool import Job, JobSource, OpenPool, Outcome, Pool, in_process_pool
-from tenfold.runs.fit import Watch
+from tenfold.runs.fit import Watch, training_job
 from tenfold.runs.prepare import Prepared, one_thread_each, prepare
-from tenfold.runs.resumable import ResumableFolder, check_digest, new_folder
+from tenfold.runs.resumable import ResumableFolder, check_digest, new_folder, read_json, reading
 from tenfold.runs.run import Run
 from tenfold.runs.train import train_run
 from tenfold.training.recipe import Recipe
@@ -50,8 +51,9 @@ class Seeds(ResumableFolder):
     @classmethod
     def load(cls, path: str | Path) -> "Seeds":
         """Reads the folder back. Raises `RunError` when it is not one."""
-        document = cls.read_manifest(Path(path))
-        try:
+        file = Path(path) / cls.manifest
+        document = read_json(file)
+        with reading(file):
             return cls(
                 Path(path),
                 Recipe.from_toml(document["recipe"], name=Path(path).name),
@@ -60,8 +62,6 @@ class Seeds(ResumableFolder):
                 {int(seed): str(text) for seed, text in document["failed"].items()},
                 str(document["data"]),
             )
-        except (ValueError, KeyError, TypeError, AttributeError, RecipeError) as error:
-            raise RunError(f"{Path(path) / cls.manifest} can't be read: {error}") from error
 
     def folder(self, seed: int) -> Path:
         """The folder of that seed's run."""
@@ -107,7 +107,7 @@ class Seeds(ResumableFolder):
 
     def save(self) -> None:
         """Brings `seeds.json` up to date."""
-        self.write_manifest(self.document())
+        files.write_json(self.path / self.manifest, self.document())
 
     def document(self) -> dict[str, Any]:
         """What `seeds.json` holds."""
@@ -138,29 +138,18 @@ class SeedSource(JobSource):
     ) -> None:
         self.say, self.watch, self._resume_command = say, watch, resume_command
         self._turns = list(turns)
-        self._monitors = tuple(monitors)
-        self._next = 0
-        # One tuple for each data set, which a pool sends once.
-        self._shared = {id(data): (data,) for *_, data in self._turns}
+        self.jobs = self._make_jobs(tuple(monitors))
 
-    def next_job(self) -> Job | None:
-        while self._next < len(self._turns):
-            key, self._next = self._next, self._next + 1
-            _, seeds, seed, data = self._turns[key]
+    def _make_jobs(self, monitors: tuple[Monitor, ...]) -> Iterator[Job]:
+        # One tuple for each data set, which a pool sends once.
+        shared = {id(data): (data,) for *_, data in self._turns}
+        for key, (_, seeds, seed, data) in enumerate(self._turns):
             if seed in seeds.failed or seeds.is_finished(seed):
                 self._finish(key)
                 continue
             recipe = seeds.recipe.replace(seed=seed)
-            return Job(
-                key=key,
-                function=train_run,
-                folder=seeds.folder(seed),
-                arguments=(recipe, True, self._monitors),
-                shared=self._shared[id(data)],
-                threads=recipe.device.threads,
-                gpus=int(recipe.device.device == "cuda"),
-            )
-        return None
+            arguments = (recipe, True, monitors)
+            yield training_job(key, train_run, seeds.folder(seed), arguments, shared[id(data)], recipe.device)
 
     def on_done(self, job: Job, outcome: Outcome) -> None:
         label, seeds, seed, _ = self._turns[job.key]

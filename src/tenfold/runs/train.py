@@ -3,7 +3,6 @@
 import copy
 import shutil
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -12,22 +11,24 @@ from torch import nn
 
 from tenfold import files
 from tenfold.data import Dataset
-from tenfold.errors import RunError, UsageError
+from tenfold.errors import RunError, TrainingError, UsageError
 from tenfold.export.onnx import export_onnx
-from tenfold.jobs.pool import OpenPool, Pool, Report, in_process_pool
+from tenfold.jobs.pool import Job, JobSource, JobStopped, OpenPool, Outcome, Pool, Report, in_process_pool
 from tenfold.models.composite import networks
-from tenfold.runs.ensemble import MEMBERS, train_ensemble
-from tenfold.runs.fit import CHECKPOINT, Watch, best_epoch, fit, parts_of, report_epochs
+from tenfold.models.layers import set_memory_format
+from tenfold.runs.fit import CHECKPOINT, Watch, best_epoch, fit, report_epochs, training_job
 from tenfold.runs.prepare import Prepared, one_thread_each, prepare
-from tenfold.runs.resumable import new_folder
+from tenfold.runs.resumable import check_digest, new_folder
 from tenfold.runs.run import Run
-from tenfold.training.checkpoint import save_weights
-from tenfold.training.device import execution, torch_device
+from tenfold.training.checkpoint import load_weights, save_weights
+from tenfold.training.device import MEMORY_FORMATS, execution, torch_device
 from tenfold.training.recipe import Recipe
-from tenfold.training.records import Monitor
+from tenfold.training.records import Monitor, to_line
 from tenfold.training.subset import ImageSubset
 from tenfold.training.trainer import loss_and_accuracy
 
+# The folder of an ensemble's networks in its run, until all are trained.
+MEMBERS = "members"
 # Training images that the final training accuracy is measured on, evenly spaced; all of a smaller set.
 TRAIN_SAMPLE = 10_000
 
@@ -82,9 +83,12 @@ def resume(
         raise _nothing_to_resume(run)
     _check_pool(run.recipe, open_pool)
     prepared = prepare(run.recipe, data)
-    run.check_prepared(prepared)
+    run = Run(run.path, run.recipe, prepared.data)
+    check_digest(prepared.data, run.environment["data"], run.path)
+    run.check_feedback(prepared.feedback)
+    run.start()  # Which checks its weights.
     with open_pool() as pool:
-        return _train(Run(run.path, run.recipe, prepared.data), prepared, pool, watch, say, tuple(monitors), write_onnx)
+        return _train(run, prepared, pool, watch, say, tuple(monitors), write_onnx)
 
 
 def _nothing_to_resume(run: Run) -> RunError:
@@ -108,23 +112,79 @@ def _train(
     monitors: tuple[Monitor, ...],
     write_onnx: bool,
 ) -> Run:
-    device = torch_device(run.recipe.device.device)
-    model = copy.deepcopy(prepared.model).to(device)
-    train_part, validation_part = parts_of(prepared)
+    model = copy.deepcopy(prepared.model).to(torch_device(run.recipe.device.device))
+    parts = prepared.parts()
     with run.working():
         # Another process may have finished it while this one prepared.
         if run.finished:
             raise _nothing_to_resume(run)
         if run.recipe.model.ensemble_size > 1:
-            preparing = train_ensemble(run, prepared, model, pool, watch, say, monitors)
+            source = _Members(run, prepared, watch, say, monitors)
+            pool.run(source)
+            preparing = source.collect(model)
         else:
-            with ExitStack() as stack:
-                stack.enter_context(execution(run.recipe.device))
-                watchers = [watch, *(stack.enter_context(monitor(run.path)) for monitor in monitors)]
-                preparing = fit(run, prepared, networks(model)[0], train_part, validation_part, watchers)
+            preparing = fit(run, prepared, networks(model)[0], *parts, watch, monitors)
         with execution(run.recipe.device):
-            _finish(run, model, preparing, train_part, validation_part, write_onnx)
+            _finish(run, model, preparing, *parts, write_onnx)
     return run
+
+
+class _Members(JobSource):
+    """The networks of an ensemble that are not trained yet, each in a run folder of its own within the ensemble's.
+
+    The first weights of a network and its order of images depend on the recipe's seed and its number alone, so where
+    and when it is trained changes nothing.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        prepared: Prepared,
+        watch: Watch,
+        say: Callable[[str], None],
+        monitors: tuple[Monitor, ...],
+    ) -> None:
+        self.say, self.watch, self._run = say, watch, run
+        count, shared = run.recipe.model.ensemble_size, (prepared,)
+        self._members = [Run(run.path / MEMBERS / f"{number:02}", run.recipe) for number in range(count)]
+        self.jobs = (
+            training_job(number, train_member, member.path, (number, monitors), shared, run.recipe.device)
+            for number, member in enumerate(self._members)
+            if not member.finished
+        )
+
+    def on_done(self, job: Job, outcome: Outcome) -> None:
+        name = f"network {job.key + 1} of {len(self._members)}"
+        if outcome.kind == "stopped":
+            raise JobStopped  # The whole ensemble is a job that is to stop.
+        if outcome.kind == "diverged":
+            raise TrainingError(f"{name}: {outcome.message}") from outcome.error
+        if outcome.kind != "finished":
+            raise RunError(f"{name}: {outcome.message}; then: {self._run.resume_command}") from outcome.error
+        self.say(f"{name} is trained")
+
+    def collect(self, model: nn.Module) -> float:
+        """Puts all networks into `model`, and their epochs into the run. Returns the seconds spent on all else."""
+        for network, member in zip(networks(model), self._members, strict=True):
+            load_weights(member.path / "model.safetensors", network)
+        set_memory_format(model, MEMORY_FORMATS[self._run.recipe.device.memory_format])
+        records = [record for member in self._members for record in member.history]
+        files.write_text(self._run.path / "events.jsonl", "".join(map(to_line, records)))
+        return sum(float(member.metrics["preparing_seconds"]) for member in self._members)
+
+
+def train_member(report: Report, folder: Path, number: int, monitors: tuple[Monitor, ...], prepared: Prepared) -> None:
+    """A job: trains one network of an ensemble, in a run folder that ends with the weights of that network."""
+    if not (folder / Run.manifest).exists():
+        Run.create(prepared, folder)
+    run = Run(folder, prepared.recipe, prepared.data)
+    network = copy.deepcopy(networks(prepared.model)[number]).to(torch_device(run.recipe.device.device))
+    with run.working():
+        preparing = fit(run, prepared, network, *prepared.parts(), partial(report_epochs, report), monitors, number)
+        run.add_metrics(preparing_seconds=preparing)
+        # What makes a network trained, so it comes last.
+        save_weights(folder / "model.safetensors", network)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _finish(
@@ -169,34 +229,21 @@ def _finish(
         shutil.rmtree(run.path / MEMBERS, ignore_errors=True)
 
 
-def train_or_resume(
-    recipe: Recipe,
-    path: Path,
-    data: Dataset | None = None,
-    *,
-    test: bool,
-    watch: Watch = lambda record: None,
-    monitors: Iterable[Monitor] = (),
-) -> Run:
-    """The finished run at `path`: trained there, resumed, or left as it is.
+def train_run(
+    report: Report, folder: Path, recipe: Recipe, test: bool, monitors: tuple[Monitor, ...], data: Dataset | None
+) -> None:
+    """A job: the finished run in `folder`, trained there, resumed, or left as it is.
 
     test: whether to evaluate it on the test images, once; otherwise no `model.onnx` is written either.
     """
-    if not (path / Run.manifest).exists():
-        train(recipe, data, path=path, watch=watch, monitors=monitors, write_onnx=test)
-    elif not Run.load(path).finished:
-        resume(path, data, watch=watch, monitors=monitors, write_onnx=test)
-    run = Run(path, Run.load(path).recipe, data)
+    watch = partial(report_epochs, report)
+    if not (folder / Run.manifest).exists():
+        train(recipe, data, path=folder, watch=watch, monitors=monitors, write_onnx=test)
+    elif not Run.load(folder).finished:
+        resume(folder, data, watch=watch, monitors=monitors, write_onnx=test)
+    run = Run(folder, Run.load(folder).recipe, data)
     if test and "test" not in run.metrics:
         # It imports scikit-learn, which takes a second that a training alone need not spend.
         from tenfold.runs.evaluate import evaluate
 
         evaluate(run)
-    return run
-
-
-def train_run(
-    report: Report, folder: Path, recipe: Recipe, test: bool, monitors: tuple[Monitor, ...], data: Dataset | None
-) -> None:
-    """A job: `train_or_resume` in the job's folder, which reports every epoch."""
-    train_or_resume(recipe, folder, data, test=test, watch=partial(report_epochs, report), monitors=monitors)

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tenfold import files
 from tenfold.data import Dataset, load_dataset
-from tenfold.errors import RecipeError, RunError, UsageError
+from tenfold.errors import RunError, UsageError
 from tenfold.evaluation.statistics import Difference, Spread, holm, paired
 from tenfold.jobs.pool import OpenPool, in_process_pool
 from tenfold.machine import describe_environment
 from tenfold.models import build_model
 from tenfold.models.describe import model_totals
 from tenfold.runs.fit import Watch
-from tenfold.runs.resumable import ResumableFolder, check_digest, new_folder
+from tenfold.runs.resumable import ResumableFolder, check_digest, new_folder, read_json, reading
 from tenfold.runs.seeds import Seeds, SeedSource, prepare_seeds
 from tenfold.training.recipe import Recipe
 
@@ -83,19 +84,18 @@ class Study(ResumableFolder):
         study = cls(new_folder(folder, f"compare-{kind}"), kind, ready, count, describe_environment())
         for label, found in prepared.items():
             Seeds.create(found, count, study._folder(label))
-        study.write_manifest(as_document(study, []))
+        study._save([])
         return study
 
     @classmethod
     def load(cls, path: str | Path, kind: str) -> "Study":
         """An existing study. Raises `RunError` when `path` is not one, or one of another kind."""
-        document = cls.read_manifest(Path(path))
-        try:
+        file = Path(path) / cls.manifest
+        document = read_json(file)
+        with reading(file):
             found = str(document["kind"])
             recipes = {label: Recipe.from_toml(text, name=label) for label, text in document["recipes"].items()}
             study = cls(Path(path), found, recipes, int(document["seeds"]), dict(document["environment"]))
-        except (ValueError, KeyError, TypeError, AttributeError, RecipeError) as error:
-            raise RunError(f"{Path(path) / cls.manifest} can't be read: {error}") from error
         if found != kind:
             raise RunError(f"{path} compares {found}: {study.resume_command}")
         return study
@@ -125,8 +125,21 @@ class Study(ResumableFolder):
             with open_pool() as pool:
                 pool.run(SeedSource(turns, self.resume_command, watch, say))
         results = compare(seeds)
-        self.write_manifest(as_document(self, results))
+        self._save(results)
         return results
+
+    def _save(self, results: list[RecipeResult]) -> None:
+        files.write_json(self.path / self.manifest, self.document(results))
+
+    def document(self, results: list[RecipeResult]) -> dict[str, Any]:
+        """The study and its figures, as JSON takes it."""
+        return {
+            "kind": self.kind,
+            "seeds": self.count,
+            "recipes": {label: recipe.to_toml() for label, recipe in self.recipes.items()},
+            "environment": self.environment,
+            "rows": [dataclasses.asdict(found) for found in results],
+        }
 
     def _folder(self, label: str) -> Path:
         # Numbered, because two labels may differ only in what a folder's name can't hold.
@@ -146,17 +159,6 @@ def compare(seeds: Mapping[str, Seeds]) -> list[RecipeResult]:
         else found
         for found in results
     ]
-
-
-def as_document(study: Study, results: list[RecipeResult]) -> dict[str, Any]:
-    """The study and its figures, as JSON takes it."""
-    return {
-        "kind": study.kind,
-        "seeds": study.count,
-        "recipes": {label: recipe.to_toml() for label, recipe in study.recipes.items()},
-        "environment": study.environment,
-        "rows": [dataclasses.asdict(found) for found in results],
-    }
 
 
 def _result(label: str, ours: Seeds, base: Mapping[int, float]) -> RecipeResult:

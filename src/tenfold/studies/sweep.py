@@ -15,7 +15,7 @@ from tenfold.errors import RunError, StorageError, StoreError, TrainingError
 from tenfold.jobs.pool import OpenPool
 from tenfold.machine import describe_environment
 from tenfold.runs.prepare import one_thread_each, prepare
-from tenfold.runs.resumable import ResumableFolder, check_digest, locked, new_folder
+from tenfold.runs.resumable import ResumableFolder, check_digest, locked, new_folder, read_json
 from tenfold.studies import sweep_storage
 from tenfold.studies.sweep_plan import SweepPlan
 from tenfold.studies.trial_runner import TrialResult, TrialSource, best_trial, trial_results
@@ -100,7 +100,7 @@ class Sweep(ResumableFolder):
         path = Path(path)
         if not (path / cls.manifest).exists():
             raise RunError(f"{path} is not a sweep: it has no {cls.manifest}; tenfold sweep makes one in runs")
-        document = cls.read_manifest(path)
+        document = read_json(path / cls.manifest)
         name, place, owner, environment = (
             document.get(key) for key in ("study", "storage", "owner", "environment")
         )  # fmt: skip
@@ -140,7 +140,7 @@ class Sweep(ResumableFolder):
             url=sweep_storage.without_password(url) if url else None,
             environment=describe_environment(),
         )
-        sweep.write_manifest({**sweep.document(), "owner": sweep.owner})
+        files.write_json(path / cls.manifest, {**sweep.document(), "owner": sweep.owner})
         return sweep
 
     def __enter__(self) -> "Sweep":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tenfold.data import Dataset
 from tenfold.errors import RecipeError, RunError
 from tenfold.jobs.pool import Job, JobSource, Outcome
+from tenfold.runs.fit import training_job
 from tenfold.runs.run import Run
 from tenfold.runs.train import train_run
 from tenfold.studies import sweep_storage
@@ -196,15 +197,8 @@ class TrialSource(JobSource):
             self._end(trial, "FAIL", reason=str(error))
             return None
         self._claimed[number] = trial
-        return Job(
-            key=number,
-            function=train_run,
-            folder=self._folder / f"{number:04}",
-            arguments=(recipe, False, ()),
-            shared=self._shared,
-            threads=recipe.device.threads,
-            gpus=int(recipe.device.device == "cuda"),
-        )
+        folder = self._folder / f"{number:04}"
+        return training_job(number, train_run, folder, (recipe, False, ()), self._shared, recipe.device)
 
     def _claim(self) -> int | None:
         from optuna.trial import TrialState
