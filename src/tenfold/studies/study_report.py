@@ -9,6 +9,7 @@ from tenfold.report.figures.comparison_figures import Bar, Point, accuracy_again
 from tenfold.report.figures.comparison_figures import differences as draw_differences
 from tenfold.report.figures.figure_files import Show, figure_maker
 from tenfold.report.html_report import (
+    Block,
     CodeBlock,
     Paragraph,
     Section,
@@ -18,6 +19,8 @@ from tenfold.report.html_report import (
     write_html_report,
 )
 from tenfold.studies.study import RecipeResult, Study
+
+_COSTS = {"parameters": "parameters", "multiply_adds": "multiply-adds per image"}
 
 
 def write_study_report(study: Study, rows: Sequence[RecipeResult]) -> Path:
@@ -29,11 +32,20 @@ def write_study_report(study: Study, rows: Sequence[RecipeResult]) -> Path:
     measured = [row for row in rows if row.figures]
     if not measured:
         raise RunError(f"{study.path}: every training diverged, so there is nothing to compare")
-    section = _models_section(measured, show) if study.kind == "models" else _changes_section(study, measured, show)
+    if study.kind == "models":
+        (value, what, lead), section = _models_headline(measured), _models_section(measured, show)
+    else:
+        (value, what, lead), section = _changes_headline(study, measured), _changes_section(study, measured, show)
     if failed := [f"{row.label} ({row.failed} of {study.count})" for row in rows if row.failed]:
         section.blocks.append(Paragraph(f"Trainings that diverged and are not included above: {', '.join(failed)}."))
-    value, what, lead = _headline(study, measured)
-    trained = sum(row.figures["test_accuracy"].n for row in measured)
+    reproduction: list[Block] = [
+        CodeBlock(study.environment["command"]),
+        environment_table(study.environment, study.environment["packages"]),
+        Paragraph(
+            "Every run has a folder of its own with its complete recipe. tenfold report writes the report of any:"
+        ),
+        CodeBlock(f"tenfold report {study.path}/{min(study.path.glob('*/seed-*')).relative_to(study.path)}"),
+    ]
     return write_html_report(
         study.path / "compare.html",
         title=f"Comparison of {study.kind}",
@@ -44,10 +56,10 @@ def write_study_report(study: Study, rows: Sequence[RecipeResult]) -> Path:
         facts={
             "recipes": f"{len(rows)}",
             "seeds per recipe": f"{study.count}",
-            "training runs": f"{trained}",
+            "training runs": f"{sum(row.figures['test_accuracy'].n for row in measured)}",
             "total training time": format_duration(sum(row.figures["seconds"].mean * study.count for row in measured)),
         },
-        sections=[section, _reproduction_section(study)],
+        sections=[section, Section("reproduce", "Reproduce this comparison", reproduction)],
         footer="All numbers were measured in this study. Training runs were interleaved, so that a slow hour of the "
         "machine affects every recipe.",
     )
@@ -55,15 +67,12 @@ def write_study_report(study: Study, rows: Sequence[RecipeResult]) -> Path:
 
 def pareto(rows: Sequence[RecipeResult], cost: str) -> set[str]:
     """The labels of the Pareto-optimal rows: none that costs the same or less has a better mean test accuracy."""
+    places = {row.label: (-getattr(row, cost), _test(row)) for row in rows}
     return {
-        row.label
-        for row in rows
-        if not any(
-            (getattr(other, cost) <= getattr(row, cost) and _test(other) > _test(row))
-            or (getattr(other, cost) < getattr(row, cost) and _test(other) == _test(row))
-            for other in rows
-        )
-    }  # fmt: skip
+        label
+        for label, (cheap, good) in places.items()
+        if not any(other != (cheap, good) and other[0] >= cheap and other[1] >= good for other in places.values())
+    }
 
 
 def verdict(difference: Difference | None) -> str:
@@ -84,9 +93,12 @@ def change(difference: Difference | None) -> str:
     return f"{mean} ({100 * low:+.2f} to {100 * high:+.2f})"
 
 
-def _headline(study: Study, rows: Sequence[RecipeResult]) -> tuple[str, str, str]:
-    if study.kind == "models":
-        return _models_headline(rows)
+def number(value: float | None, form: str = ".3g") -> str:
+    """A number in a table; empty where there is none."""
+    return "" if value is None else format(value, form)
+
+
+def _changes_headline(study: Study, rows: Sequence[RecipeResult]) -> tuple[str, str, str]:
     differences = [row.difference for row in rows if row.difference]
     significant = [difference for difference in differences if difference.stands]
     better = sum(difference.mean > 0 for difference in significant)
@@ -111,28 +123,25 @@ def _headline(study: Study, rows: Sequence[RecipeResult]) -> tuple[str, str, str
 
 def _models_headline(rows: Sequence[RecipeResult]) -> tuple[str, str, str]:
     lead = "Each architecture was trained with its own recipe; every run was evaluated once on the test set."
-    validation = [row.figures["validation_accuracy"].mean for row in rows if "validation_accuracy" in row.figures]
-    if len(validation) < len(rows):
+    if any("validation_accuracy" not in row.figures for row in rows):
         lead += " Some recipes have no validation images, so this report cannot name a best architecture."
         return f"{len(rows)}", "architectures, accuracy compared with cost", lead
-    best = rows[validation.index(max(validation))]
+    best = max(rows, key=lambda row: row.figures["validation_accuracy"].mean)
     lead += " To choose an architecture, use the validation accuracy: the one above was selected that way."
-    return (
-        f"{100 * _test(best):.2f}\u202f%",
-        f"test accuracy of {best.label}, the best of {len(rows)} architectures on the validation images",
-        lead,
-    )
+    what = f"test accuracy of {best.label}, the best of {len(rows)} architectures on the validation images"
+    return f"{100 * _test(best):.2f}\u202f%", what, lead
 
 
 def _models_section(rows: Sequence[RecipeResult], show: Show) -> Section:
-    fronts = {cost: pareto(rows, cost) for cost in ("parameters", "multiply_adds")}
-    panels = [
-        (
-            name,
-            [_point(row, cost, row.label in fronts[cost]) for row in rows],
-        )
-        for cost, name in (("parameters", "parameters"), ("multiply_adds", "multiply-adds per image"))
-    ]  # fmt: skip
+    panels = []
+    for cost, name in _COSTS.items():
+        front = pareto(rows, cost)
+        points = [
+            Point(row.label, getattr(row, cost), 100 * test.mean, 100 * (test.sd or 0.0), row.label in front)
+            for row in rows
+            if (test := row.figures["test_accuracy"])
+        ]
+        panels.append((name, points))
     table = [
         [
             row.label,
@@ -146,95 +155,54 @@ def _models_section(rows: Sequence[RecipeResult], show: Show) -> Section:
         ]
         for row in sorted(rows, key=_test)
     ]
-    return Section(
+    columns = ["recipe", ">parameters", ">multiply-adds", ">kB", ">validation, %", ">test, %", ">worst seed, %",
+               ">seconds"]  # fmt: skip
+    figure = show(
         "models",
-        "Accuracy and cost",
-        [
-            show(
-                "models",
-                "Mean and standard deviation over seeds. The blue line is the Pareto front: no cheaper architecture is "
-                "more accurate than one on it.",
-                lambda theme: accuracy_against(panels, theme),
-            ),
-            Table(
-                ["recipe", ">parameters", ">multiply-adds", ">kB", ">validation, %", ">test, %",
-                 ">worst seed, %", ">seconds"],
-                table,
-            ),
-        ],
-    )  # fmt: skip
+        "Mean and standard deviation over seeds. The blue line is the Pareto front: no cheaper architecture is more "
+        "accurate than one on it.",
+        lambda theme: accuracy_against(panels, theme),
+    )
+    return Section("models", "Accuracy and cost", [figure, Table(columns, table)])
 
 
 def _changes_section(study: Study, rows: Sequence[RecipeResult], show: Show) -> Section:
     base, *others = rows
     ordered = sorted(others, key=lambda row: -(row.difference.mean if row.difference else 0))
-    bars = [
-        Bar(row.label, 100 * row.difference.mean, _percent(row.difference.interval), row.difference.stands)
-        for row in ordered
-        if row.difference
-    ]
+    bars = []
+    for row in ordered:
+        if found := row.difference:
+            interval = found.interval and (100 * found.interval[0], 100 * found.interval[1])
+            bars.append(Bar(row.label, 100 * found.mean, interval, found.stands))
     table = [
         [
             row.label,
             percent(row.figures.get("validation_accuracy")),
             change(row.difference),
             verdict(row.difference),
-            "" if row.difference is None or row.difference.p is None else f"{row.difference.p:.3f}",
-            "" if row.p_family is None else f"{row.p_family:.3f}",
-            "" if row.gap is None else f"{100 * row.gap:.2f}",
-            f"{100 * row.figures['test_accuracy'].mean:.2f}",
+            number(row.difference.p if row.difference else None, ".3f"),
+            number(row.p_family, ".3f"),
+            number(None if row.gap is None else 100 * row.gap, ".2f"),
+            f"{100 * _test(row):.2f}",
             f"{row.figures['seconds'].mean:.3g}",
         ]
         for row in [base, *ordered]
     ]
+    columns = ["", ">validation, %", ">change, points", "", ">p", ">p (Holm)", ">gap", ">test, %", ">seconds"]
     title = "Each change on its own" if study.kind == "remedies" else f"Compared with {base.label}"
-    return Section(
+    figure = show(
         study.kind,
-        title,
-        [
-            Paragraph(f"{base.description}."),
-            show(
-                study.kind,
-                f"Change of validation accuracy compared with “{base.label}”, with its 95 % confidence interval over "
-                f"{study.count} seeds. Gray: not significant.",
-                lambda theme: draw_differences(bars, "validation accuracy", theme),
-            ),
-            Table(
-                ["", ">validation, %", ">change, points", "", ">p", ">p (Holm)", ">gap", ">test, %", ">seconds"],
-                table,
-            ),
-            Paragraph(
-                "p (Holm) is the p-value corrected for the number of comparisons. The gap is training accuracy minus "
-                "validation accuracy after the last epoch, in percentage points; overfitting makes it grow. Test "
-                "accuracy is for the record only: choose by validation accuracy."
-            ),
-        ],
-    )  # fmt: skip
-
-
-def _reproduction_section(study: Study) -> Section:
-    return Section(
-        "reproduce",
-        "Reproduce this comparison",
-        [
-            CodeBlock(study.environment["command"]),
-            environment_table(study.environment, study.environment["packages"]),
-            Paragraph(
-                "Every run has a folder of its own with its complete recipe. tenfold report writes the report of any:"
-            ),
-            CodeBlock(f"tenfold report {study.path}/{min(study.path.glob('*/seed-*')).relative_to(study.path)}"),
-        ],
+        f"Change of validation accuracy compared with “{base.label}”, with its 95 % confidence interval over "
+        f"{study.count} seeds. Gray: not significant.",
+        lambda theme: draw_differences(bars, "validation accuracy", theme),
     )
-
-
-def _point(row: RecipeResult, cost: str, front: bool) -> Point:
-    accuracy = row.figures["test_accuracy"]
-    return Point(row.label, getattr(row, cost), 100 * accuracy.mean, 100 * (accuracy.sd or 0.0), front)
+    explanation = Paragraph(
+        "p (Holm) is the p-value corrected for the number of comparisons. The gap is training accuracy minus "
+        "validation accuracy after the last epoch, in percentage points; overfitting makes it grow. Test accuracy is "
+        "for the record only: choose by validation accuracy."
+    )
+    return Section(study.kind, title, [Paragraph(f"{base.description}."), figure, Table(columns, table), explanation])
 
 
 def _test(row: RecipeResult) -> float:
     return row.figures["test_accuracy"].mean
-
-
-def _percent(interval: tuple[float, float] | None) -> tuple[float, float] | None:
-    return None if interval is None else (100 * interval[0], 100 * interval[1])

@@ -8,6 +8,7 @@ from tenfold.errors import RunError
 from tenfold.report.figures.figure_files import Show, figure_maker
 from tenfold.report.figures.sweep_figures import ParameterPanel, TrialMark, history, importance, slices
 from tenfold.report.html_report import (
+    Block,
     CodeBlock,
     Paragraph,
     Section,
@@ -16,8 +17,9 @@ from tenfold.report.html_report import (
     format_duration,
     write_html_report,
 )
+from tenfold.studies.search_space import SearchParameter
+from tenfold.studies.study_report import number
 from tenfold.studies.sweep import Sweep
-from tenfold.studies.sweep_plan import SweepPlan
 from tenfold.studies.trial_runner import TrialResult, best_trial
 
 # Trials in the table: the best ones.
@@ -32,14 +34,36 @@ def write_sweep_report(sweep: Sweep, rows: Sequence[TrialResult]) -> Path:
     best = best_trial(list(rows))
     if best is None or best.accuracy is None:
         raise RunError(f"{sweep.path}: no trial has finished, so there is nothing to report")
-    show = figure_maker(sweep.path / "figures")
+    show, environment = figure_maker(sweep.path / "figures"), sweep.environment
     ended = [row for row in rows if row.state == "finished"]
-    seconds = sum(row.seconds or 0.0 for row in ended)
-    sections = [_best_section(sweep, best), _history_section(rows, best, show)]
-    sections += [
-        _importance_section(sweep, rows, best, show),
-        _trials_section(sweep, rows),
-        _reproduction_section(sweep),
+    shown = [row for row in rows if row.values and (row.accuracies or row.accuracy is not None)]
+    marks = [_mark(row, best) for row in shown]
+    recipe: list[Block] = [
+        Table(["parameter", "value"], [[name, typed(value)] for name, value in best.values.items()]),
+        Paragraph(
+            "best.toml is the recipe with these values. Train it with several seeds to measure its accuracy on the "
+            "test set, without selection bias:"
+        ),
+        CodeBlock(f"tenfold train {sweep.path / 'best.toml'} --seeds 5"),
+    ]
+    search = show(
+        "history",
+        "Trials in the order in which they were started. The line is the best accuracy so far; the best trial is "
+        "orange. A cross is a pruned trial, shown with the accuracy of its last epoch.",
+        lambda theme: history(marks, theme),
+    )
+    reproduction: list[Block] = [
+        CodeBlock(environment["command"]),
+        environment_table(
+            environment,
+            environment["packages"],
+            more=[["sampler, pruner", f"{sweep.plan.sampler}, {sweep.plan.pruner}"]],
+        ),
+        Paragraph(
+            "With one trial at a time, the command gives the same trials again. With several at a time, adaptive "
+            "samplers depend on the order in which trials finish, so only the grid and random samplers are "
+            "reproducible. Each trial is a run with a folder of its own, on the machine where it was trained."
+        ),
     ]
     return write_html_report(
         sweep.path / "sweep.html",
@@ -56,9 +80,15 @@ def write_sweep_report(sweep: Sweep, rows: Sequence[TrialResult]) -> Path:
             "finished": f"{len(ended)}",
             "pruned": f"{sum(row.state == 'stopped' for row in rows)}",
             "diverged or failed": f"{sum(row.state in ('diverged', 'failed') for row in rows)}",
-            "total training time": format_duration(seconds),
+            "total training time": format_duration(sum(row.seconds or 0.0 for row in ended)),
         },
-        sections=sections,
+        sections=[
+            Section("best", "The best recipe", recipe),
+            Section("history", "Search history", [search]),
+            _parameters_section(sweep, shown, marks, len(ended), show),
+            _trials_section(sweep, rows),
+            Section("reproduce", "Reproduce this sweep", reproduction),
+        ],
         footer="All numbers were measured in this sweep.",
     )
 
@@ -72,56 +102,23 @@ def typed(value: Any) -> str:
     return "/".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _best_section(sweep: Sweep, best: TrialResult) -> Section:
-    rows = [[name, typed(value)] for name, value in best.values.items()]
-    return Section(
-        "best",
-        "The best recipe",
-        [
-            Table(["parameter", "value"], rows),
-            Paragraph(
-                "best.toml is the recipe with these values. Train it with several seeds to measure its accuracy on "
-                "the test set, without selection bias:"
-            ),
-            CodeBlock(f"tenfold train {sweep.path / 'best.toml'} --seeds 5"),
-        ],
-    )
-
-
-def _history_section(rows: Sequence[TrialResult], best: TrialResult, show: Show) -> Section:
-    marks = _marks(rows, best)
-    return Section(
-        "history",
-        "Search history",
-        [
-            show(
-                "history",
-                "Trials in the order in which they were started. The line is the best accuracy so far; the best trial "
-                "is orange. A cross is a pruned trial, shown with the accuracy of its last epoch.",
-                lambda theme: history(marks, theme),
-            ),
-        ],
-    )
-
-
-def _importance_section(sweep: Sweep, rows: Sequence[TrialResult], best: TrialResult, show: Show) -> Section:
+def _parameters_section(
+    sweep: Sweep, shown: Sequence[TrialResult], marks: Sequence[TrialMark], finished: int, show: Show
+) -> Section:
     section = Section("parameters", "Parameters")
-    shares = sweep.importance()
-    if shares:
+    if shares := sweep.importance():
         section.blocks.append(
             show(
                 "importance",
                 "Parameter importance: how strongly each parameter separates the best trials from the others (PED-"
-                f"ANOVA, Watanabe, Bansal and Hutter 2023), over {sum(row.state == 'finished' for row in rows)} "
-                "finished trials. It covers only the values that were tried, and is unreliable for few trials.",
+                f"ANOVA, Watanabe, Bansal and Hutter 2023), over {finished} finished trials. It covers only the values "
+                "that were tried, and is unreliable for few trials.",
                 lambda theme: importance(shares, theme),
             )
         )
     else:
         section.blocks.append(Paragraph("Too few trials have finished to estimate the importance of the parameters."))
-    shown = [row for row in rows if row.values and (row.accuracies or row.accuracy is not None)]
-    panels = [_slice(sweep.plan, parameter.name, shown) for parameter in sweep.plan.space.parameters]
-    marks = _marks(shown, best)
+    panels = [_panel(parameter, shown) for parameter in sweep.plan.space.parameters]
     section.blocks.append(
         show(
             "slices",
@@ -139,12 +136,12 @@ def _trials_section(sweep: Sweep, rows: Sequence[TrialResult]) -> Section:
     table = [
         [
             row.number,
-            *(typed(row.values[name]) if name in row.values else "" for name in names),
+            *(typed(row.values.get(name, "")) for name in names),
             row.state,
             len(row.accuracies),
-            "" if row.accuracy is None else f"{100 * row.accuracy:.2f}",
-            "" if row.weights is None else f"{row.weights:,}",
-            "" if row.seconds is None else f"{row.seconds:.3g}",
+            number(row.accuracy and 100 * row.accuracy, ".2f"),
+            number(row.weights, ","),
+            number(row.seconds),
         ]
         for row in ordered[:_TABLE_ROWS]
     ]
@@ -156,39 +153,14 @@ def _trials_section(sweep: Sweep, rows: Sequence[TrialResult]) -> Section:
     return section
 
 
-def _reproduction_section(sweep: Sweep) -> Section:
-    environment = sweep.environment
-    return Section(
-        "reproduce",
-        "Reproduce this sweep",
-        [
-            CodeBlock(environment["command"]),
-            environment_table(
-                environment,
-                environment["packages"],
-                more=[["sampler, pruner", f"{sweep.plan.sampler}, {sweep.plan.pruner}"]],
-            ),
-            Paragraph(
-                "With one trial at a time, the command gives the same trials again. With several at a time, adaptive "
-                "samplers depend on the order in which trials finish, so only the grid and random samplers are "
-                "reproducible. Each trial is a run with a folder of its own, on the machine where it was trained."
-            ),
-        ],
-    )
+def _mark(row: TrialResult, best: TrialResult) -> TrialMark:
+    accuracy = list(row.accuracies.values())[-1] if row.accuracy is None else row.accuracy
+    return TrialMark(row.number, 100 * accuracy, row.state == "finished", row.number == best.number)
 
 
-def _marks(rows: Sequence[TrialResult], best: TrialResult) -> list[TrialMark]:
-    found = []
-    for row in rows:
-        last = row.accuracy if row.accuracy is not None else next(reversed(row.accuracies.values()), None)
-        if last is not None:
-            found.append(TrialMark(row.number, 100 * last, row.state == "finished", row.number == best.number))
-    return found
-
-
-def _slice(plan: SweepPlan, name: str, rows: Sequence[TrialResult]) -> ParameterPanel:
-    parameter = next(parameter for parameter in plan.space.parameters if parameter.name == name)
-    values = [typed(row.values[name]) if name in row.values else "" for row in rows]
+def _panel(parameter: SearchParameter, rows: Sequence[TrialResult]) -> ParameterPanel:
+    values = [row.values.get(parameter.name, "") for row in rows]
     if parameter.choices:
-        return ParameterPanel(name, values, [typed(parameter.value(text)) for text in parameter.choices])
-    return ParameterPanel(name, [row.values.get(name, "") for row in rows], log=parameter.log)
+        names = [typed(parameter.value(text)) for text in parameter.choices]
+        return ParameterPanel(parameter.name, [typed(value) for value in values], names)
+    return ParameterPanel(parameter.name, values, log=parameter.log)
