@@ -43,7 +43,7 @@ class ResumableFolder:
 
 
 @contextmanager
-def reading(file: Path) -> Iterator[None]:
+def reading(file: Path | str) -> Iterator[None]:
     """Converts what the block raises for a missing or unexpected content of `file` to a `RunError` that names it."""
     try:
         yield

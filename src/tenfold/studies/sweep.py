@@ -7,27 +7,29 @@ import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
+
+import optuna
+from optuna.exceptions import DuplicatedStudyError, StorageInternalError
+from optuna.storages import BaseStorage
+from sqlalchemy.exc import SQLAlchemyError
 
 from tenfold import files
 from tenfold.data import load_dataset
+from tenfold.database import error_reason
 from tenfold.errors import RunError, StorageError, StoreError, TrainingError
 from tenfold.jobs.pool import OpenPool
 from tenfold.machine import describe_environment
-from tenfold.runs.prepare import one_thread_each, prepare
-from tenfold.runs.resumable import ResumableFolder, check_digest, locked, new_folder, read_json
+from tenfold.runs.prepare import one_thread_each, prepare, with_absolute_paths
+from tenfold.runs.resumable import ResumableFolder, check_digest, locked, new_folder, read_json, reading
 from tenfold.studies import sweep_storage
 from tenfold.studies.sweep_plan import SweepPlan
 from tenfold.studies.trial_runner import TrialResult, TrialSource, best_trial, trial_results
 
-if TYPE_CHECKING:
-    import optuna
-    from optuna.storages import BaseStorage
-
 PLAN = "plan"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Sweep(ResumableFolder):
     """The folder of a sweep, and its study in the storage.
 
@@ -41,8 +43,8 @@ class Sweep(ResumableFolder):
 
     path: Path
     plan: SweepPlan
-    study: "optuna.Study"
-    storage: "BaseStorage"
+    study: optuna.Study
+    storage: BaseStorage
     owner: str
     url: str | None
     environment: dict[str, Any]
@@ -54,16 +56,19 @@ class Sweep(ResumableFolder):
         Raises what `prepare` raises for a recipe that can't be trained, and `StoreError` for a database that can't be
         opened; nothing is left behind then.
         """
-        import optuna
-
         prepared = prepare(one_thread_each(plan.space.recipe))
-        plan = plan.resolved(prepared)
+        plan = dataclasses.replace(
+            plan,
+            wanted=with_absolute_paths(plan.wanted),
+            space=dataclasses.replace(plan.space, recipe=prepared.recipe),
+            digest=prepared.data.digest,
+        )
         path = new_folder(folder, f"{plan.name}-sweep")
         try:
             with sweep_storage.opened(path, url, new=True) as storage:
                 try:
                     study = optuna.create_study(study_name=path.name, storage=storage, direction="maximize")
-                except optuna.exceptions.DuplicatedStudyError:
+                except DuplicatedStudyError:
                     raise RunError(f"the database has a sweep {path.name} already: try again in a second") from None
                 for values in plan.queue():
                     study.enqueue_trial(values)
@@ -97,49 +102,30 @@ class Sweep(ResumableFolder):
 
         Raises `RunError` when `path` is not one, or another version wrote it.
         """
-        path = Path(path)
-        if not (path / cls.manifest).exists():
+        path, file = Path(path), Path(path) / cls.manifest
+        if not file.exists():
             raise RunError(f"{path} is not a sweep: it has no {cls.manifest}; tenfold sweep makes one in runs")
-        document = read_json(path / cls.manifest)
-        name, place, owner, environment = (
-            document.get(key) for key in ("study", "storage", "owner", "environment")
-        )  # fmt: skip
-        if not (isinstance(name, str) and isinstance(owner, str) and isinstance(environment, dict)):
-            raise RunError(f"{path / cls.manifest} can't be read: it does not name its study")
+        document = read_json(file)
+        with reading(file):
+            name, owner, place = str(document["study"]), str(document["owner"]), document["storage"]
+            environment = dict(document["environment"])
         if url is not None and sweep_storage.without_password(url) != place:
             raise RunError(
                 f"{path} has its trials in {place or sweep_storage.JOURNAL}, not in "
                 f"{sweep_storage.without_password(url)}"
             )
         # Checked before the study is read, since another version may store studies differently.
-        SweepPlan.from_document(document, str(path / cls.manifest))
+        SweepPlan.from_document(document, str(file))
         with locked(path):
             sweep_storage.repair_journal(path)
         with sweep_storage.opened(path, url or place) as storage:
             study, plan = _load_study(name, storage, place or str(path / sweep_storage.JOURNAL))
-            return cls(
-                path=path,
-                plan=plan,
-                study=study,
-                storage=storage,
-                owner=owner,
-                url=place,
-                environment=environment,
-            )
+            return cls(path, plan, study, storage, owner, place, environment)
 
     @classmethod
-    def _write(
-        cls, path: Path, plan: SweepPlan, study: "optuna.Study", storage: "BaseStorage", url: str | None
-    ) -> "Sweep":
-        sweep = cls(
-            path=path,
-            plan=plan,
-            study=study,
-            storage=storage,
-            owner=uuid.uuid4().hex,
-            url=sweep_storage.without_password(url) if url else None,
-            environment=describe_environment(),
-        )
+    def _write(cls, path: Path, plan: SweepPlan, study: optuna.Study, storage: BaseStorage, url: str | None) -> "Sweep":
+        place = sweep_storage.without_password(url) if url else None
+        sweep = cls(path, plan, study, storage, uuid.uuid4().hex, place, describe_environment())
         files.write_json(path / cls.manifest, {**sweep.document(), "owner": sweep.owner})
         return sweep
 
@@ -155,16 +141,11 @@ class Sweep(ResumableFolder):
         say: called with a line for each trial. Raises `RunError` when another process runs this sweep, `TrainingError`
         when no trial finished.
         """
-        from optuna.exceptions import StorageInternalError
-        from sqlalchemy.exc import SQLAlchemyError
-
-        from tenfold.database import error_reason
-
         resume = f"resume with: {self.resume_command}"
         try:
             with self.working(), ExitStack() as stack:
                 stack.enter_context(sweep_storage.without_warnings())
-                source, pool = self._source(say), None
+                source, pool = TrialSource(self, say), None
                 while source.any_left():
                     if source.any_here():
                         pool = pool or stack.enter_context(open_pool())
@@ -180,22 +161,18 @@ class Sweep(ResumableFolder):
             raise StorageError(f"{self.path} can't be written: {error.strerror or error}; {resume}") from error
         results = self.results()
         files.write_json(self.path / "trials.json", [dataclasses.asdict(found) for found in results])
-        self.write_best(results)
-        return results
-
-    def results(self) -> list[TrialResult]:
-        """Every trial, in order."""
-        return trial_results(self.study)
-
-    def write_best(self, results: list[TrialResult]) -> Path:
-        """Writes `best.toml`. Raises `TrainingError` when no trial finished."""
         best = best_trial(results)
         if best is None:
             reasons = [found.reason for found in results if found.reason]
             raise TrainingError(
                 f"{self.path}: none of {len(results)} trials finished; the first: {reasons[0] if reasons else '?'}"
             )
-        return files.write_text(self.path / "best.toml", self.plan.best_recipe(best.values).to_toml())
+        files.write_text(self.path / "best.toml", self.plan.best_recipe(best.values).to_toml())
+        return results
+
+    def results(self) -> list[TrialResult]:
+        """Every trial, in order."""
+        return trial_results(self.study)
 
     def importance(self) -> dict[str, float]:
         """The share of the differences in accuracy that each parameter explains; empty for too few trials.
@@ -205,8 +182,6 @@ class Sweep(ResumableFolder):
         finished = [found for found in self.results() if found.state == "finished"]
         if len(finished) < 4 or len({found.accuracy for found in finished}) < 2:
             return {}
-        import optuna
-
         with sweep_storage.without_warnings():
             return {name: float(share) for name, share in optuna.importance.get_param_importances(self.study).items()}
 
@@ -229,23 +204,8 @@ class Sweep(ResumableFolder):
             "rows": [dataclasses.asdict(found) for found in results],
         }
 
-    def _source(self, say: Callable[[str], None]) -> TrialSource:
-        data = load_dataset(self.plan.space.recipe.data.dataset)
-        return TrialSource(
-            self.study,
-            self.plan,
-            data,
-            self.path / "trials",
-            owner=self.owner,
-            in_database=self.url is not None,
-            resume_command=self.resume_command,
-            say=say,
-        )
 
-
-def _load_study(name: str, storage: "BaseStorage", place: str) -> "tuple[optuna.Study, SweepPlan]":
-    import optuna
-
+def _load_study(name: str, storage: BaseStorage, place: str) -> tuple[optuna.Study, SweepPlan]:
     try:
         study = optuna.load_study(study_name=name, storage=storage)
     except KeyError:

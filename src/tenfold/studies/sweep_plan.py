@@ -3,19 +3,18 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import optuna
+from optuna import pruners
+from optuna.samplers import RandomSampler, TPESampler
 
 from tenfold.errors import RunError, UsageError, nearest
-from tenfold.runs.prepare import Prepared, with_absolute_paths
+from tenfold.runs.resumable import reading
 from tenfold.studies.search_space import SearchSpace
 from tenfold.studies.study_recipes import VALIDATION
 from tenfold.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    from optuna.pruners import BasePruner
-    from optuna.samplers import BaseSampler
 
 # Version of the format that plans are written in; one that is read must have the same.
 VERSION = 2
@@ -75,29 +74,17 @@ class SweepPlan:
     def name(self) -> str:
         return self.wanted.name
 
-    @property
-    def seed(self) -> int:
-        return self.wanted.training.seed
-
-    def resolved(self, prepared: Prepared) -> "SweepPlan":
-        """The same search, with what was prepared of the space's recipe."""
-        space = dataclasses.replace(self.space, recipe=prepared.recipe)
-        wanted = with_absolute_paths(self.wanted)
-        return dataclasses.replace(self, wanted=wanted, space=space, digest=prepared.data.digest)
-
     def queue(self) -> list[dict[str, Any]]:
         """One for each trial: its fixed values; empty where the sampler decides when the trial starts."""
         if self.sampler == "tpe":
             return [{} for _ in range(self.trials)]
+        seed = self.wanted.training.seed
         if self.sampler == "grid":
             grid = self.space.grid()
-            order = (
-                np.random.default_rng(self.seed).permutation(len(grid)) if self.trials < len(grid) else range(len(grid))
-            )
-            return [grid[index] for index in list(order)[: self.trials]]
-        import optuna
-
-        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=self.seed))
+            if self.trials == len(grid):
+                return grid
+            return [grid[index] for index in np.random.default_rng(seed).permutation(len(grid))[: self.trials]]
+        study = optuna.create_study(sampler=RandomSampler(seed=seed))
         drawn = []
         for _ in range(self.trials):
             trial = study.ask()
@@ -105,21 +92,19 @@ class SweepPlan:
             drawn.append(dict(trial.params))
         return drawn
 
-    def make_sampler(self, number: int) -> "BaseSampler":
+    def make_sampler(self, number: int) -> TPESampler:
         """The sampler for one trial, seeded by the trial's number, so that a resumed sweep samples the same."""
-        from optuna.samplers import TPESampler
-
-        seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+        seed = int(np.random.SeedSequence([self.wanted.training.seed, number]).generate_state(1)[0])
         return TPESampler(seed=seed, n_startup_trials=STARTUP)
 
-    def make_pruner(self) -> "BasePruner":
+    def make_pruner(self) -> pruners.BasePruner:
         """What stops trials early: the median of the others (Golovin et al. 2017), or Hyperband (Li et al. 2018)."""
-        from optuna import pruners
-
         if self.pruner == "median":
             return pruners.MedianPruner(n_startup_trials=5)
         if self.pruner == "hyperband":
-            return pruners.HyperbandPruner(min_resource=1, max_resource=max(2, self._most_epochs()))
+            searched = next((found for found in self.space.parameters if found.name == "epochs"), None)
+            most = max([searched.high, *map(int, searched.choices)]) if searched else self.wanted.training.epochs
+            return pruners.HyperbandPruner(min_resource=1, max_resource=max(2, int(most)))
         return pruners.NopPruner()
 
     def best_recipe(self, changes: Mapping[str, Any]) -> Recipe:
@@ -148,7 +133,7 @@ class SweepPlan:
                 f"{where} was written by another version of Tenfold (format {document.get('version')!r}, and this one "
                 f"writes {VERSION}): continue with the version that wrote it, or start a new sweep"
             )
-        try:
+        with reading(where):
             recipe = Recipe.from_toml(document["recipe"], name="sweep")
             return cls(
                 wanted=Recipe.from_toml(document["wanted"], name="sweep"),
@@ -158,11 +143,3 @@ class SweepPlan:
                 trials=int(document["trials"]),
                 digest=str(document["data"]),
             )
-        except (KeyError, TypeError, ValueError, UsageError) as error:
-            raise RunError(f"{where} can't be read: {error}") from error
-
-    def _most_epochs(self) -> int:
-        for parameter in self.space.parameters:
-            if parameter.name == "epochs":
-                return int(max([parameter.high, *map(int, parameter.choices)]))
-        return self.wanted.training.epochs

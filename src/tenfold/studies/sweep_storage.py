@@ -5,15 +5,17 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tenfold import files
-from tenfold.errors import RunError
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial
+from sqlalchemy.exc import SQLAlchemyError
 
-if TYPE_CHECKING:
-    from optuna import Study
-    from optuna.storages import BaseStorage
-    from optuna.trial import FrozenTrial
+from tenfold import database, files
+from tenfold.errors import RunError, TenfoldError
 
 JOURNAL = "journal.log"
 # Seconds between heartbeats of a running trial in a database, and after which a silent trial is queued again: how long
@@ -23,7 +25,7 @@ GRACE = 120
 
 
 @contextmanager
-def opened(folder: Path, url: str | None, *, new: bool = False) -> Iterator["BaseStorage"]:
+def opened(folder: Path, url: str | None, *, new: bool = False) -> Iterator[BaseStorage]:
     """The journal of `folder`, or the database at `url`: `sqlite:///PATH` or `postgresql://USER@HOST/NAME`.
 
     new: whether to create a missing file. The storage stays open after the block, for `close`; a block that fails
@@ -50,19 +52,13 @@ def repair_journal(folder: Path) -> None:
         file.truncate(written.rfind(b"\n") + 1)
 
 
-def close(storage: "BaseStorage") -> None:
+def close(storage: BaseStorage) -> None:
     """Closes the connections to a database, which Optuna never does; a journal has none."""
-    from optuna.storages import RDBStorage
-
     if isinstance(storage, RDBStorage):
         storage.engine.dispose()
 
 
-def _open(folder: Path, url: str | None, new: bool) -> "BaseStorage":
-    import optuna
-    from optuna.storages import JournalStorage, RDBStorage
-    from optuna.storages.journal import JournalFileBackend
-
+def _open(folder: Path, url: str | None, new: bool) -> BaseStorage:
     # It logs every trial to stderr; so does the console.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.ERROR)
@@ -71,8 +67,6 @@ def _open(folder: Path, url: str | None, new: bool) -> "BaseStorage":
             raise RunError(f"{folder / JOURNAL} is missing: the sweep's trials are lost")
         with _version_errors(str(folder / JOURNAL)):
             return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
-    from tenfold import database
-
     found = database.parse_url(url)
     place = without_password(url)
     with database.opening(found):
@@ -95,16 +89,12 @@ def _open(folder: Path, url: str | None, new: bool) -> "BaseStorage":
 
 def without_password(url: str) -> str:
     """The URL as it is stored and shown: absolute, and without its password."""
-    from tenfold import database
-
     return database.without_password(database.parse_url(url))
 
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
     """Silences the warnings of Optuna's experimental features, such as heartbeats since 2021."""
-    from optuna.exceptions import ExperimentalWarning
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         yield
@@ -113,24 +103,18 @@ def without_warnings() -> Iterator[None]:
 @contextmanager
 def _version_errors(place: str) -> Iterator[None]:
     """Turns what Optuna raises at a storage of another version into a `RunError`."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from tenfold.errors import TenfoldError
-
     try:
         yield
     except (TenfoldError, ModuleNotFoundError, OSError, SQLAlchemyError):
         raise
     except Exception as error:
-        import optuna
-
         raise RunError(
             f"{place} was written by another version of Optuna than {optuna.__version__}, or by something else "
             f"({str(error) or type(error).__name__}): continue with the version that wrote it, or start a new sweep"
         ) from error
 
 
-def _requeue(study: "Study", trial: "FrozenTrial") -> None:
+def _requeue(study: optuna.Study, trial: FrozenTrial) -> None:
     """Queues a trial again whose machine fell silent."""
     wanted = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
     study.enqueue_trial(wanted, user_attrs={"replaces": trial.number})

@@ -4,21 +4,23 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenfold.data import Dataset
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import fail_stale_trials
+from optuna.trial import FrozenTrial, TrialState
+
+from tenfold.data import load_dataset
 from tenfold.errors import RecipeError, RunError
 from tenfold.jobs.pool import Job, JobSource, Outcome
 from tenfold.runs.fit import training_job
 from tenfold.runs.run import Run
 from tenfold.runs.train import train_run
 from tenfold.studies import sweep_storage
-from tenfold.studies.sweep_plan import SweepPlan
 
 if TYPE_CHECKING:
-    import optuna
-    from optuna.trial import FrozenTrial
+    from tenfold.studies.sweep import Sweep
 
 # Keys of a trial's user attributes.
 OWNER, VALUES, REASON, FIGURES, REPLACES = "owner", "values", "reason", "figures", "replaces"
@@ -43,7 +45,7 @@ class TrialResult:
     reason: str = ""
 
 
-def trial_results(study: "optuna.Study") -> list[TrialResult]:
+def trial_results(study: optuna.Study) -> list[TrialResult]:
     """Every trial, in order; without those that were queued again because their machine fell silent."""
     trials = study.get_trials(deepcopy=False)
     replaced = {trial.user_attrs.get(REPLACES) for trial in trials}
@@ -56,7 +58,7 @@ def best_trial(results: list[TrialResult]) -> TrialResult | None:
     return max(finished, key=lambda found: (found.accuracy, -found.number), default=None)
 
 
-def _result(trial: "FrozenTrial") -> TrialResult:
+def _result(trial: FrozenTrial) -> TrialResult:
     attributes = trial.user_attrs
     states = {"COMPLETE": "finished", "PRUNED": "stopped", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
     state = states[trial.state.name]
@@ -78,37 +80,24 @@ class TrialSource(JobSource):
 
     A trial is claimed in one step of the storage, so no two processes have the same one. Trials that this folder had
     claimed before it was interrupted come first, and resume after their last whole epoch.
-
-    folder: of the runs. owner: identifies this folder's trials among those of other machines. in_database: whether
-    other machines may take part. resume_command: for error messages.
     """
 
-    def __init__(
-        self,
-        study: "optuna.Study",
-        plan: SweepPlan,
-        data: Dataset,
-        folder: Path,
-        *,
-        owner: str,
-        in_database: bool,
-        resume_command: str,
-        say: Callable[[str], None],
-    ) -> None:
-        self.say, self._study, self._plan, self._folder = say, study, plan, folder
-        self._owner, self._in_database, self._resume_command = owner, in_database, resume_command
-        self._shared = (data,)
-        # Optuna has no public access to a study's storage.
-        self._storage = study._storage
-        self._study_id = self._storage.get_study_id_from_name(study.study_name)
-        study.pruner = plan.make_pruner()
+    def __init__(self, sweep: "Sweep", say: Callable[[str], None]) -> None:
+        self.say, self._sweep, self._plan, self._study = say, sweep, sweep.plan, sweep.study
+        # Only there may other machines take part.
+        self._in_database = sweep.url is not None
+        self._shared = (load_dataset(sweep.plan.space.recipe.data.dataset),)
+        # With a cache, which the sweep's own has not; Optuna has no public access to it.
+        self._storage = sweep.study._storage
+        self._study_id = self._storage.get_study_id_from_name(sweep.study.study_name)
+        sweep.study.pruner = sweep.plan.make_pruner()
         self._claimed: dict[int, optuna.Trial] = {}
         self._last_heartbeat = self._last_empty = 0.0
         self._interrupted = [trial.number for trial in self._trials("RUNNING") if self._is_mine(trial)]
         for number in self._interrupted:
             # Immediately, or another machine that resumes would take them for silent.
             self._heartbeat(number)
-        best = best_trial(trial_results(study))
+        best = best_trial(sweep.results())
         self._best = best.accuracy if best and best.accuracy is not None else 0.0
 
     def any_left(self) -> bool:
@@ -120,8 +109,6 @@ class TrialSource(JobSource):
         return bool(self._interrupted or self._trials("WAITING"))
 
     def next_job(self) -> Job | None:
-        from optuna.exceptions import UpdateFinishedTrialError
-
         while (number := self._interrupted.pop(0) if self._interrupted else self._claim()) is not None:
             try:
                 if (job := self._make_job(number)) is not None:
@@ -132,8 +119,6 @@ class TrialSource(JobSource):
 
     def on_message(self, job: Job, message: Any) -> bool:
         """Stores an epoch's accuracy; whether the trial is worth its next epoch."""
-        from optuna.exceptions import UpdateFinishedTrialError
-
         recipe = job.arguments[0]
         trial, epochs = self._claimed[job.key], recipe.training.epochs
         # Of an ensemble, the first network counts: the others start from nothing.
@@ -149,13 +134,11 @@ class TrialSource(JobSource):
 
     def on_done(self, job: Job, outcome: Outcome) -> None:
         """Stores how a trial ended. Raises `RunError` where other trials would fail too."""
-        from optuna.exceptions import UpdateFinishedTrialError
-
         trial = self._claimed.pop(job.key)
         # Where it was taken for dead and given to another machine, that one's result counts.
         with contextlib.suppress(UpdateFinishedTrialError):
             if outcome.kind == "failed":
-                raise RunError(f"trial {job.key}: {outcome.message}; fix that, then: {self._resume_command}")
+                raise RunError(f"trial {job.key}: {outcome.message}; fix that, then: {self._sweep.resume_command}")
             if outcome.kind == "finished":
                 assert job.folder is not None
                 figures = Run(job.folder, self._plan.space.recipe).training
@@ -172,8 +155,6 @@ class TrialSource(JobSource):
         """Sends heartbeats to a database, and queues the trials of silent machines again."""
         if not self._in_database or time.monotonic() - self._last_heartbeat < sweep_storage.HEARTBEAT:
             return
-        from optuna.storages import fail_stale_trials
-
         self._last_heartbeat = time.monotonic()
         for number in [*self._claimed, *self._interrupted]:
             self._heartbeat(number)
@@ -181,13 +162,11 @@ class TrialSource(JobSource):
 
     def _make_job(self, number: int) -> Job | None:
         """The trial with its values chosen, as a job; None where the recipe refuses the values."""
-        import optuna
-
         # A sampler for each trial, seeded by its number: otherwise its values would depend on what this process has
         # sampled before.
         self._study.sampler = self._plan.make_sampler(number)
         trial = optuna.Trial(self._study, self._trial_id(number))
-        trial.set_user_attr(OWNER, self._owner)
+        trial.set_user_attr(OWNER, self._sweep.owner)
         changes = self._plan.space.changes(trial)
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in changes.items()}
         trial.set_user_attr(VALUES, plain)
@@ -197,12 +176,10 @@ class TrialSource(JobSource):
             self._end(trial, "FAIL", reason=str(error))
             return None
         self._claimed[number] = trial
-        folder = self._folder / f"{number:04}"
+        folder = self._sweep.path / "trials" / f"{number:04}"
         return training_job(number, train_run, folder, (recipe, False, ()), self._shared, recipe.device)
 
     def _claim(self) -> int | None:
-        from optuna.trial import TrialState
-
         if time.monotonic() - self._last_empty < 0.5:
             return None  # The queue was empty just now, and reading thousands of trials takes time.
         for trial in self._trials("WAITING"):
@@ -213,9 +190,7 @@ class TrialSource(JobSource):
         self._last_empty = time.monotonic()
         return None
 
-    def _end(self, trial: "optuna.Trial", state: str, value: float | None = None, reason: str = "") -> None:
-        from optuna.trial import TrialState
-
+    def _end(self, trial: optuna.Trial, state: str, value: float | None = None, reason: str = "") -> None:
         # This raises for a trial that has ended already, which the next line ignores.
         trial.set_user_attr(REASON, reason)
         self._study.tell(trial.number, value, state=TrialState[state], skip_if_finished=True)
@@ -233,16 +208,13 @@ class TrialSource(JobSource):
         if self._in_database:
             self._storage.record_heartbeat(self._trial_id(number))  # type: ignore[attr-defined]
 
-    def _is_mine(self, trial: "FrozenTrial") -> bool:
+    def _is_mine(self, trial: FrozenTrial) -> bool:
         # A journal is this folder's alone, so a trial that was claimed and not yet signed is this folder's too.
-        return not self._in_database or trial.user_attrs.get(OWNER) == self._owner
+        return not self._in_database or trial.user_attrs.get(OWNER) == self._sweep.owner
 
-    def _trials(self, *states: str) -> "list[FrozenTrial]":
-        from optuna.trial import TrialState
-
-        return self._storage.get_all_trials(
-            self._study_id, deepcopy=False, states=tuple(TrialState[state] for state in states)
-        )
+    def _trials(self, *states: str) -> list[FrozenTrial]:
+        wanted = tuple(TrialState[state] for state in states)
+        return self._storage.get_all_trials(self._study_id, deepcopy=False, states=wanted)
 
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
