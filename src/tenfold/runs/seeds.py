@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,7 +11,7 @@ from tenfold import files
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import RunError, UsageError
 from tenfold.evaluation.statistics import Spread, spread
-from tenfold.jobs.pool import Job, JobSource, OpenPool, Outcome, Pool, in_process_pool
+from tenfold.jobs.pool import Job, JobSource, OpenPool, Outcome, in_process_pool
 from tenfold.runs.fit import Watch, training_job
 from tenfold.runs.prepare import Prepared, one_thread_each, prepare
 from tenfold.runs.resumable import ResumableFolder, check_digest, new_folder, read_json, reading
@@ -98,13 +99,6 @@ class Seeds(ResumableFolder):
         }
         return {name: spread(list(values.values())) for name, values in named.items() if values}
 
-    def describe(self, seed: int) -> str:
-        """A line on the result of a seed that is finished or failed."""
-        if seed in self.failed:
-            return f"seed {seed}: {self.failed[seed]}"
-        accuracy, seconds = self.figures("test", "accuracy")[seed], self.figures("training", "seconds")[seed]
-        return f"seed {seed}: test {100 * accuracy:.2f} %, {seconds:.2f} s"
-
     def save(self) -> None:
         """Brings `seeds.json` up to date."""
         files.write_json(self.path / self.manifest, self.document())
@@ -164,7 +158,12 @@ class SeedSource(JobSource):
     def _finish(self, key: int) -> None:
         label, seeds, seed, _ = self._turns[key]
         seeds.save()
-        self.say(f"{label}{seeds.describe(seed)}")
+        if seed in seeds.failed:
+            result = seeds.failed[seed]
+        else:
+            accuracy, seconds = seeds.figures("test", "accuracy")[seed], seeds.figures("training", "seconds")[seed]
+            result = f"test {100 * accuracy:.2f} %, {seconds:.2f} s"
+        self.say(f"{label}seed {seed}: {result}")
 
 
 def train_seeds(
@@ -186,8 +185,9 @@ def train_seeds(
     """
     with open_pool() as pool:
         prepared = prepare_seeds(one_thread_each(recipe) if pool.size > 1 else recipe, count, data)
-        path = new_folder(Path(folder), f"{recipe.name}-seeds")
-        return _train_seeds(Seeds.create(prepared, count, path), prepared.data, pool, watch, say, monitors)
+        seeds = Seeds.create(prepared, count, new_folder(Path(folder), f"{recipe.name}-seeds"))
+        options: Any = {"watch": watch, "say": say, "monitors": monitors, "open_pool": lambda: nullcontext(pool)}
+        return resume_seeds(seeds.path, prepared.data, **options)
 
 
 def resume_seeds(
@@ -203,8 +203,10 @@ def resume_seeds(
     seeds = Seeds.load(path)
     data = data or load_dataset(seeds.recipe.data.dataset)
     check_digest(data, seeds.digest, seeds.path)
-    with open_pool() as pool:
-        return _train_seeds(seeds, data, pool, watch, say, monitors)
+    turns = [("", seeds, seed, data) for seed in seeds.seeds]
+    with open_pool() as pool, seeds.working():
+        pool.run(SeedSource(turns, seeds.resume_command, watch, say, monitors))
+    return seeds
 
 
 def prepare_seeds(recipe: Recipe, count: int, data: Dataset | None = None) -> Prepared:
@@ -213,17 +215,3 @@ def prepare_seeds(recipe: Recipe, count: int, data: Dataset | None = None) -> Pr
         raise UsageError(f"--seeds is {count}; it must be >= 1")
     recipe.replace(seed=recipe.training.seed + count - 1)
     return prepare(recipe, data)
-
-
-def _train_seeds(
-    seeds: Seeds,
-    data: Dataset,
-    pool: Pool,
-    watch: Watch,
-    say: Callable[[str], None],
-    monitors: Iterable[Monitor],
-) -> Seeds:
-    with seeds.working():
-        turns = [("", seeds, seed, data) for seed in seeds.seeds]
-        pool.run(SeedSource(turns, seeds.resume_command, watch, say, monitors))
-    return seeds

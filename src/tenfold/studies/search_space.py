@@ -5,20 +5,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import Any, get_args, get_origin
+
+from optuna import Trial
 
 from tenfold.errors import RecipeError, UsageError, nearest
 from tenfold.models import architecture_of
 from tenfold.models.model_config import ARCHITECTURES
 from tenfold.training.recipe import Recipe, recipe_fields
 
-if TYPE_CHECKING:
-    from optuna import Trial
-
 # Trials are compared on the same validation images, so these fields can't vary.
 _FIXED = ("dataset", "validation", "split_seed", "writers")
 _FORMS = "NAME=LOW..HIGH, NAME=LOW..HIGH:STEP, NAME=log:LOW..HIGH or NAME=ONE,OTHER"
-_WORDS = {"true": True, "false": False}
+_REFUSALS = {int: "not a whole number", float: "not a number", bool: "neither true nor false", str: "not a string"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +43,10 @@ class SearchParameter:
             item = get_args(self.kind)[0]
             return tuple(item(part) for part in text.split("/") if part)
         if self.kind is bool:
-            if text not in _WORDS:
-                raise ValueError(text)
-            return _WORDS[text]
+            return bool(("false", "true").index(text))
         return self.kind(text)
 
-    def suggest(self, trial: "Trial") -> Any:
+    def suggest(self, trial: Trial) -> Any:
         """The trial's fixed value, or the sampler's choice, as the recipe takes it."""
         if self.choices:
             return self.value(str(trial.suggest_categorical(self.name, self.choices)))
@@ -63,10 +60,9 @@ class SearchParameter:
             return list(self.choices)
         if self.log or (self.step is None and self.kind is float):
             raise UsageError(f"--sampler grid takes values, not a range: --param {self.name}=LOW..HIGH:STEP, or a list")
-        step = self.step or 1
         # Computed exactly as Optuna does, which would refuse 0.30000000000000004 as outside of the range.
-        count = int((Decimal(str(self.high)) - Decimal(str(self.low))) / Decimal(str(step))) + 1
-        return [self.kind(Decimal(str(self.low)) + index * Decimal(str(step))) for index in range(count)]
+        low, high, step = (Decimal(str(number)) for number in (self.low, self.high, self.step or 1))
+        return [self.kind(low + index * step) for index in range(int((high - low) / step) + 1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,14 +80,13 @@ class SearchSpace:
             raise UsageError(
                 f"a sweep needs a parameter, such as --param learning_rate=log:1e-4..1e-1; it takes {_FORMS}"
             )
-        parameters = [_parse(word) for word in words]
-        names = [parameter.name for parameter in parameters]
+        names = [_name(word) for word in words]
         if twice := [name for name in names if names.count(name) > 1]:
             raise UsageError(f"--param {twice[0]} is given twice; give one range or list for each field")
         # First the architecture, on which the recipe's other fields depend.
-        parameters.sort(key=lambda parameter: parameter.name != "architecture")
-        space = cls(recipe=recipe, parameters=tuple(parameters), typed=tuple(words))
-        for parameter, word in zip(parameters, sorted(words, key=lambda w: _name(w) != "architecture"), strict=True):
+        ordered = sorted(words, key=lambda word: _name(word) != "architecture")
+        space = cls(recipe=recipe, parameters=tuple(map(_parse, ordered)), typed=tuple(words))
+        for parameter, word in zip(space.parameters, ordered, strict=True):
             space._check(parameter, word)
         return space
 
@@ -100,12 +95,12 @@ class SearchSpace:
         first = self.parameters[0]
         return first.choices if first.name == "architecture" else (architecture_of(self.recipe.model),)
 
-    def changes(self, trial: "Trial") -> dict[str, Any]:
+    def changes(self, trial: Trial) -> dict[str, Any]:
         """The trial's changes of the recipe; parameters that its architecture doesn't have are left out."""
         found: dict[str, Any] = {}
         architecture = self.architectures()[0]
         for parameter in self.parameters:
-            if parameter.name == "architecture" or _belongs(parameter.name, architecture):
+            if _belongs(parameter.name, architecture):
                 found[parameter.name] = parameter.suggest(trial)
                 architecture = found.get("architecture", architecture)
         return found
@@ -116,7 +111,7 @@ class SearchSpace:
         for values in itertools.product(*(parameter.grid() for parameter in self.parameters)):
             named = {parameter.name: value for parameter, value in zip(self.parameters, values, strict=True)}
             architecture = named.get("architecture", self.architectures()[0])
-            kept = {n: v for n, v in named.items() if n == "architecture" or _belongs(n, architecture)}
+            kept = {name: value for name, value in named.items() if _belongs(name, architecture)}
             if kept not in found:
                 found.append(kept)
         return found
@@ -133,7 +128,8 @@ class SearchSpace:
             try:
                 ends.append(parameter.value(text))
             except ValueError:
-                raise UsageError(f"--param {word}: {text!r} is {_not_a(parameter.kind)}") from None
+                expected = _REFUSALS.get(parameter.kind, "not a list of whole numbers joined by /")
+                raise UsageError(f"--param {word}: {text!r} is {expected}") from None
         for end in ends:
             changes: dict[str, Any] = {parameter.name: end}
             if parameter.name != "architecture" and owners[0] != architecture_of(self.recipe.model):
@@ -145,15 +141,14 @@ class SearchSpace:
 
 
 def _parse(word: str) -> SearchParameter:
-    name, equals, text = word.partition("=")
-    name = _name(word)
+    _, equals, text = word.partition("=")
+    name, field = _name(word), recipe_fields().get(_name(word))
     if name in _FIXED:
         raise UsageError(
             f"--param {word}: all trials are judged on the same validation images; give --{name.replace('_', '-')} once"
         )
     if not equals:
         raise UsageError(f"--param {word}: it takes {_FORMS}")
-    field = recipe_fields().get(name)
     # An unknown name is refused in `parse`, which suggests the nearest.
     kind: Any = field.type if field else str
     if ".." in text and kind in (int, float):
@@ -187,8 +182,8 @@ def _range(name: str, kind: Any, text: str, word: str) -> SearchParameter:
         if not 0 < step <= high - low:
             raise UsageError(f"--param {word}: a step is above 0, and {high - low:g} or less here")
         # The last value that a whole number of steps reaches.
-        whole = (Decimal(str(high)) - Decimal(str(low))) // Decimal(str(step))
-        high = kind(Decimal(str(low)) + whole * Decimal(str(step)))
+        first, last, each = (Decimal(str(number)) for number in (low, high, step))
+        high = kind(first + (last - first) // each * each)
     return SearchParameter(name=name, kind=kind, low=low, high=high, step=step, log=log)
 
 
@@ -199,15 +194,5 @@ def _name(word: str) -> str:
 
 def _belongs(name: str, architecture: str) -> bool:
     """Whether a recipe of that architecture has the field."""
-    if name == "architecture":
-        return True
-    config = ARCHITECTURES.get(architecture)
-    special = {n for other in ARCHITECTURES.values() for n in other.__dataclass_fields__}
-    if name in special:
-        return config is not None and name in config.__dataclass_fields__
-    return name in recipe_fields()
-
-
-def _not_a(kind: Any) -> str:
-    names = {int: "not a whole number", float: "not a number", bool: "neither true nor false", str: "not a string"}
-    return names.get(kind, "not a list of whole numbers joined by /")
+    owners = [owner for owner, config in ARCHITECTURES.items() if name in config.__dataclass_fields__]
+    return name == "architecture" or (architecture in owners if owners else name in recipe_fields())

@@ -73,9 +73,8 @@ class Study(ResumableFolder):
         sets: dict[str, Dataset] = {}
         prepared = {}
         for label, recipe in recipes.items():
-            found = prepare_seeds(recipe.replace(seed=seed), count, sets.get(recipe.data.dataset))
-            sets[recipe.data.dataset] = found.data
-            prepared[label] = found
+            prepared[label] = prepare_seeds(recipe.replace(seed=seed), count, sets.get(recipe.data.dataset))
+            sets[recipe.data.dataset] = prepared[label].data
         if kind != "models" and len({found.recipe.data for found in prepared.values()}) > 1:
             raise UsageError(
                 "these recipes train on different images; give --dataset, --validation and --split-seed for all"
@@ -151,14 +150,10 @@ def compare(seeds: Mapping[str, Seeds]) -> list[RecipeResult]:
     """The figures of each recipe over its trained seeds, and how the others differ from the first."""
     base = next(iter(seeds.values())).figures("training", "validation_accuracy")
     results = [_result(label, ours, base if place else {}) for place, (label, ours) in enumerate(seeds.items())]
-    tested = [found.difference.p for found in results if found.difference and found.difference.p is not None]
-    corrected = iter(holm(tested))
-    return [
-        dataclasses.replace(found, p_family=next(corrected))
-        if found.difference and found.difference.p is not None
-        else found
-        for found in results
-    ]
+    p_values = {found.label: found.difference.p for found in results if found.difference}
+    tested = {label: p for label, p in p_values.items() if p is not None}
+    corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
+    return [dataclasses.replace(found, p_family=corrected.get(found.label)) for found in results]
 
 
 def _result(label: str, ours: Seeds, base: Mapping[int, float]) -> RecipeResult:
