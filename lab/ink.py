@@ -15,7 +15,8 @@ from cyclopts import App, Parameter
 from PIL import Image, ImageDraw
 
 from tenfold.cli import main
-from tenfold.cli.flags import PLAIN, EverywhereFlags, given
+from tenfold.cli.console import PLAIN, Screen
+from tenfold.cli.flags import given
 from tenfold.errors import DataError
 from tenfold.evaluation.calibration import calibration_error
 from tenfold.ink.image import write_png
@@ -180,10 +181,9 @@ def ink(
     *,
     out: Annotated[Path | None, given("A folder for a picture of each set's failures.")] = None,
     model: Annotated[Path | None, given("An .onnx file of tenfold export. [default: the shipped model]")] = None,
-    everywhere: EverywhereFlags = PLAIN,
+    screen: Screen = PLAIN,
 ) -> None:
     """Measure how well the public Reader reads sets of real handwriting."""
-    screen = everywhere.screen()
     results = measure_ink(folder, model, out, screen.say)
     screen.table(
         ["set", ">count", ">right, %", ">unsure, %", ">calibration error, %", ""],

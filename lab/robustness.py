@@ -13,7 +13,8 @@ from lab.corruptions import CORRUPTIONS, corrupt
 from lab.ink import percent
 from tenfold import files
 from tenfold.cli import main
-from tenfold.cli.flags import PLAIN, EverywhereFlags, given
+from tenfold.cli.console import PLAIN, Screen
+from tenfold.cli.flags import given
 from tenfold.data import load_dataset
 from tenfold.errors import UsageError
 from tenfold.machine import describe_environment
@@ -64,10 +65,9 @@ def robustness(
         Parameter(negative="", help="Update lab/results/robustness.json and its figure in docs."),
     ] = False,
     model: Annotated[Path | None, given("An .onnx file of tenfold export. [default: the shipped model]")] = None,
-    everywhere: EverywhereFlags = PLAIN,
+    screen: Screen = PLAIN,
 ) -> None:
     """Measure how well MNIST's test images are read when corrupted in fifteen ways, after MNIST-C."""
-    screen = everywhere.screen()
     if record and against is None:
         raise UsageError("--record stores a comparison: give --against RUN/model.onnx too")
     results = measure_robustness(Reader(model), None if against is None else ModelFile(against))

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tenfold.cli import main
-from tenfold.cli.flags import PLAIN, EverywhereFlags, given
+from tenfold.cli.console import PLAIN, Screen
+from tenfold.cli.flags import given
 from tenfold.data import load_dataset
 from tenfold.reading.reader import Reader
 
@@ -120,10 +121,9 @@ app = App(name="python -m lab.speed", version_flags=[])
 def speed(
     *,
     model: Annotated[Path | None, given("An .onnx file of tenfold export. [default: the shipped model]")] = None,
-    everywhere: EverywhereFlags = PLAIN,
+    screen: Screen = PLAIN,
 ) -> None:
     """Measure the speed and the memory of the public Reader."""
-    screen = everywhere.screen()
     results = measure_speed(None if model is None else str(model))
     screen.table(["", ">median", "", ">of"], [[r.name, f"{r.value:,.4g}", r.unit, r.repeats] for r in results])
     screen.result({"speed": [vars(result) for result in results]})

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import ROOT
-from tenfold.errors import TenfoldError, WorkerError
+from tenfold.errors import TenfoldError
 
 # Thread-count variables of the numerical libraries, which read them once, at import.
 THREADS = (
@@ -30,6 +30,21 @@ THREADS = (
 )
 # Polling interval: short enough to stop a process that fills the memory, long enough to cost nothing.
 LOOK_SECONDS = 0.25
+
+
+class WorkerError(TenfoldError):
+    """A measurement in a separate process failed. kind: `crashed`, `hung` or `memory`."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class MissingToolError(TenfoldError):
+    """A program that no Python package provides, such as a compiler, is not installed."""
+
+    def __init__(self, what: str, tool: str, install: str) -> None:
+        super().__init__(f"{what} needs {tool}, which is not installed: {install}")
 
 
 def run_worker(

@@ -10,7 +10,8 @@ from lab.frameworks.framework_comparison import FrameworkComparison, FrameworkPl
 from lab.frameworks.framework_registry import chosen
 from lab.frameworks.framework_report import write_framework_report
 from tenfold.cli import main
-from tenfold.cli.flags import PLAIN, EverywhereFlags, given, words
+from tenfold.cli.console import PLAIN, Screen
+from tenfold.cli.flags import given, words
 from tenfold.errors import UsageError
 
 app = App(name="python -m lab.frameworks", version_flags=[], suppress_keyboard_interrupt=False)
@@ -30,10 +31,9 @@ def compare_frameworks(
     limit_gb: Annotated[float, Parameter(help="Memory limit of one process.")] = 8.0,
     out: Annotated[Path, Parameter(help="Folder in which the comparison's folder is created.")] = Path("runs"),
     resume: Annotated[Path | None, given("Resume an interrupted comparison: its folder.")] = None,
-    everywhere: EverywhereFlags = PLAIN,
+    screen: Screen = PLAIN,
 ) -> None:
     """Train the same network on every framework: first check that the arithmetic is the same, then measure."""
-    screen = everywhere.screen()
     if resume is not None:
         if full or any(value is not None for value in (frameworks, network, threads, seeds)):
             raise UsageError("--resume uses the comparison's own settings; leave out the flags that choose others")

@@ -12,9 +12,9 @@ from lab.comparison_folder import FORMAT, check_limits, document
 from lab.frameworks.framework_registry import FRAMEWORKS, INSTALL, chosen
 from lab.frameworks.framework_task import TASKS, save_weights
 from lab.installed import installed_bytes
-from lab.worker import run_worker
+from lab.worker import WorkerError, run_worker
 from tenfold import files
-from tenfold.errors import RunError, UsageError, WorkerError, nearest
+from tenfold.errors import RunError, UsageError, nearest
 from tenfold.evaluation.statistics import Spread, spread
 from tenfold.machine import describe_environment, usable_cores
 from tenfold.runs.resumable import new_folder

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lab.frameworks.framework_task import Floats, Labels, Task
-from tenfold.errors import MissingToolError
+from lab.worker import MissingToolError
 
 
 class PyTorch:

@@ -10,7 +10,7 @@ from tinygrad import Context, Device, Tensor, TinyJit, Variable, nn
 from tinygrad.helpers import NUM_CPU_THREADS
 
 from lab.frameworks.framework_task import Floats, Labels, Task
-from tenfold.errors import MissingToolError
+from lab.worker import MissingToolError
 
 _COMPILER = os.environ.get("CC", "clang")
 if shutil.which(_COMPILER) is None:

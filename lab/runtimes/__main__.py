@@ -10,7 +10,8 @@ from lab.runtimes.runtime_comparison import RuntimeComparison, RuntimePlan
 from lab.runtimes.runtime_registry import chosen
 from lab.runtimes.runtime_report import write_runtime_report
 from tenfold.cli import main
-from tenfold.cli.flags import PLAIN, EverywhereFlags, given, words
+from tenfold.cli.console import PLAIN, Screen
+from tenfold.cli.flags import given, words
 
 app = App(name="python -m lab.runtimes", version_flags=[], suppress_keyboard_interrupt=False)
 
@@ -32,10 +33,9 @@ def compare_runtimes(
     limit_seconds: Annotated[float, Parameter(help="Time limit of one process.")] = 300.0,
     limit_gb: Annotated[float, Parameter(help="Memory limit of one process.")] = 4.0,
     out: Annotated[Path, Parameter(help="Folder in which the comparison's folder is created.")] = Path("runs"),
-    everywhere: EverywhereFlags = PLAIN,
+    screen: Screen = PLAIN,
 ) -> None:
     """Deploy one network in every runtime: first check that the answers are the same, then measure."""
-    screen = everywhere.screen()
     plan = RuntimePlan(
         runtimes=chosen(words(runtimes)),
         model=model,

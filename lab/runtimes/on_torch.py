@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lab.runtimes.network_file import read_deployed
 from lab.runtimes.runtime_protocol import Answers, Images
-from tenfold.errors import MissingToolError
+from lab.worker import MissingToolError
 
 
 class Torch:

@@ -13,10 +13,10 @@ from lab.comparison_folder import check_limits, document
 from lab.installed import installed_bytes
 from lab.runtimes.runtime_network import Answers, Network, load_network, size_bytes, write
 from lab.runtimes.runtime_registry import RUNTIMES, RuntimeEntry, chosen
-from lab.worker import run_worker
+from lab.worker import WorkerError, run_worker
 from tenfold import files
 from tenfold.data import Dataset, load_dataset
-from tenfold.errors import UsageError, WorkerError
+from tenfold.errors import UsageError
 from tenfold.export.onnx import TOLERANCE
 from tenfold.machine import describe_environment, usable_cores
 from tenfold.runs.export import CHANGED

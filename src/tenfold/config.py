@@ -5,6 +5,7 @@ Recipe files, command-line flags and error messages all use these declarations.
 
 import dataclasses
 import math
+import operator
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -71,25 +72,24 @@ def _typed(kind: Any, value: Any, name: str) -> Any:
     return value
 
 
+_LIMITS = {
+    "at_least": (">=", operator.ge),
+    "at_most": ("<=", operator.le),
+    "above": (">", operator.gt),
+    "below": ("<", operator.lt),
+}
 _ARTICLES = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
 
 
 def _check_limits(value: float, limits: Mapping[str, float | None], name: str) -> None:
-    at_least, at_most, above, below = (limits[key] for key in ("at_least", "at_most", "above", "below"))
-    if (
-        not math.isfinite(value)
-        or (at_least is not None and value < at_least)
-        or (at_most is not None and value > at_most)
-        or (above is not None and value <= above)
-        or (below is not None and value >= below)
-    ):
+    inside = (_LIMITS[key][1](value, limit) for key, limit in limits.items() if limit is not None)
+    if not math.isfinite(value) or not all(inside):
         raise RecipeError(f"{name} is {_number(value)}; it must be {bounds(limits) or 'finite'}")
 
 
 def bounds(limits: Mapping[str, float | None]) -> str:
     """Returns the limits of an option as text: `">= 0 and < 1"`; empty if there are none."""
-    signs = {"at_least": ">=", "at_most": "<=", "above": ">", "below": "<"}
-    return " and ".join(f"{signs[key]} {_number(limit)}" for key, limit in limits.items() if limit is not None)
+    return " and ".join(f"{_LIMITS[key][0]} {_number(limit)}" for key, limit in limits.items() if limit is not None)
 
 
 def _number(value: float) -> str:

@@ -75,14 +75,6 @@ class ServeError(TenfoldError):
     """A server can't start: its port is in use, or its address does not belong to this machine."""
 
 
-class WorkerError(TenfoldError):
-    """A measurement in a separate process failed. kind: `crashed`, `hung` or `memory`."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
 class BulkError(TenfoldError):
     """A bulk read that can't continue, whose output exists already, or whose counts disagree."""
 
@@ -96,13 +88,6 @@ class MissingDependencyError(TenfoldError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"this needs {package}, which is not installed: pip install 'tenfold[{extra}]'")
-
-
-class MissingToolError(TenfoldError):
-    """A program that no Python package provides, such as a compiler, is not installed."""
-
-    def __init__(self, what: str, tool: str, install: str) -> None:
-        super().__init__(f"{what} needs {tool}, which is not installed: {install}")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

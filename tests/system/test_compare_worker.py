@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.installed import installed_bytes
-from lab.worker import run_worker
-from tenfold.errors import WorkerError
+from lab.worker import WorkerError, run_worker
 from tenfold.evaluation.statistics import significant
 
 

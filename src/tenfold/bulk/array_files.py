@@ -1,17 +1,16 @@
 """Arrays of images: IDX files and NumPy's .npy. Uncompressed files are divided into units, compressed ones are one."""
 
-import gzip
 import itertools
 import lzma
 import math
 import os
 import zlib
 from collections.abc import Iterator
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from tenfold.bulk.bulk_sources import open_binary
+from tenfold.bulk.bulk_sources import decompressed, open_binary
 from tenfold.bulk.bulk_units import HELD_BYTES, UNIT, BrokenError, ImageChunk, WorkUnit
 from tenfold.data.idx import read_header
 from tenfold.errors import FormatError
@@ -25,7 +24,8 @@ _HEADER = 1024
 def plan_array(path: str) -> Iterator[WorkUnit]:
     """Divides a file into units; none for IDX labels. Raises `FormatError` when it is no array of images."""
     with open_binary(path) as plain:
-        file, compressed = _decompressed(plain)
+        file = decompressed(plain)
+        compressed = file is not plain
         dtype, shape, start = _npy_header(file, path) if path.lower().endswith(".npy") else _idx_header(file, path)
         size = 0 if compressed else file.seek(0, os.SEEK_END)
     if len(shape) == 1 and not path.lower().endswith(".npy"):
@@ -48,7 +48,7 @@ def read_array(unit: WorkUnit, batch: int) -> Iterator[ImageChunk]:
     left = unit.count or 0
     with open_binary(unit.path) as plain:
         try:
-            file, _ = _decompressed(plain)
+            file = decompressed(plain)
             file.seek(unit.offset)
             while left:
                 content, error = _at_most(file, min(batch, left), length)
@@ -81,16 +81,6 @@ def _images(values: np.ndarray[Any, Any]) -> Any:
     if values.dtype == np.uint8:
         return values if values.shape[1:] == (SIDE, SIDE) else list(values)
     return list(values.astype(values.dtype.newbyteorder("=")))
-
-
-def _decompressed(file: BinaryIO) -> tuple[BinaryIO, bool]:
-    begins = file.read(6)
-    file.seek(0)
-    if begins.startswith(b"\x1f\x8b"):
-        return cast(BinaryIO, gzip.open(file)), True
-    if begins.startswith(b"\xfd7zXZ\x00"):
-        return cast(BinaryIO, lzma.open(file)), True
-    return file, False
 
 
 def _idx_header(file: BinaryIO, path: str) -> tuple[np.dtype[Any], tuple[int, ...], int]:

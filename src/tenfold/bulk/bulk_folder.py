@@ -5,7 +5,6 @@ import json
 import shutil
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from importlib import metadata
 from itertools import chain, groupby
 from pathlib import Path
@@ -22,79 +21,67 @@ from tenfold.errors import BulkError, FormatError, ModelError, UsageError
 from tenfold.reading.reader import shipped_model
 
 
-@dataclass(frozen=True, kw_only=True)
-class BulkSettings:
-    """What the rows of a job depend on. A stopped job can be resumed with the same settings only."""
-
-    sources: tuple[str, ...]
-    column: str | None
-    probabilities: bool
-    model_sha256: str
-    version: str
-
-    @classmethod
-    def of(
-        cls, sources: Sequence[str], model: str | Path | None, column: str | None, probabilities: bool
-    ) -> "BulkSettings":
-        path = shipped_model() if model is None else Path(model)
-        if not path.is_file():
-            raise ModelError(f"{path}: no such file; a model is an .onnx file written by tenfold export")
-        return cls(
-            sources=tuple(sources),
-            column=column,
-            probabilities=probabilities,
-            model_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-            version=metadata.version("tenfold"),
-        )
+def bulk_settings(
+    sources: Sequence[str], model: str | Path | None, column: str | None, probabilities: bool
+) -> dict[str, Any]:
+    """What the rows of a job depend on, as JSON takes it. A stopped job can be resumed with the same settings only."""
+    path = shipped_model() if model is None else Path(model)
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; a model is an .onnx file written by tenfold export")
+    return {
+        "sources": list(sources),
+        "column": column,
+        "probabilities": probabilities,
+        "model_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "version": metadata.version("tenfold"),
+    }
 
 
-class WorkPlan:
-    """The units of sources. skipped: files that by name are neither image nor shard, known after iteration.
+def plan_units(sources: Sequence[str], column: str | None) -> Iterator[WorkUnit | None]:
+    """The units of sources, and None for each file that by name is neither image nor shard.
 
     A shard that cannot be opened is a unit too, whose row will say so. Raises `FormatError` when there is nothing to
     read, and `UsageError` for a Parquet file without a column of images.
     """
+    any_unit = False
+    found = chain.from_iterable(map(list_source, sources))
+    for kind, group in groupby(found, lambda entry: entry.kind):
+        for unit in _plan(kind, group, column):
+            any_unit = any_unit or unit is not None
+            yield unit
+    if not any_unit:
+        raise FormatError(f"{', '.join(sources)}: nothing to read there; supported are {KNOWN}")
 
-    def __init__(self, sources: Sequence[str], column: str | None) -> None:
-        self._sources, self._column = sources, column
-        self.skipped = 0
 
-    def __iter__(self) -> Iterator[WorkUnit]:
-        self.skipped = 0
-        any_unit = False
-        found = chain.from_iterable(map(list_source, self._sources))
-        for kind, group in groupby(found, lambda entry: entry.kind):
-            if kind is None:
-                self.skipped += sum(1 for _ in group)
-                continue
-            for unit in plan_images(group) if kind == "image" else self._shards(group):
-                any_unit = True
-                yield unit
-        if not any_unit:
-            raise FormatError(f"{', '.join(self._sources)}: nothing to read there; supported are {KNOWN}")
-
-    def _shards(self, group: Iterator[SourceFile]) -> Iterator[WorkUnit]:
-        for entry in group:
-            try:
-                yield from self._shard(entry)
-            except FormatError as error:
-                yield WorkUnit(kind="broken", source=entry.path, path=entry.path, message=str(error))
-
-    def _shard(self, entry: SourceFile) -> Iterator[WorkUnit]:
-        if entry.kind == "tar":
-            return plan_tar(entry.path)
-        if entry.kind == "parquet":
-            return plan_parquet(entry.path, self._column)
-        return plan_array(entry.path)
+def _plan(kind: str | None, group: Iterator[SourceFile], column: str | None) -> Iterator[WorkUnit | None]:
+    if kind == "image":
+        yield from plan_images(group)
+        return
+    for entry in group:
+        try:
+            if kind == "tar":
+                yield from plan_tar(entry.path)
+            elif kind == "parquet":
+                yield from plan_parquet(entry.path, column)
+            elif kind == "array":
+                yield from plan_array(entry.path)
+            else:
+                yield None
+        except FormatError as error:
+            yield WorkUnit(kind="broken", source=entry.path, path=entry.path, message=str(error))
 
 
 class BulkFolder:
-    """The folder `digits.parquet.job`. Iterating gives the numbered units, read from disk."""
+    """The folder `digits.parquet.job`. Iterating gives the numbered units, read from disk.
+
+    job: the contents of `job.json`, after `open` or `plan`: the settings; `overwrite`, whether the output may be
+    replaced; `inputs`, how many there are, None when unknown before reading; `skipped` files; `units_sha256`.
+    """
 
     def __init__(self, out: Path) -> None:
         self.out = out
         self.path = out.with_name(f"{out.name}.job")
-        self._job: dict[str, Any] = {}
+        self.job: dict[str, Any] = {}
         self._lock = ExitStack()
 
     def __enter__(self) -> "BulkFolder":
@@ -104,28 +91,9 @@ class BulkFolder:
         self._lock.close()
 
     @property
-    def units(self) -> int:
-        return int(self._job["units"])
-
-    @property
-    def inputs(self) -> int | None:
-        """How many inputs there are; None when unknown before reading."""
-        known: int | None = self._job["inputs"]
-        return known
-
-    @property
-    def replaces(self) -> bool:
-        """Whether the job was started with overwrite=True."""
-        return bool(self._job["overwrite"])
-
-    @property
-    def skipped(self) -> int:
-        return int(self._job["skipped"])
-
-    @property
     def facts(self) -> dict[str, Any]:
         """What the metadata of the output say about this job."""
-        return {key: self._job[key] for key in ("units_sha256", "model_sha256", "version")}
+        return {key: self.job[key] for key in ("units_sha256", "model_sha256", "version")}
 
     def part(self, number: int) -> Path:
         return self.path / "parts" / f"{number:08d}.parquet"
@@ -152,7 +120,7 @@ class BulkFolder:
             for number, line in enumerate(file):
                 yield number, WorkUnit.from_json(line)
 
-    def open(self, settings: BulkSettings, *, resume: bool, overwrite: bool) -> bool:
+    def open(self, settings: dict[str, Any], *, resume: bool, overwrite: bool) -> bool:
         """Locks the folder. Returns whether this is a new job, as opposed to a stopped one that is resumed.
 
         Raises `BulkError` when the output exists, when there is a stopped job but neither `resume` nor `overwrite` is
@@ -173,30 +141,31 @@ class BulkFolder:
         if not (exists and resume):
             self._clear()
             return True
-        self._job = json.loads((self.path / "job.json").read_text())
-        for key, value in json.loads(json.dumps(asdict(settings))).items():
-            if self._job[key] != value:
+        self.job = json.loads((self.path / "job.json").read_text())
+        for key, value in settings.items():
+            if self.job[key] != value:
                 raise UsageError(
-                    f"{self.path}: the stopped job had {key} {self._job[key]}, not {value}: "
+                    f"{self.path}: the stopped job had {key} {self.job[key]}, not {value}: "
                     "use the same settings, or --overwrite to start again"
                 )
         return False
 
-    def plan(self, settings: BulkSettings, overwrite: bool) -> None:
-        """Stores the units of a new job. Raises what `WorkPlan` raises, and then removes the folder."""
-        plan = WorkPlan(settings.sources, settings.column)
+    def plan(self, settings: dict[str, Any], overwrite: bool) -> None:
+        """Stores the units of a new job. Raises what `plan_units` raises, and then removes the folder."""
         digest = hashlib.sha256()
+        skipped = 0
         inputs: int | None = 0
-        count = 0
 
         def write(temporary: Path) -> None:
-            nonlocal inputs, count
+            nonlocal inputs, skipped
             with temporary.open("w", encoding="utf-8") as file:
-                for unit in plan:
+                for unit in plan_units(settings["sources"], settings["column"]):
+                    if unit is None:
+                        skipped += 1
+                        continue
                     line = unit.to_json()
                     digest.update(line.encode())
                     file.write(line + "\n")
-                    count += 1
                     known = 1 if unit.kind == "broken" else unit.count
                     inputs = None if inputs is None or known is None else inputs + known
 
@@ -205,15 +174,9 @@ class BulkFolder:
         except Exception:
             self.remove()
             raise
-        self._job = {
-            **asdict(settings),
-            "overwrite": overwrite,
-            "units": count,
-            "inputs": inputs,
-            "skipped": plan.skipped,
-            "units_sha256": digest.hexdigest(),
-        }
-        files.write_json(self.path / "job.json", self._job)
+        counted = {"inputs": inputs, "skipped": skipped, "units_sha256": digest.hexdigest()}
+        self.job = {**settings, "overwrite": overwrite, **counted}
+        files.write_json(self.path / "job.json", self.job)
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tenfold.bulk.bulk_folder import BulkFolder, BulkSettings
+from tenfold.bulk.bulk_folder import BulkFolder, bulk_settings
 from tenfold.bulk.bulk_output import check_output_path, is_output_of, write_output
 from tenfold.bulk.bulk_sources import is_in_memory, is_url
 from tenfold.bulk.unit_jobs import UnitJobs
@@ -99,17 +99,17 @@ def read_all(
         raise UsageError("only this process can read memory://: leave out --ray")
     target = check_output_path(str(out))
     reader = Reader(model, threads=None if open_pool is in_process_pool else 1)
-    settings = BulkSettings.of(places, model, column, probabilities)
+    settings = bulk_settings(places, model, column, probabilities)
     with BulkFolder(target) as folder:
         if folder.open(settings, resume=resume, overwrite=overwrite):
             folder.plan(settings, overwrite)
-        elif target.exists() and not folder.replaces and not is_output_of(folder, target):
+        elif target.exists() and not folder.job["overwrite"] and not is_output_of(folder, target):
             raise BulkError(f"{target} has appeared since the job was started: move it away, or use --overwrite")
         known, began = sum(folder.counts(number).inputs for number in folder.done()), time.monotonic()
 
         def show(inputs: int) -> None:
             rate = inputs / max(1e-3, time.monotonic() - began)
-            on_progress(BulkProgress(known + inputs, folder.inputs, rate))
+            on_progress(BulkProgress(known + inputs, folder.job["inputs"], rate))
 
         try:
             with closing(UnitJobs(folder, reader, probabilities, batch, show)) as jobs, open_pool() as pool:
@@ -117,15 +117,7 @@ def read_all(
             total = write_output(folder, target, probabilities)
         except StorageError as error:
             raise StorageError(f"{error}; then --resume continues") from error
-        skipped = folder.skipped
         folder.remove()
-    return BulkSummary(
-        out=str(target),
-        rows=total.inputs,
-        errors=total.errors,
-        broken=total.broken,
-        unsure=total.unsure,
-        skipped=skipped,
-        already_read=known,
-        seconds=time.monotonic() - started,
-    )
+    return BulkSummary(out=str(target), rows=total.inputs, errors=total.errors, broken=total.broken,
+                       unsure=total.unsure, skipped=folder.job["skipped"], already_read=known,
+                       seconds=time.monotonic() - started)  # fmt: skip

@@ -1,7 +1,10 @@
 """Lists the files of sources (folders, glob patterns, files, URLs) in order, and opens them, locally or by fsspec."""
 
+import bz2
 import glob
+import gzip
 import heapq
+import lzma
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from tenfold.data.class_folder import SUFFIXES
 from tenfold.data.idx import is_idx_name
@@ -19,6 +22,11 @@ _TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _PACKINGS = ("", ".gz", ".xz")
 KNOWN = (
     f"images ({', '.join(sorted(SUFFIXES))}), tars ({', '.join(_TARS)}), .parquet, .npy, IDX files, and folders of them"
+)
+_DECOMPRESSORS: tuple[tuple[bytes, Any], ...] = (
+    (b"\x1f\x8b", gzip.open),
+    (b"BZh", bz2.open),
+    (b"\xfd7zXZ\x00", lzma.open),
 )
 # Objects fetched concurrently.
 _TOGETHER = 64
@@ -220,6 +228,16 @@ def open_binary(place: str) -> Iterator[BinaryIO]:
             file = Path(place).open("rb")  # noqa: SIM115
     with file:
         yield file
+
+
+def decompressed(file: BinaryIO) -> BinaryIO:
+    """A compressed file's content, by its first bytes: gzip, bzip2 or xz; otherwise the file itself."""
+    begins = file.read(6)
+    file.seek(0)
+    for magic, decompress in _DECOMPRESSORS:
+        if begins.startswith(magic):
+            return cast(BinaryIO, decompress(file))
+    return file
 
 
 @contextmanager

@@ -3,16 +3,13 @@
 A local uncompressed tar is divided into units by its headers alone; any other tar is one unit.
 """
 
-import bz2
-import gzip
-import lzma
 import os
 import tarfile
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
-from tenfold.bulk.bulk_sources import SourceFile, fetch, is_hidden, is_url, kind_of, open_binary
+from tenfold.bulk.bulk_sources import SourceFile, decompressed, fetch, is_hidden, is_url, kind_of, open_binary
 from tenfold.bulk.bulk_units import HELD_BYTES, UNIT, UNIT_BYTES, BrokenError, ImageChunk, WorkUnit
 from tenfold.errors import FormatError, TooLargeError
 
@@ -21,11 +18,6 @@ _BLOCK = 512
 _BEFORE_A_MEMBER = b"LKxX"
 # Larger images are never read, so they need not be loaded.
 _LARGEST = 512_000_000
-_DECOMPRESSORS: tuple[tuple[bytes, Any], ...] = (
-    (b"\x1f\x8b", gzip.open),
-    (b"BZh", bz2.open),
-    (b"\xfd7zXZ\x00", lzma.open),
-)
 
 
 def plan_images(list_source: Iterable[SourceFile]) -> Iterator[WorkUnit]:
@@ -75,7 +67,7 @@ def read_tar(unit: WorkUnit, batch: int) -> Iterator[ImageChunk]:
     """The members that are images by name, in order. Raises `BrokenError` when the tar is truncated or damaged."""
     with open_binary(unit.path) as plain:
         try:
-            file = _RecordingFile(_decompressed(plain))
+            file = _RecordingFile(decompressed(plain))
             file.seek(unit.offset)
             # Not closed: closing would read to the end, and it holds nothing but the file.
             tar = tarfile.open(fileobj=cast(BinaryIO, file), mode="r:")  # noqa: SIM115
@@ -130,15 +122,6 @@ class _RecordingFile:
     def read(self, size: int = -1) -> bytes:
         self.last = self._file.read(size)
         return self.last
-
-
-def _decompressed(file: BinaryIO) -> BinaryIO:
-    begins = file.read(6)
-    file.seek(0)
-    for magic, decompress in _DECOMPRESSORS:
-        if begins.startswith(magic):
-            return cast(BinaryIO, decompress(file))
-    return file
 
 
 def _content(file: _RecordingFile, member: tarfile.TarInfo) -> bytes | FormatError:

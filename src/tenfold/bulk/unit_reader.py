@@ -70,12 +70,7 @@ def read_unit(
 
 
 def _batches(
-    reader: Reader,
-    unit: WorkUnit,
-    probabilities: bool,
-    batch: int,
-    at: Callable[[int], object],
-    deadly: frozenset[int],
+    reader: Reader, unit: WorkUnit, probabilities: bool, batch: int, at: Callable[[int], object], deadly: frozenset[int]
 ) -> Iterator[tuple[Rows, UnitCounts]]:
     done = 0
     try:

@@ -6,16 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from tenfold.cli.app import app, data_app
-from tenfold.cli.flags import (
-    NO_RECIPE_FLAGS,
-    PLAIN,
-    DatasetName,
-    EverywhereFlags,
-    RecipeFlags,
-    given,
-    recipe_changes,
-    resolve_recipe,
-)
+from tenfold.cli.console import PLAIN, Screen
+from tenfold.cli.flags import NO_RECIPE_FLAGS, DatasetName, RecipeFlags, given, recipe_changes, resolve_recipe, switch
 
 if TYPE_CHECKING:
     from tenfold.data import DatasetInfo
@@ -27,10 +19,9 @@ def profile(
     /,
     *,
     out: Annotated[Path | None, Parameter(help="Folder to write figures to.")] = None,
-    everywhere: EverywhereFlags = PLAIN,
+    screen: Screen = PLAIN,
 ) -> None:
     """Profile a data set: counts, ink, duplicates, outliers."""
-    screen = everywhere.screen()
     from tenfold.data import load_dataset
     from tenfold.data.profile import profile as look
 
@@ -73,10 +64,9 @@ def preprocess(
         Path | None, Parameter(help="Split by writer: a .npy or .npz file with the writer of each training image.")
     ] = None,
     out: Annotated[Path | None, Parameter(help=".npz file to write the arrays to.")] = None,
-    everywhere: EverywhereFlags = PLAIN,
+    screen: Screen = PLAIN,
 ) -> None:
     """Scale, flatten, one-hot encode and split a data set."""
-    screen = everywhere.screen()
     from tenfold.data import load_dataset
     from tenfold.data.npz_file import load_writers
     from tenfold.data.preprocessing import preprocess as prepare
@@ -102,15 +92,12 @@ def augment(
     recipe: Annotated[str | None, given("Recipe whose augmentation to use. [default: typical values]")] = None,
     /,
     *,
-    show: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Draw the effect of each augmentation in augment.png.")
-    ] = False,
+    show: Annotated[bool, switch("Draw the effect of each augmentation in augment.png.")] = False,
     out: Annotated[Path | None, given(".png file to draw in.")] = None,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
-    everywhere: EverywhereFlags = PLAIN,
+    screen: Screen = PLAIN,
 ) -> None:
     """Show the effect and the cost of augmentation."""
-    screen = everywhere.screen()
     resolved = resolve_recipe("cnn" if recipe is None else recipe, flags)
     from tenfold.data import load_dataset
     from tenfold.runs.augmentation_cost import TYPICAL, measure_cost
@@ -136,9 +123,8 @@ def augment(
 
 
 @data_app.command(name="list")
-def list_data(*, everywhere: EverywhereFlags = PLAIN) -> None:
+def list_data(*, screen: Screen = PLAIN) -> None:
     """List known data sets and where they are stored."""
-    screen = everywhere.screen()
     from tenfold.data import list_datasets
 
     found = list_datasets()
@@ -151,13 +137,9 @@ def list_data(*, everywhere: EverywhereFlags = PLAIN) -> None:
 
 @data_app.command
 def info(
-    dataset: Annotated[str, Parameter(help="Name of a known data set.")] = "mnist",
-    /,
-    *,
-    everywhere: EverywhereFlags = PLAIN,
+    dataset: Annotated[str, Parameter(help="Name of a known data set.")] = "mnist", /, *, screen: Screen = PLAIN
 ) -> None:
     """Describe a known data set: shape, license, sources, digests."""
-    screen = everywhere.screen()
     from tenfold.data import dataset_info
 
     described = _description(dataset_info(dataset))
@@ -172,9 +154,8 @@ def info(
 
 
 @data_app.command
-def fetch(dataset: DatasetName, /, *, everywhere: EverywhereFlags = PLAIN) -> None:
+def fetch(dataset: DatasetName, /, *, screen: Screen = PLAIN) -> None:
     """Download a known data set, verify it and store it in the cache."""
-    screen = everywhere.screen()
     from tenfold.data import load_dataset
 
     with screen.downloads() as on_progress:

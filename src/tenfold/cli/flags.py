@@ -1,7 +1,6 @@
-"""Flags that commands share: those of every command, and one for each field of a recipe."""
+"""Flags that commands share, among them one for each field of a recipe."""
 
 import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from cyclopts import Group, Parameter
@@ -11,29 +10,8 @@ from tenfold.errors import UsageError
 from tenfold.models.model_config import ARCHITECTURES
 from tenfold.training.recipe import Recipe, recipe_fields, recipe_names
 
-if TYPE_CHECKING:
-    from tenfold.cli.console import Screen
-
 # A limit that only the width of the integer sets.
 _UNLIMITED = 2**62
-_EVERYWHERE = Group("Common options", sort_key=99)
-
-
-@Parameter(name="*", group=_EVERYWHERE)
-@dataclass(frozen=True, kw_only=True)
-class Everywhere:
-    """Flags that every command takes."""
-
-    json: Annotated[
-        bool,
-        Parameter(negative="", show_default=False, help="Print one JSON document on stdout, progress on stderr."),
-    ] = False
-    debug: Annotated[bool, Parameter(negative="", show_default=False, help="Show the traceback of an error.")] = False
-
-    def screen(self) -> "Screen":
-        from tenfold.cli.console import Screen
-
-        return Screen(self.json)
 
 
 def _recipe_flags() -> type:
@@ -92,14 +70,17 @@ _SHIPPED = f"Name of a recipe ({', '.join(recipe_names())}), or path of a .toml 
 RecipeName = Annotated[str, Parameter(help=_SHIPPED)]
 RunPath = Annotated[str, Parameter(help="Folder of a run, or latest.")]
 DatasetName = Annotated[str, Parameter(help="Name of a known data set, or path of your own.")]
-EverywhereFlags = Annotated[Everywhere, Parameter()]
-PLAIN = Everywhere()
 NO_RECIPE_FLAGS = _RECIPE_FLAGS()
 
 
 def given(help: str) -> Parameter:
     """A parameter whose help states its default."""
     return Parameter(show_default=False, help=help)
+
+
+def switch(help: str) -> Parameter:
+    """A parameter that is off unless it is given, without a --no- form."""
+    return Parameter(negative="", show_default=False, help=help)
 
 
 def words(text: str | None) -> tuple[str, ...]:

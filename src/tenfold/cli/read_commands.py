@@ -1,6 +1,5 @@
 """tenfold read and read-all."""
 
-import contextlib
 import dataclasses
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tenfold.cli.app import app
-from tenfold.cli.flags import PLAIN, EverywhereFlags, given
+from tenfold.cli.console import PLAIN, Screen
+from tenfold.cli.flags import given, switch
+from tenfold.cli.study_commands import connection, pool_for
 from tenfold.errors import BulkError, UsageError
 
 ModelPath = Annotated[Path | None, Parameter(help=".onnx file that tenfold export wrote. [default: the shipped model]")]
@@ -20,16 +21,14 @@ def read(
     images: Annotated[tuple[Path, ...], given("Images of one digit each.")] = (),
     /,
     *,
-    number: Annotated[bool, Parameter(negative="", help="Read all numbers in a photo or scan, line by line.")] = False,
+    number: Annotated[bool, switch("Read all numbers in a photo or scan, line by line.")] = False,
     explain: Annotated[
-        bool,
-        Parameter(negative="", help="Write NAME-explained.png next to each image: which ink counts for the digit."),
+        bool, switch("Write NAME-explained.png next to each image: which ink counts for the digit.")
     ] = False,
     model: ModelPath = None,
-    everywhere: EverywhereFlags = PLAIN,
+    screen: Screen = PLAIN,
 ) -> None:
     """Read images of handwritten digits with the shipped model."""
-    screen = everywhere.screen()
     if not images:
         raise UsageError("no image given: tenfold read seven.png, or tenfold read --number photo.jpg")
     if number and explain:
@@ -68,8 +67,7 @@ def read(
 @app.command
 def read_all(
     sources: Annotated[
-        tuple[str, ...],
-        given("Folders, patterns, files or URLs: images, tars, Parquet, IDX, .npy."),
+        tuple[str, ...], given("Folders, patterns, files or URLs: images, tars, Parquet, IDX, .npy.")
     ] = (),
     /,
     *,
@@ -78,30 +76,22 @@ def read_all(
         int | None, given("Number of worker processes, or of tasks with --ray. [default: one per core]")
     ] = None,
     ray: Annotated[str | None, given("Read on a Ray cluster: auto for that of this machine, or HOST:PORT.")] = None,
-    resume: Annotated[bool, Parameter(negative="", help="Resume an interrupted job.")] = False,
-    overwrite: Annotated[bool, Parameter(negative="", help="Start again, and replace the output at the end.")] = False,
+    resume: Annotated[bool, switch("Resume an interrupted job.")] = False,
+    overwrite: Annotated[bool, switch("Start again, and replace the output at the end.")] = False,
     batch: Annotated[int, Parameter(help="Images per batch of a worker.")] = 256,
     column: Annotated[str | None, given("Column of the images in Parquet. [default: found by type and name]")] = None,
-    probabilities: Annotated[bool, Parameter(negative="", help="Also write all ten probabilities.")] = False,
+    probabilities: Annotated[bool, switch("Also write all ten probabilities.")] = False,
     model: ModelPath = None,
-    everywhere: EverywhereFlags = PLAIN,
+    screen: Screen = PLAIN,
 ) -> None:
     """Read millions of images into one Parquet file, one row per image."""
-    screen = everywhere.screen()
     if not sources or out is None:
         raise UsageError("no images or no output given: tenfold read-all SOURCE --out digits.parquet")
     from tenfold.bulk import read_all as run
 
-    open_pool = None
-    with contextlib.ExitStack() as stack:
-        if ray is not None:
-            from tenfold.jobs.ray_connection import connected
-            from tenfold.jobs.ray_pool import ray_pool
-
-            # First, since listing the files can take an hour.
-            stack.enter_context(connected(ray))
-            open_pool = partial(ray_pool, ray, workers)
-        on_progress = stack.enter_context(screen.images())
+    open_pool = None if ray is None else partial(pool_for, workers, ray)
+    # Connected first, since listing the files can take an hour.
+    with connection(ray), screen.images() as on_progress:
         summary = run(sources, out, open_pool=open_pool, workers=workers, model=model, column=column, resume=resume,
                       overwrite=overwrite, batch=batch, probabilities=probabilities,
                       on_progress=on_progress)  # fmt: skip

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from tenfold.cli.app import app
-from tenfold.cli.flags import PLAIN, EverywhereFlags, RunPath, given
+from tenfold.cli.console import PLAIN, Screen, size
+from tenfold.cli.flags import RunPath, given
 from tenfold.errors import DataError, RunError, UsageError
 
 if TYPE_CHECKING:
-    from tenfold.cli.console import Screen
     from tenfold.runs.run import Run
 
 # More predictions than this are drawn only with --out: drawing a dozen takes a second.
@@ -21,9 +21,8 @@ _DRAWN = 48
 
 
 @app.command
-def evaluate(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
+def evaluate(run: RunPath = "latest", /, *, screen: Screen = PLAIN) -> None:
     """Evaluate a run on the test set."""
-    screen = everywhere.screen()
     from tenfold.runs.evaluate import evaluate as measure
     from tenfold.runs.run import Run
 
@@ -46,7 +45,7 @@ def evaluate(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN)
     screen.result({"run": str(opened.path), **evaluation.summary(), **_before_and_after(screen, opened)})
 
 
-def _before_and_after(screen: "Screen", run: "Run") -> dict[str, Any]:
+def _before_and_after(screen: Screen, run: "Run") -> dict[str, Any]:
     """Shows and returns metrics before and after fine-tuning; empty for a run that was not fine-tuned."""
     from tenfold.runs.finetune import before_and_after
 
@@ -70,22 +69,17 @@ def _before_and_after(screen: "Screen", run: "Run") -> dict[str, Any]:
 @app.command
 def predict(
     run: RunPath = "latest",
-    images: Annotated[
-        tuple[Path, ...],
-        given("Image files of one digit each. [default: random test images]"),
-    ] = (),
+    images: Annotated[tuple[Path, ...], given("Image files of one digit each. [default: random test images]")] = (),
     /,
     *,
     count: Annotated[int, Parameter(help="Number of random test images.")] = 12,
     seed: Annotated[int, Parameter(help="Seed for choosing test images.")] = 0,
     out: Annotated[
-        Path | None,
-        Parameter(help=".png file to draw in. [default for test images: in the run's figures]"),
+        Path | None, Parameter(help=".png file to draw in. [default for test images: in the run's figures]")
     ] = None,
-    everywhere: EverywhereFlags = PLAIN,
+    screen: Screen = PLAIN,
 ) -> None:
     """Predict image files, or random test images, with a run's model."""
-    screen = everywhere.screen()
     if not images and (count < 1 or seed < 0):
         raise UsageError(f"--count is {count} and --seed {seed}; they must be >= 1 and >= 0")
     from tenfold.runs.predict import predict_files, predict_random
@@ -112,9 +106,8 @@ def predict(
 
 
 @app.command
-def diagnose(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
+def diagnose(run: RunPath = "latest", /, *, screen: Screen = PLAIN) -> None:
     """Detect overfitting, poor convergence or low accuracy, and suggest flags."""
-    screen = everywhere.screen()
     from tenfold.runs.evaluate import diagnose as look
     from tenfold.runs.run import Run
 
@@ -130,9 +123,8 @@ def diagnose(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN)
 
 
 @app.command
-def report(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
+def report(run: RunPath = "latest", /, *, screen: Screen = PLAIN) -> None:
     """Write a run's HTML report, and its figures as PNG."""
-    screen = everywhere.screen()
     from tenfold.report.run_report import write_report
     from tenfold.runs.run import Run
 
@@ -142,9 +134,8 @@ def report(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -
 
 
 @app.command
-def calibrate(run: RunPath = "latest", /, *, everywhere: EverywhereFlags = PLAIN) -> None:
+def calibrate(run: RunPath = "latest", /, *, screen: Screen = PLAIN) -> None:
     """Calibrate a run's confidence, and choose the threshold below which it is unsure."""
-    screen = everywhere.screen()
     from tenfold.runs.evaluate import calibrate as choose
     from tenfold.runs.run import Run
 
@@ -166,15 +157,12 @@ def export(
     /,
     *,
     to: Annotated[
-        str,
-        Parameter(help="Format: onnx, onnx-int8 (a quarter of the size) or web (for the web app)."),
+        str, Parameter(help="Format: onnx, onnx-int8 (a quarter of the size) or web (for the web app).")
     ] = "onnx",
     out: Annotated[Path | None, Parameter(help="File to write. [default: in the run's folder]")] = None,
-    everywhere: EverywhereFlags = PLAIN,
+    screen: Screen = PLAIN,
 ) -> None:
     """Export a run's model to ONNX or the web format, and verify its outputs."""
-    screen = everywhere.screen()
-    from tenfold.cli.console import size
     from tenfold.runs.export import export as write
     from tenfold.runs.run import Run
 

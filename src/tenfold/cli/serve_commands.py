@@ -7,17 +7,15 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tenfold.cli.app import app, feedback_app
-from tenfold.cli.flags import PLAIN, EverywhereFlags, given
+from tenfold.cli.console import PLAIN, Screen
+from tenfold.cli.flags import given, switch
 from tenfold.errors import FeedbackError, UsageError
 
 
 @app.command
 def serve(
     *,
-    host: Annotated[
-        str | None,
-        given("Address to listen on. [default: 127.0.0.1; with --https 0.0.0.0]"),
-    ] = None,
+    host: Annotated[str | None, given("Address to listen on. [default: 127.0.0.1; with --https 0.0.0.0]")] = None,
     port: Annotated[int, Parameter(help="Port to listen on; 0 picks a free one.")] = 8000,
     model: Annotated[
         tuple[str, ...],
@@ -27,26 +25,20 @@ def serve(
             help="Another model to serve: a run, or an .onnx file with a .10fd of the same name; repeatable.",
         ),
     ] = (),
-    https: Annotated[
-        bool, Parameter(negative="", help="Serve HTTPS with a local certificate, and show a QR code for phones.")
-    ] = False,
+    https: Annotated[bool, switch("Serve HTTPS with a local certificate, and show a QR code for phones.")] = False,
     database: Annotated[
-        str | None,
-        given("Database URL for feedback. [default: TENFOLD_DATABASE_URL, or a SQLite file]"),
+        str | None, given("Database URL for feedback. [default: TENFOLD_DATABASE_URL, or a SQLite file]")
     ] = None,
     feedback: Annotated[bool, Parameter(negative="--no-feedback", help="Accept feedback.")] = True,
     token: Annotated[
-        str | None,
-        given("Bearer token required for feedback; generated when listening on a public address."),
+        str | None, given("Bearer token required for feedback; generated when listening on a public address.")
     ] = None,
     trust_proxy: Annotated[
-        bool,
-        Parameter(negative="", help="Trust X-Forwarded-For and X-Forwarded-Proto. Use it only behind a reverse proxy."),
+        bool, switch("Trust X-Forwarded-For and X-Forwarded-Proto. Use it only behind a reverse proxy.")
     ] = False,
-    everywhere: EverywhereFlags = PLAIN,
+    screen: Screen = PLAIN,
 ) -> None:
     """Serve the web app and the HTTP API."""
-    screen = everywhere.screen()
     if not 0 <= port <= 65535:
         raise UsageError(f"--port is {port}; it must be from 0 to 65535")
     if token is not None and (not token.isascii() or not token.isprintable() or " " in token or not token):
@@ -57,7 +49,7 @@ def serve(
     from tenfold.serve import server
     from tenfold.serve.settings import ServeSettings
 
-    logging.basicConfig(format="%(levelname)s: %(message)s", level="DEBUG" if everywhere.debug else "WARNING")
+    logging.basicConfig(format="%(levelname)s: %(message)s", level="DEBUG" if screen.debug else "WARNING")
     logging.getLogger("asyncio").setLevel("WARNING")
     host = host or ("0.0.0.0" if https else "127.0.0.1")
     all_addresses, is_local = host in ("0.0.0.0", "::"), server.is_loopback(host)
@@ -71,8 +63,12 @@ def serve(
         urls = _urls(hosts, listener.getsockname()[1], https, token)
         tls = None
         if https:
-            certificate, key, ca = _certificate(lan)
-            tls, settings = (certificate, key), dataclasses.replace(settings, ca=ca.read_bytes())
+            import platformdirs
+
+            from tenfold.serve.certificate import local_certificate
+
+            found = local_certificate(platformdirs.user_data_path("tenfold") / "https", lan)
+            tls, settings = (found.certificate, found.key), dataclasses.replace(settings, ca=found.ca.read_bytes())
 
         def on_started() -> None:
             for url in urls:
@@ -102,15 +98,6 @@ def _urls(hosts: list[str], port: int, https: bool, token: str | None) -> list[s
     return [f"http{'s' if https else ''}://{name}:{port}/{end}" for name in names]
 
 
-def _certificate(lan: list[str]) -> tuple[Path, Path, Path]:
-    import platformdirs
-
-    from tenfold.serve.certificate import local_certificate
-
-    found = local_certificate(platformdirs.user_data_path("tenfold") / "https", lan)
-    return found.certificate, found.key, found.ca
-
-
 def _qr_code(url: str) -> str:
     import io
 
@@ -126,14 +113,10 @@ def export(
     folder: Annotated[Path, Parameter(help="Folder to write the dataset to.")],
     /,
     *,
-    database: Annotated[
-        str | None,
-        given("Database URL. [default: TENFOLD_DATABASE_URL, or a SQLite file]"),
-    ] = None,
-    everywhere: EverywhereFlags = PLAIN,
+    database: Annotated[str | None, given("Database URL. [default: TENFOLD_DATABASE_URL, or a SQLite file]")] = None,
+    screen: Screen = PLAIN,
 ) -> None:
     """Export feedback as a dataset for fine-tuning; a fifth is held out as its test part."""
-    screen = everywhere.screen()
     from tenfold.serve.feedback import FeedbackStore
     from tenfold.serve.feedback.sample_export import export_samples
 

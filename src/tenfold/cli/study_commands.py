@@ -1,7 +1,7 @@
 """tenfold sweep and compare: studies of many trainings."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,22 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from tenfold.cli.app import app, compare_app
-from tenfold.cli.flags import (
-    NO_RECIPE_FLAGS,
-    PLAIN,
-    Everywhere,
-    EverywhereFlags,
-    RecipeFlags,
-    RecipeName,
-    given,
-    recipe_changes,
-    resolve_recipe,
-)
+from tenfold.cli.console import PLAIN, Screen
+from tenfold.cli.flags import NO_RECIPE_FLAGS, RecipeFlags, RecipeName, given, recipe_changes, resolve_recipe
 from tenfold.errors import UsageError
 from tenfold.machine import freed_memory_kept, usable_cores
 
 if TYPE_CHECKING:
-    from tenfold.cli.console import Screen
     from tenfold.jobs.pool import Pool
     from tenfold.studies.sweep import Sweep
     from tenfold.training.recipe import Recipe
@@ -59,18 +49,16 @@ def sweep(
         str, Parameter(help="Early stopping of poor trials after an epoch: median, hyperband or none.")
     ] = "median",
     storage: Annotated[
-        str | None,
-        given("Database URL: sqlite:///PATH or postgresql://USER@HOST/NAME. [default: a journal file]"),
+        str | None, given("Database URL: sqlite:///PATH or postgresql://USER@HOST/NAME. [default: a journal file]")
     ] = None,
     ray: Ray = None,
     join: Annotated[str | None, given("Join a sweep that another machine started: its name in --storage.")] = None,
     resume: Annotated[Path | None, given("Resume an interrupted sweep: its folder, or latest.")] = None,
     out: Annotated[Path, Parameter(help="Folder in which the sweep's folder is created.")] = Path("runs"),
     flags: RecipeFlags = NO_RECIPE_FLAGS,
-    everywhere: EverywhereFlags = PLAIN,
+    screen: Screen = PLAIN,
 ) -> None:
     """Search for a recipe's best values on the validation images, and write a report."""
-    screen = everywhere.screen()
     asked = bool(param) or trials is not None or recipe != "tutorial" or flags != NO_RECIPE_FLAGS
     asked = asked or (sampler, pruner) != ("tpe", "median")
     if (resume is not None or join is not None) and asked:
@@ -80,6 +68,9 @@ def sweep(
         )
     if join is not None and (storage is None or resume is not None):
         raise UsageError("--join NAME joins a sweep in a database: give its --storage, and no --resume")
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers is {workers}; it must be >= 1")
+    from tenfold.runs.resumable import latest_folder
     from tenfold.studies.sweep import Sweep
     from tenfold.studies.sweep_plan import SweepPlan
 
@@ -89,25 +80,20 @@ def sweep(
             resolve_recipe(recipe, flags), param, trials=trials, sampler=sampler, pruner=pruner,
             given=recipe_changes(flags),
         )  # fmt: skip
-    with _checked_pool(workers, ray):
+    with connection(ray):
         if plan is not None:
             found = Sweep.create(plan, out, storage)
         elif join is not None and storage is not None:
             found = Sweep.join(join, out, storage)
         else:
-            found = Sweep.load(_latest(out) if str(resume) == "latest" else str(resume), storage)
+            if str(resume) == "latest":
+                resume = latest_folder(out, Sweep.manifest, what="sweep", made_by="tenfold sweep")
+            found = Sweep.load(str(resume), storage)
         with found:
             _run(screen, found, workers, ray)
 
 
-def _latest(out: Path) -> Path:
-    from tenfold.runs.resumable import latest_folder
-    from tenfold.studies.sweep import Sweep
-
-    return latest_folder(out, Sweep.manifest, what="sweep", made_by="tenfold sweep")
-
-
-def _run(screen: "Screen", found: "Sweep", workers: int | None, ray: str | None) -> None:
+def _run(screen: Screen, found: "Sweep", workers: int | None, ray: str | None) -> None:
     from tenfold.studies.sweep_report import typed, write_sweep_report
     from tenfold.studies.trial_runner import best_trial
 
@@ -127,18 +113,13 @@ def _run(screen: "Screen", found: "Sweep", workers: int | None, ray: str | None)
     screen.result({"path": str(found.path), "report": str(report), **found.result_document(results)})
 
 
-@contextmanager
-def _checked_pool(workers: int | None, ray: str | None) -> Iterator[None]:
-    """Checks before a folder is created that the sweep can run."""
-    if workers is not None and workers < 1:
-        raise UsageError(f"--workers is {workers}; it must be >= 1")
+def connection(ray: str | None) -> "AbstractContextManager[object]":
+    """Holds a connection to Ray, so that a cluster that does not answer is reported before any other work."""
     if ray is None:
-        yield
-        return
+        return nullcontext()
     from tenfold.jobs.ray_connection import connected
 
-    with connected(ray):
-        yield
+    return connected(ray)
 
 
 def pool_for(workers: int | None, ray: str | None, threads: int = 1) -> "AbstractContextManager[Pool]":
@@ -161,9 +142,10 @@ class Comparison:
     out: Annotated[Path, Parameter(help="Folder in which the comparison's folder is created.")] = Path("runs")
     resume: Annotated[Path | None, given("Resume an interrupted comparison: its folder.")] = None
     workers: Annotated[int | None, given("Number of concurrent trainings. [default: 1]")] = None
+    flags: RecipeFlags = NO_RECIPE_FLAGS
+    screen: Screen = PLAIN
 
 
-ComparisonOptions = Annotated[Comparison, Parameter()]
 NEW = Comparison()
 
 
@@ -172,29 +154,20 @@ def models(
     recipes: Annotated[tuple[str, ...], given("Recipes. [default: one for each architecture]")] = (),
     /,
     *,
-    options: ComparisonOptions = NEW,
-    flags: RecipeFlags = NO_RECIPE_FLAGS,
-    everywhere: EverywhereFlags = PLAIN,
+    options: Comparison = NEW,
 ) -> None:
     """Compare architectures: accuracy against parameters and multiply-adds."""
     from tenfold.studies import study_recipes
 
-    _compare("models", partial(study_recipes.models, recipes), bool(recipes), options, flags, everywhere)
+    _compare("models", partial(study_recipes.models, recipes), bool(recipes), options)
 
 
 @compare_app.command
-def remedies(
-    recipe: RecipeName = "tutorial",
-    /,
-    *,
-    options: ComparisonOptions = NEW,
-    flags: RecipeFlags = NO_RECIPE_FLAGS,
-    everywhere: EverywhereFlags = PLAIN,
-) -> None:
+def remedies(recipe: RecipeName = "tutorial", /, *, options: Comparison = NEW) -> None:
     """Measure the effect of common regularization methods on a recipe."""
     from tenfold.studies import study_recipes
 
-    _compare("remedies", partial(study_recipes.remedies, recipe), recipe != "tutorial", options, flags, everywhere)
+    _compare("remedies", partial(study_recipes.remedies, recipe), recipe != "tutorial", options)
 
 
 @compare_app.command
@@ -202,26 +175,18 @@ def recipes(
     names: Annotated[tuple[str, ...], given("Two or more recipes; the first is the baseline.")] = (),
     /,
     *,
-    options: ComparisonOptions = NEW,
-    flags: RecipeFlags = NO_RECIPE_FLAGS,
-    everywhere: EverywhereFlags = PLAIN,
+    options: Comparison = NEW,
 ) -> None:
     """Test whether recipes differ significantly."""
     from tenfold.studies import study_recipes
 
-    _compare("recipes", partial(study_recipes.recipes, names), bool(names), options, flags, everywhere)
+    _compare("recipes", partial(study_recipes.recipes, names), bool(names), options)
 
 
 def _compare(
-    kind: str,
-    make: "Callable[[dict[str, Any]], dict[str, Recipe]]",
-    named: bool,
-    options: Comparison,
-    flags: Any,
-    everywhere: Everywhere,
+    kind: str, make: "Callable[[dict[str, Any]], dict[str, Recipe]]", named: bool, options: Comparison
 ) -> None:
     """make: the recipes by label, changed by the flags. named: whether the user named recipes."""
-    screen = everywhere.screen()
     from tenfold.evaluation.statistics import percent
     from tenfold.jobs.local import local_pool
     from tenfold.jobs.pool import in_process_pool
@@ -229,6 +194,7 @@ def _compare(
     from tenfold.studies.study import Study
     from tenfold.studies.study_report import change, verdict, write_study_report
 
+    screen, flags = options.screen, options.flags
     workers = options.workers
     if options.resume is None:
         compared = make(recipe_changes(flags))

@@ -8,22 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from tenfold.cli.app import app
-from tenfold.cli.flags import (
-    NO_RECIPE_FLAGS,
-    PLAIN,
-    EverywhereFlags,
-    RecipeFlags,
-    RecipeName,
-    given,
-    recipe_changes,
-    resolve_recipe,
-)
+from tenfold.cli.console import PLAIN, Screen, size
+from tenfold.cli.flags import NO_RECIPE_FLAGS, RecipeFlags, RecipeName, given, recipe_changes, resolve_recipe, switch
 from tenfold.cli.study_commands import Ray, pool_for
 from tenfold.errors import TrainingError, UsageError
 from tenfold.machine import freed_memory_kept
 
 if TYPE_CHECKING:
-    from tenfold.cli.console import Screen
     from tenfold.runs.seeds import Seeds
     from tenfold.training.recipe import Recipe
 
@@ -35,10 +26,9 @@ def walk(
     *,
     out: Annotated[Path, Parameter(help="Folder in which the run's folder is created.")] = Path("runs"),
     flags: RecipeFlags = NO_RECIPE_FLAGS,
-    everywhere: EverywhereFlags = PLAIN,
+    screen: Screen = PLAIN,
 ) -> None:
     """Run every step of an MNIST project, and write a report."""
-    screen = everywhere.screen()
     resolved = resolve_recipe(recipe, flags)
     from tenfold.walk import walk as take
 
@@ -56,17 +46,9 @@ def walk(
 
 
 @app.command
-def model(
-    recipe: RecipeName = "tutorial",
-    /,
-    *,
-    flags: RecipeFlags = NO_RECIPE_FLAGS,
-    everywhere: EverywhereFlags = PLAIN,
-) -> None:
+def model(recipe: RecipeName = "tutorial", /, *, flags: RecipeFlags = NO_RECIPE_FLAGS, screen: Screen = PLAIN) -> None:
     """Show a recipe's network: layers, shapes, parameters, multiply-adds."""
-    screen = everywhere.screen()
     resolved = resolve_recipe(recipe, flags)
-    from tenfold.cli.console import size
     from tenfold.models import build_model
     from tenfold.models.describe import LAYER_COLUMNS, describe_model, layer_rows, model_totals
 
@@ -96,32 +78,23 @@ def train(
     /,
     *,
     out: Annotated[Path, Parameter(help="Folder in which the run's folder is created.")] = Path("runs"),
-    seeds: Annotated[
-        int | None,
-        given("Number of seeds to train and evaluate; shows the spread."),
-    ] = None,
+    seeds: Annotated[int | None, given("Number of seeds to train and evaluate; shows the spread.")] = None,
     resume: Annotated[
         str | None, Parameter(help="Resume an interrupted training: the folder of a run or of seeds, or latest.")
     ] = None,
-    tensorboard: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Write TensorBoard events to the run's folder.")
-    ] = False,
+    tensorboard: Annotated[bool, switch("Write TensorBoard events to the run's folder.")] = False,
     from_run: Annotated[
         str | None, Parameter(name="--from", show_default=False, help="Fine-tune this run on --data.")
     ] = None,
     data: Annotated[
         str | None, given("With --from: samples to fine-tune on, such as a folder that tenfold feedback export wrote.")
     ] = None,
-    workers: Annotated[
-        int | None,
-        given("Number of concurrent trainings, with --seeds or for an ensemble."),
-    ] = None,
+    workers: Annotated[int | None, given("Number of concurrent trainings, with --seeds or for an ensemble.")] = None,
     ray: Ray = None,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
-    everywhere: EverywhereFlags = PLAIN,
+    screen: Screen = PLAIN,
 ) -> None:
     """Train a recipe. Each of its fields is a flag."""
-    screen = everywhere.screen()
     if (from_run is None) != (data is None):
         raise UsageError("--from RUN and --data DIR go together: a run is fine-tuned on feedback samples")
     if from_run is not None and (recipe != "tutorial" or resume is not None or seeds is not None):
@@ -182,7 +155,7 @@ def _finetuning(from_run: str, data: str, flags: RecipeFlags) -> "Recipe":
     return finetuning_recipe(Run.load(from_run), data).replace(**recipe_changes(flags))
 
 
-def _show_seeds(screen: "Screen", done: "Seeds") -> None:
+def _show_seeds(screen: Screen, done: "Seeds") -> None:
     if not done.finished:
         raise TrainingError(f"{done.path}: every seed diverged; try a lower --learning-rate")
     rows = []
