@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tenfold.bulk.bulk_folder import BulkFolder, bulk_settings
 from tenfold.bulk.bulk_output import check_output_path, is_output_of, write_output
-from tenfold.bulk.bulk_sources import is_in_memory, is_url
+from tenfold.bulk.bulk_sources import is_url
 from tenfold.bulk.unit_jobs import UnitJobs
 from tenfold.errors import BulkError, StorageError, UsageError
 from tenfold.jobs.local import local_pool
@@ -92,7 +92,8 @@ def read_all(
         raise UsageError(f"--batch and --workers must be at least 1, not {batch if batch < 1 else workers}")
     if resume and overwrite:
         raise UsageError("--resume and --overwrite exclude each other: one continues a job, the other starts again")
-    in_memory = any(map(is_in_memory, places))
+    # fsspec's file system in memory, which only this process can read.
+    in_memory = any(place.startswith("memory://") for place in places)
     if open_pool is None:
         open_pool = in_process_pool if in_memory else partial(local_pool, workers or len(usable_cores()))
     elif in_memory and open_pool is not in_process_pool:

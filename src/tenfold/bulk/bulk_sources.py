@@ -19,7 +19,6 @@ from tenfold.data.idx import is_idx_name
 from tenfold.errors import FormatError, UsageError
 
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-_PACKINGS = ("", ".gz", ".xz")
 KNOWN = (
     f"images ({', '.join(sorted(SUFFIXES))}), tars ({', '.join(_TARS)}), .parquet, .npy, IDX files, and folders of them"
 )
@@ -60,15 +59,11 @@ def kind_of(name: str) -> str | None:
         return "tar"
     if lower.endswith((".parquet", ".pq")):
         return "parquet"
-    if lower.endswith(".npy") or is_idx_name(os.path.basename(name)) or _says_idx(lower):
+    if lower.endswith(".npy") or is_idx_name(os.path.basename(name)):
+        return "array"
+    if lower.removesuffix(".gz").removesuffix(".xz").endswith((".idx", "-ubyte", ".ubyte", ".idx3")):
         return "array"
     return None
-
-
-def _says_idx(lower: str) -> bool:
-    return any(
-        lower.endswith(f"{end}{packing}") for end in (".idx", "-ubyte", ".ubyte", ".idx3") for packing in _PACKINGS
-    )
 
 
 def list_source(source: str) -> Iterator[SourceFile]:
@@ -199,11 +194,6 @@ def is_hidden(name: str) -> bool:
 def is_url(place: str) -> bool:
     """Whether it is a URL, which fsspec opens, such as `s3://bucket/shard.tar`."""
     return "://" in place
-
-
-def is_in_memory(place: str) -> bool:
-    """Whether it is in fsspec's memory file system, which only this process can read."""
-    return place.startswith("memory://")
 
 
 def file_system(url: str) -> tuple[Any, str]:

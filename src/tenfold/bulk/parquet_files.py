@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,8 @@ def plan_parquet(path: str, column: str | None) -> Iterator[WorkUnit]:
     with open_binary(path) as file:
         try:
             parquet = pq.ParquetFile(file)
-            schema, sizes = parquet.schema_arrow, _group_sizes(parquet.metadata)
+            schema, metadata = parquet.schema_arrow, parquet.metadata
+            sizes = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
         except (pa.ArrowException, OSError) as error:
             raise FormatError(f"{path} is not a readable Parquet file: {error}") from error
     column = choose_column(schema, column, path)
@@ -96,28 +98,28 @@ def choose_column(schema: pa.Schema, wanted: str | None, path: str) -> str:
 
 def images(rows: pa.Array) -> Any:
     """A column's rows -> uint8[N,28,28] if possible; otherwise a list of bytes, arrays and `FormatError`s."""
+    shape = None
     if isinstance(rows, pa.ExtensionArray):
         shape = getattr(rows.type, "shape", None)
         rows = rows.storage
-        if shape is not None and len(shape) > 1 and rows.null_count == 0 and pa.types.is_fixed_size_list(rows.type):
-            return _pixel_images(_flat(rows), tuple(shape))
     if pa.types.is_struct(rows.type):
         rows = rows.field("bytes")
     if _is_binary(rows.type):
         return [_decoded(value) for value in rows.to_pylist()]
-    if rows.null_count == 0:
-        flat = _regular(rows)
-        if flat is not None:
-            return _pixel_images(flat, flat.shape[1:])
+    if rows.null_count == 0 and (pixels := _regular(rows)) is not None:
+        return _pixel_images(pixels, tuple(shape or pixels.shape[1:]))
     return [_listed(value) for value in rows.to_pylist()]
 
 
-def _pixel_images(flat: NDArray[Any], shape: tuple[int, ...]) -> Any:
+def _pixel_images(pixels: NDArray[Any], shape: tuple[int, ...]) -> Any:
+    """N images of `shape` each; those that are none as `FormatError`s."""
     shape = (SIDE, SIDE) if shape in ((_PIXELS,), (SIDE, SIDE, 1), (1, SIDE, SIDE)) else shape
-    values = flat.reshape(len(flat), *shape)
+    values = pixels.reshape(len(pixels), *shape)
     if np.issubdtype(values.dtype, np.integer) and values.dtype != np.uint8:
         if values.size and (values.min() < 0 or values.max() > 255):
-            return [_levels(value) for value in values]
+            if len(values) > 1:
+                return [_pixel_images(value[None], shape)[0] for value in values]
+            return [FormatError(f"pixels must be 0 to 255, not {values.min()} to {values.max()}")]
         values = values.astype(np.uint8)
     if values.dtype == np.uint8 and shape == (SIDE, SIDE):
         return values
@@ -146,10 +148,6 @@ def _regular(rows: pa.Array) -> NDArray[Any] | None:
     return np.asarray(inner.to_numpy(zero_copy_only=False)).reshape(len(rows), *shape)
 
 
-def _flat(rows: pa.Array) -> NDArray[Any]:
-    return np.asarray(rows.flatten().to_numpy(zero_copy_only=False)).reshape(len(rows), -1)
-
-
 def _decoded(value: bytes | None) -> Any:
     if value is None:
         return FormatError("no image: the row is null")
@@ -161,21 +159,11 @@ def _decoded(value: bytes | None) -> Any:
 def _listed(value: Any) -> Any:
     if value is None:
         return FormatError("no image: the row is null")
-    try:
-        return _levels(np.array(value))
-    except (ValueError, TypeError):
-        return FormatError("the lists of numbers have different lengths or contain null")
-
-
-def _levels(values: NDArray[Any]) -> Any:
-    if not np.issubdtype(values.dtype, np.number):
-        return FormatError("the lists of numbers have different lengths or contain null")
-    if np.issubdtype(values.dtype, np.integer):
-        if values.size and (values.min() < 0 or values.max() > 255):
-            return FormatError(f"pixels must be 0 to 255, not {values.min()} to {values.max()}")
-        values = values.astype(np.uint8)
-    found = _pixel_images(values[None], values.shape)
-    return found[0]
+    with suppress(ValueError, TypeError):
+        pixels = np.array(value)
+        if np.issubdtype(pixels.dtype, np.number):
+            return _pixel_images(pixels[None], pixels.shape)[0]
+    return FormatError("the lists of numbers have different lengths or contain null")
 
 
 def _holds_images(kind: pa.DataType) -> bool:
@@ -201,15 +189,11 @@ def _is_binary(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
 
 
-def _group_sizes(metadata: pq.FileMetaData) -> list[int]:
-    return [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
-
-
 def _divide_groups(sizes: list[int]) -> Iterator[tuple[int, int, int, int]]:
     """First row group, the one to stop before, rows to skip, rows to read."""
     first, count = 0, 0
     for index, size in enumerate(sizes):
-        parts = _parts(size)
+        parts = max(-(-size // _LONGEST), min(_PIECES, size // UNIT))
         if parts > 1:
             if count:
                 yield first, index, 0, count
@@ -222,11 +206,6 @@ def _divide_groups(sizes: list[int]) -> Iterator[tuple[int, int, int, int]]:
             first, count = index + 1, 0
     if count:
         yield first, len(sizes), 0, count
-
-
-def _parts(size: int) -> int:
-    """Number of units for a row group of `size` rows."""
-    return max(-(-size // _LONGEST), min(_PIECES, size // UNIT))
 
 
 def _row_bytes(metadata: pq.FileMetaData, unit: WorkUnit) -> int:

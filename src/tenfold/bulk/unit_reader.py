@@ -46,8 +46,8 @@ def read_unit(
     sink: BinaryIO,
     probabilities: bool,
     batch: int,
-    at: Callable[[int], object] = lambda done: None,
-    deadly: frozenset[int] = frozenset(),
+    at: Callable[[int], object],
+    deadly: frozenset[int],
 ) -> UnitCounts:
     """Reads a unit and writes its rows to `sink` as Parquet, in order, with the counts in the file's metadata.
 
