@@ -46,28 +46,24 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Dataset": "data",
-    "Evaluation": "evaluation.metrics",
-    "Number": "reading.reader",
-    "Profile": "data.profile",
-    "Reader": "reading.reader",
-    "Reading": "reading.reader",
-    "Recipe": "training.recipe",
-    "Run": "runs.run",
-    "TenfoldError": "errors",
-    "diagnose": "runs.evaluate",
-    "evaluate": "runs.evaluate",
-    "load_dataset": "data",
-    "preprocess": "data.preprocessing",
-    "resume": "runs.train",
-    "train": "runs.train",
+    "data": ("Dataset", "load_dataset"),
+    "data.preprocessing": ("preprocess",),
+    "data.profile": ("Profile",),
+    "errors": ("TenfoldError",),
+    "evaluation.metrics": ("Evaluation",),
+    "reading.reader": ("Number", "Reader", "Reading"),
+    "runs.evaluate": ("diagnose", "evaluate"),
+    "runs.run": ("Run",),
+    "runs.train": ("resume", "train"),
+    "training.recipe": ("Recipe",),
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'tenfold' has no attribute {name!r}")
-    return getattr(import_module(f"tenfold.{_HOMES[name]}"), name)
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"tenfold.{module}"), name)
+    raise AttributeError(f"module 'tenfold' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -53,7 +53,10 @@ def write_with(path: Path, write: Callable[[Path], object]) -> Path:
         temporary.touch(exist_ok=False)
         try:
             write(temporary)
-            _flush(temporary)
+            # Without this a power cut after the rename could leave an empty file under the final name.
+            # Windows flushes only what is open for writing.
+            with temporary.open("r+b") as file:
+                os.fsync(file.fileno())
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -73,13 +76,6 @@ def write_text(path: Path, text: str) -> Path:
 def write_json(path: Path, document: Any) -> Path:
     """Writes `document` to `path` as indented JSON, atomically. Raises `ValueError` for NaN, which is not JSON."""
     return write_text(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
-
-
-def _flush(path: Path) -> None:
-    # Without this a power cut after the rename could leave an empty file under the final name.
-    # Windows flushes only what is open for writing.
-    with path.open("r+b") as file:
-        os.fsync(file.fileno())
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from tenfold.cli import (  # noqa: F401
     training_commands,
 )
 from tenfold.cli.app import app, group_commands
+from tenfold.cli.console import complain
 from tenfold.errors import MissingDependencyError, TenfoldError, UsageError
 
 group_commands()
@@ -32,9 +33,8 @@ def main(tokens: Sequence[str] | None = None, command: App = app) -> None:
 def _run(command: Callable[[], Any], debug: bool) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(
-                errors="backslashreplace"
-            )  # A terminal without a character shows its code instead of failing.
+            # A terminal without a character shows its code instead of failing.
+            stream.reconfigure(errors="backslashreplace")
     try:
         command()
         sys.stdout.flush()
@@ -65,7 +65,5 @@ def _extra_of(module: str) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    from tenfold.cli.console import complain
-
     complain(message)
     return code

@@ -153,6 +153,11 @@ def _progress_bar(console: Console) -> Any:
     )
 
 
+def counted(count: int, what: str) -> str:
+    """A number with its noun: `1 row`, `2,000 rows`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def size(count: float) -> str:
     """Bytes with a unit: 437_544 -> `438 kB`."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tenfold.cli.app import app
-from tenfold.cli.console import PLAIN, Screen
+from tenfold.cli.console import PLAIN, Screen, counted
 from tenfold.cli.flags import given, switch
 from tenfold.cli.study_commands import connection, pool_for
 from tenfold.errors import BulkError, UsageError
@@ -96,13 +96,13 @@ def read_all(
                       overwrite=overwrite, batch=batch, probabilities=probabilities,
                       on_progress=on_progress)  # fmt: skip
     rate = f", {summary.images_per_second:,.0f} images per second" if summary.rows > summary.already_read else ""
-    screen.say(f"{summary.out}: {_counted(summary.rows, 'row')} in {summary.seconds:,.1f} s{rate}")
+    screen.say(f"{summary.out}: {counted(summary.rows, 'row')} in {summary.seconds:,.1f} s{rate}")
     bad = summary.errors - summary.broken
     for count, what in (
         (summary.already_read, f"{summary.already_read:,} of them read before the job was interrupted"),
         (summary.unsure, f"{summary.unsure:,} unsure"),
-        (bad, f"{_counted(bad, 'image')} could not be read; see column error"),
-        (summary.skipped, f"{_counted(summary.skipped, 'file')} skipped: neither an image nor a shard by name"),
+        (bad, f"{counted(bad, 'image')} could not be read; see column error"),
+        (summary.skipped, f"{counted(summary.skipped, 'file')} skipped: neither an image nor a shard by name"),
     ):
         if count:
             screen.say(what, style="dim")
@@ -112,7 +112,3 @@ def read_all(
         raise BulkError(
             f"{what} could not be read: see the rows of {summary.out} with an error and no index; all else was read"
         )
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

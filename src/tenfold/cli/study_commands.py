@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from tenfold.cli.app import app, compare_app
-from tenfold.cli.console import PLAIN, Screen
+from tenfold.cli.console import PLAIN, Screen, counted
 from tenfold.cli.flags import NO_RECIPE_FLAGS, RecipeFlags, RecipeName, given, recipe_changes, resolve_recipe
 from tenfold.errors import UsageError
 from tenfold.machine import freed_memory_kept, usable_cores
@@ -224,6 +224,6 @@ def _compare(
             for r in rows
         ]
     screen.say()
-    screen.table(columns, table, f"{study.count} seed{'' if study.count == 1 else 's'} per recipe")
+    screen.table(columns, table, f"{counted(study.count, 'seed')} per recipe")
     screen.say(f"\nThe report: {report}")
     screen.result({"path": str(study.path), "report": str(report), **study.document(rows)})

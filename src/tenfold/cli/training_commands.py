@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from tenfold.cli.app import app
-from tenfold.cli.console import PLAIN, Screen, size
+from tenfold.cli.console import PLAIN, Screen, counted, size
 from tenfold.cli.flags import NO_RECIPE_FLAGS, RecipeFlags, RecipeName, given, recipe_changes, resolve_recipe, switch
 from tenfold.cli.study_commands import Ray, pool_for
 from tenfold.errors import TrainingError, UsageError
@@ -134,9 +134,8 @@ def train(
         _show_seeds(screen, done)
         return
     figures = run.training
-    epochs = f"{figures['epochs']} epoch{'' if figures['epochs'] == 1 else 's'}"
     screen.say(
-        f"\n{run.path}: {epochs} in {figures['seconds']:.1f} s, training accuracy "
+        f"\n{run.path}: {counted(figures['epochs'], 'epoch')} in {figures['seconds']:.1f} s, training accuracy "
         f"{100 * figures['train_accuracy']:.2f} %"
     )
     screen.say(f"next: tenfold evaluate {run.path}")
@@ -168,9 +167,6 @@ def _show_seeds(screen: Screen, done: "Seeds") -> None:
         label = name.replace("_", " ") + ("" if name == "seconds" else ", %")
         rows.append([label, words[0], words[1], worst, best, interval])
     screen.say()
-    screen.table(
-        ["", ">mean", ">sd", ">worst", ">best", ">95 % interval of the mean"],
-        rows,
-        f"{done.path}: n = {len(done.finished)}",
-    )
+    columns = ["", ">mean", ">sd", ">worst", ">best", ">95 % interval of the mean"]
+    screen.table(columns, rows, f"{done.path}: n = {len(done.finished)}")
     screen.result({"path": str(done.path), **done.document()})
