@@ -1,18 +1,22 @@
-"""Writes HTML reports: sections of prose, code, tables and figures -> one self-contained file.
+"""Writes HTML reports: a template of this folder, its figures, and what it says of them -> one self-contained file.
+
+A report either has a template of its own, which holds its prose, or lists its sections for `blocks.html`:
 
 section = Section("scores", "Scores", [Paragraph("Ten runs."), Table(["run", ">accuracy, %"], [["a", "99.1"]])])
-write_html_report(path, title="…", kicker="…", value="99.1 %", what="…", lead="…", facts={}, sections=[section])
+write_html_report(path, title="…", kicker="…", value="99.1 %", what="…", lead="…", facts={}, footer="…",
+                  sections=[section])
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tenfold import files
+from tenfold.report.figures.figure_style import Draw, to_png, to_svg
 
 
 @dataclass(frozen=True)
@@ -50,16 +54,7 @@ class SvgFigure:
     kind: Literal["figure"] = "figure"
 
 
-@dataclass(frozen=True)
-class Details:
-    """Blocks that are folded away under a summary until the reader opens them."""
-
-    summary: str
-    blocks: Sequence["Paragraph | CodeBlock | Table | SvgFigure"]
-    kind: Literal["details"] = "details"
-
-
-Block = Paragraph | CodeBlock | Table | SvgFigure | Details
+Block = Paragraph | CodeBlock | Table | SvgFigure
 
 
 @dataclass
@@ -72,34 +67,25 @@ class Section:
 
 
 def write_html_report(
-    path: Path,
-    *,
-    title: str,
-    kicker: str,
-    value: str,
-    what: str,
-    lead: str,
-    facts: Mapping[str, str],
-    sections: Sequence[Section],
-    footer: str = "",
+    path: Path, template: str = "blocks.html", figures: Mapping[str, Draw] | None = None, **values: Any
 ) -> Path:
-    """Writes the report to `path`, which is returned.
+    """Writes the report to `path`, which is returned, and each figure to `figures/<name>.png` next to it too.
 
-    kicker: a line above the headline, such as the name of a run. value, what: the headline, a number and what it
-    counts. lead: the paragraph below it. facts: names and values shown in a row of boxes.
+    values: for the template. Of those that every report has, kicker is a line above the headline, such as the name of a
+    run; value and what are the headline, a number and what it counts; lead is the paragraph below it; and facts are
+    names and values shown in a row of boxes.
     """
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    html = environment.from_string(_resource("template.html")).render(
-        title=f"{title} · Tenfold",
-        style=_resource("style.css"),
-        kicker=kicker,
-        value=value,
-        what=what,
-        lead=lead,
-        facts=facts,
-        sections=sections,
-        version=metadata.version("tenfold"),
-        footer=footer,
+    environment = Environment(
+        loader=PackageLoader("tenfold", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"number": number, "percent": percent, "plural": plural}
+    drawn = {}
+    for name, draw in (figures or {}).items():
+        files.write_bytes(path.parent / "figures" / f"{name}.png", to_png(draw))
+        drawn[name] = to_svg(draw, name)
+    html = environment.get_template(template).render(
+        figures=drawn, headings=[], version=metadata.version("tenfold"), **values
     )
     return files.write_text(path, html)
 
@@ -117,7 +103,7 @@ def environment_table(
     machine = environment["machine"]
     hardware = f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB of memory"
     if threads is not None:
-        hardware += f"; trained with {threads} thread{'s' if threads > 1 else ''}"
+        hardware += f"; trained with {plural(threads, 'thread')}"
     rows: list[Sequence[object]] = [
         ["machine", hardware],
         ["system", f"{environment['system']}, Python {environment['python']}"],
@@ -127,10 +113,21 @@ def environment_table(
     return Table(["", ""], [*rows, *more])
 
 
+def number(value: float | None, form: str = ",") -> str:
+    """`1,234`, or in another form of `format`; empty for None."""
+    return "" if value is None else format(value, form)
+
+
+def percent(share: float | None, digits: int = 2) -> str:
+    """`97.63` for 0.9763; empty for None."""
+    return "" if share is None else f"{100 * share:.{digits}f}"
+
+
+def plural(count: int, thing: str) -> str:
+    """`no images`, `1 image`, `1,234 images`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}" if count else f"no {thing}s"
+
+
 def format_duration(seconds: float) -> str:
     """`48 s`, `7 min`."""
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
-def _resource(name: str) -> str:
-    return resources.files("tenfold").joinpath("report").joinpath(name).read_text(encoding="utf-8")

@@ -1,23 +1,29 @@
-"""`write_report`: a finished run -> report.html, one self-contained file."""
+"""`write_report`: a finished run -> report.html, one self-contained file. Its prose is in run.html."""
 
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.data import Dataset
+from tenfold.data import profile as data_profile
 from tenfold.data.profile import Profile
 from tenfold.evaluation.metrics import Evaluation
-from tenfold.models.describe import describe_model, model_totals
-from tenfold.report import data_sections, model_sections
-from tenfold.report.figures.figure_files import figure_maker
-from tenfold.report.html_report import (
-    CodeBlock,
-    Details,
-    Paragraph,
-    Section,
-    Table,
-    environment_table,
-    write_html_report,
-)
-from tenfold.report.run_facts import RunFacts, gather_facts
+from tenfold.models.describe import LAYER_COLUMNS, describe_model, layer_rows, model_totals
+from tenfold.models.model_config import MLPConfig
+from tenfold.report.figures import data_figures, evaluation_figures
+from tenfold.report.figures.figure_style import Draw
+from tenfold.report.figures.training_figures import learning_curves, network_diagram
+from tenfold.report.html_report import environment_table, number, percent, write_html_report
+from tenfold.runs.augmentation_cost import examples
+from tenfold.runs.evaluate import diagnose, evaluate
+from tenfold.runs.predict import random_test_images
 from tenfold.runs.run import Run
+from tenfold.training.records import EpochRecord
+
+# Test images shown with their predictions.
+_PREDICTIONS = 12
 
 
 def write_report(run: Run, known_profile: Profile | None = None, evaluation: Evaluation | None = None) -> Path:
@@ -25,81 +31,112 @@ def write_report(run: Run, known_profile: Profile | None = None, evaluation: Eva
 
     known_profile, evaluation: computed here unless given. Raises `RunError` for an unfinished run.
     """
-    facts = gather_facts(run, known_profile, evaluation)
-    show = figure_maker(run.path / "figures")
+    findings = diagnose(run)
+    data, recipe, training, environment = run.dataset, run.recipe, run.training, run.environment
+    profile = known_profile or data_profile.profile(data)
+    evaluation = evaluation or evaluate(run)
+    # Of an ensemble, the first network.
+    history = run.history[: recipe.training.epochs]
+    description = recipe.description or recipe.name
+    picks = random_test_images(run, _PREDICTIONS, recipe.training.seed)
+    probabilities = run.predict(data.test_images[picks])
     model = run.model()
-    sections = [data_sections.profile_section(facts, show), data_sections.preprocessing_section(facts, show)]
-    if any(vars(run.recipe.augment).values()):
-        sections.append(data_sections.augmentation_section(facts, show))
-    sections += [
-        model_sections.model_section(facts, describe_model(model), model_totals(model), show),
-        model_sections.training_section(facts, show),
-        model_sections.evaluation_section(facts, show),
-        model_sections.predictions_section(facts, show),
-        model_sections.diagnosis_section(facts),
-    ]
-    if run.recipe.name == "tutorial" and facts.data.name == "mnist":
-        sections.append(_expectations_section(facts))
-    return _write(facts, [*sections, _reproduction_section(facts)])
-
-
-def _write(facts: RunFacts, sections: list[Section]) -> Path:
-    evaluation, training, run = facts.evaluation, facts.training, facts.run
-    low, high = evaluation.interval
-    wrong = len(evaluation.mistakes)
-    description = run.recipe.description or run.recipe.name
-    mistakes = f"{wrong:,} mistake{'' if wrong == 1 else 's'}" if wrong else "no mistakes"
+    more = [["data", f"{data.name}: {data.origin}"]]
+    # None for a trial of a sweep, whose model.onnx was exported later.
+    if (difference := training["onnx_difference"]) is not None:
+        more.append(["largest difference between the ONNX and PyTorch outputs", f"{difference:.1g}"])
     return write_html_report(
         run.path / "report.html",
-        title=f"{100 * evaluation.accuracy:.2f} % on {facts.data.name}",
-        kicker=run.path.name,
-        value=f"{100 * evaluation.accuracy:.2f}\u202f%",
-        what=f"accuracy on {evaluation.images:,} test images that the model had never seen",
-        lead=f"{description[:1].upper()}{description[1:]}. It made {mistakes} on the test set. The 95 % confidence "
-        f"interval of its accuracy is {100 * low:.1f} to {100 * high:.1f} %.",
-        facts={
-            "training time": f"{training['seconds']:.1f} s",
-            "training accuracy": f"{100 * training['train_accuracy']:.2f} %",
-            "parameters": f"{training['parameters']:,}",
-            "model file": f"{training['model_bytes'] / 1e6:.2f} MB",
-        },
-        sections=sections,
-        footer="All numbers come from this run. The test set was used only for the final evaluation.",
+        "run.html",
+        _figures(run, profile, history, evaluation, picks, probabilities),
+        run=run,
+        description=description[:1].upper() + description[1:],
+        data=data,
+        profile=profile,
+        duplicates=sum(len(group) - 1 for group in profile.train.duplicates + profile.test.duplicates),
+        class_counts=_class_counts(data, profile),
+        augmentations=[[name, f"{size:g}"] for name, size in vars(recipe.augment).items() if size],
+        layer_columns=LAYER_COLUMNS,
+        layers=layer_rows(describe_model(model), model_totals(model)),
+        training=training,
+        history=history,
+        epochs=_epochs(history),
+        evaluation=evaluation,
+        weakest=min(
+            range(len(data.class_names)), key=lambda d: (evaluation.classes[d].support == 0, evaluation.classes[d].f1)
+        ),
+        class_scores=_class_scores(data, evaluation),
+        predicted=len(picks),
+        predicted_right=(probabilities.argmax(1) == data.test_labels[picks]).sum(),
+        findings=[(found, [[r.flag, r.why, r.measured] for r in found.remedies]) for found in findings],
+        environment=environment_table(environment, environment["packages"], recipe.device.threads, more),
     )
 
 
-def _expectations_section(facts: RunFacts) -> Section:
-    training, evaluation = facts.training, facts.evaluation
-    rows = [
-        ("training accuracy", "> 98 %", f"{100 * training['train_accuracy']:.2f} %", training["train_accuracy"] > 0.98),
-        ("test accuracy", "> 97 %", f"{100 * evaluation.accuracy:.2f} %", evaluation.accuracy > 0.97),
-        ("training time", "about 5 minutes", f"{training['seconds']:.1f} seconds", training["seconds"] <= 300),
-        ("model size", "about 5 MB", f"{training['model_bytes'] / 1e6:.2f} MB", training["model_bytes"] <= 5e6),
+def _figures(
+    run: Run,
+    profile: Profile,
+    history: list[EpochRecord],
+    evaluation: Evaluation,
+    picks: NDArray[np.int64],
+    probabilities: NDArray[np.float32],
+) -> dict[str, Draw]:
+    data, recipe = run.dataset, run.recipe
+    names = data.class_names
+    figures = data_figures.profile_figures(data, profile)
+    figures["preprocessing"] = partial(data_figures.preprocessing, data)
+    if any(vars(recipe.augment).values()):
+        images = data_figures.first_of_each_class(data)
+        figures["augmentation"] = partial(data_figures.augmented, images, examples(images, recipe.augment))
+    if isinstance(recipe.model, MLPConfig):
+        hidden = recipe.model.hidden
+        captions = [
+            "input\n28 x 28 pixels",
+            *(f"hidden {layer}\n{recipe.model.activation}" for layer in range(1, len(hidden) + 1)),
+            "output\nsoftmax",
+        ]
+        figures["network"] = partial(network_diagram, [784, *hidden, 10], captions)
+    if len(history) > 1:
+        figures["curves"] = partial(learning_curves, history)
+    figures["confusion"] = partial(evaluation_figures.confusion, evaluation, names)
+    figures["class-scores"] = partial(evaluation_figures.class_scores, evaluation, names)
+    figures["reliability"] = partial(evaluation_figures.reliability_diagram, evaluation)
+    figures["risk-coverage"] = partial(evaluation_figures.risk_coverage_curve, evaluation)
+    if len(evaluation.mistakes):
+        figures["mistakes"] = partial(evaluation_figures.mistakes, evaluation, data.test_images, names)
+    figures["predictions"] = partial(
+        evaluation_figures.predictions, data.test_images[picks], probabilities, names, labels=data.test_labels[picks]
+    )
+    return figures
+
+
+def _class_counts(data: Dataset, profile: Profile) -> list[list[str]]:
+    parts = zip(
+        data.class_names, profile.train.counts, profile.test.counts, profile.ink_mean, profile.ink_spread, strict=True
+    )
+    return [
+        [name, number(train), number(test), percent(mean, 1), percent(sd, 1)] for name, train, test, mean, sd in parts
     ]
-    return Section(
-        "expected",
-        "Expected and measured results",
-        [
-            Paragraph("What tutorials usually promise for this network, and what this run measured."),
-            Table(["", ">expected", ">measured", ""], [[*row[:3], "met" if row[3] else "missed"] for row in rows]),
-        ],
-    )
 
 
-def _reproduction_section(facts: RunFacts) -> Section:
-    environment = facts.run.environment
-    # None for a trial of a sweep, whose model.onnx was exported later.
-    difference = facts.training["onnx_difference"]
-    more = [["data", f"{facts.data.name}: {facts.data.origin}"]]
-    if difference is not None:
-        more.append(["largest difference between the ONNX and PyTorch outputs", f"{difference:.1g}"])
-    return Section(
-        "reproduce",
-        "Reproduce this run",
+def _epochs(history: list[EpochRecord]) -> list[list[object]]:
+    return [
         [
-            Paragraph("The same recipe, seed, machine and thread count give exactly the same weights."),
-            CodeBlock(environment["command"]),
-            environment_table(environment, environment["packages"], facts.run.recipe.device.threads, more),
-            Details("The complete recipe", [CodeBlock(facts.run.recipe.to_toml())]),
-        ],
-    )
+            record.epoch,
+            number(record.train_loss, ".4f"),
+            percent(record.train_accuracy),
+            number(record.validation_loss, ".4f"),
+            percent(record.validation_accuracy),
+            number(record.seconds, ".2f"),
+        ]
+        for record in history
+    ]
+
+
+def _class_scores(data: Dataset, evaluation: Evaluation) -> list[list[str]]:
+    rows = [
+        [name, percent(s.precision), percent(s.recall), percent(s.f1), number(s.support)]
+        for name, s in zip(data.class_names, evaluation.classes, strict=True)
+    ]
+    means = (evaluation.macro_precision, evaluation.macro_recall, evaluation.macro_f1)
+    return [*rows, ["mean", *map(percent, means), number(evaluation.images)]]

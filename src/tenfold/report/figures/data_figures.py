@@ -1,5 +1,7 @@
 """Figures of a data set: its images, classes and outliers, preprocessing and augmentation."""
 
+from functools import partial
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -7,7 +9,19 @@ from tenfold.data import Dataset
 from tenfold.data.dataset import CLASSES
 from tenfold.data.preprocessing import flatten, one_hot, scale_pixels
 from tenfold.data.profile import Profile
-from tenfold.report.figures.figure_style import Theme, bare, figure, mosaic, show_ink
+from tenfold.report.figures.figure_style import Draw, Theme, bare, figure, mosaic, show_ink
+
+
+def profile_figures(data: Dataset, profile: Profile) -> dict[str, Draw]:
+    """By name: samples, class distribution, mean images and, where there are any, outliers."""
+    figures: dict[str, Draw] = {
+        "samples": partial(samples, data),
+        "distribution": partial(distribution, data, profile),
+        "mean-digits": partial(mean_digits, data, profile),
+    }
+    if len(profile.train.outlying):
+        figures["outliers"] = partial(outliers, data, profile)
+    return figures
 
 
 def samples(data: Dataset, theme: Theme, each: int = 12) -> Figure:
@@ -102,6 +116,11 @@ def preprocessing(data: Dataset, theme: Theme, index: int = 0) -> Figure:
     panels[3].set_xticks([0, 1])
     panels[3].tick_params(axis="y", length=0)
     return drawing
+
+
+def first_of_each_class(data: Dataset) -> np.ndarray:
+    """uint8[N,28,28]: the first training image of each class that occurs."""
+    return data.train_images[np.unique(data.train_labels, return_index=True)[1]]
 
 
 def augmented(originals: np.ndarray, changed: dict[str, np.ndarray], theme: Theme) -> Figure:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tenfold import files
 from tenfold.data import Dataset
@@ -33,26 +32,15 @@ def figure_maker(folder: Path) -> Show:
 
 def draw_profile(data: Dataset, profile: Profile, folder: Path) -> list[Path]:
     """Saves samples, class distribution, mean images and outliers as PNGs in `folder`; returns their paths."""
-    drawings: dict[str, Draw] = {
-        "samples": lambda theme: data_figures.samples(data, theme),
-        "distribution": lambda theme: data_figures.distribution(data, profile, theme),
-        "mean-digits": lambda theme: data_figures.mean_digits(data, profile, theme),
-    }
-    if len(profile.train.outlying):
-        drawings["outliers"] = lambda theme: data_figures.outliers(data, profile, theme)
+    drawings = data_figures.profile_figures(data, profile)
     return [files.write_bytes(folder / f"{name}.png", to_png(draw)) for name, draw in drawings.items()]
 
 
 def draw_augmentation(data: Dataset, config: AugmentConfig, path: Path) -> Path:
     """Saves a training image of each class, and below it an example of each augmentation of `config`."""
-    images = first_of_each_class(data)
+    images = data_figures.first_of_each_class(data)
     augmented = examples(images, config)
     return files.write_bytes(path, to_png(lambda theme: data_figures.augmented(images, augmented, theme)))
-
-
-def first_of_each_class(data: Dataset) -> NDArray[np.uint8]:
-    """uint8[N,28,28]: the first training image of each class that occurs."""
-    return data.train_images[np.unique(data.train_labels, return_index=True)[1]]
 
 
 def draw_predictions(predictions: Sequence[Prediction], names: tuple[str, ...], path: Path) -> Path:
