@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 
 from tenfold.errors import ModelError, RunError
 from tenfold.reading.reader import Reader, shipped_model
@@ -50,7 +51,7 @@ def web_app(tmp_path: Path) -> Path:
 
 def get(files: StaticFiles, path: str, method: str = "GET", **headers: str) -> httpx.Response:
     async def ask() -> httpx.Response:
-        app = Starlette(exception_handlers={404: on_http_exception, 405: on_http_exception})
+        app = Starlette(exception_handlers={HTTPException: on_http_exception})
         app.router.default = files
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
@@ -124,7 +125,7 @@ def test_large_images_are_read_one_at_a_time() -> None:
     refused = [one for one in asyncio.run(many()) if one]
     pool.close()
     assert most == [1]
-    assert [one.status for one in refused if isinstance(one, ProblemError)] == [503] * 4
+    assert [one.status_code for one in refused if isinstance(one, ProblemError)] == [503] * 4
 
 
 def test_a_burst_and_then_a_rate() -> None:

@@ -262,13 +262,13 @@ def test_an_unavailable_database(
 def test_the_queue_is_bounded(
     client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch, digits: list[bytes]
 ) -> None:
-    ask, go, read = client(threads=1, queue=1, feedback=False), threading.Event(), Reader.read_many
+    ask, go, read = client(threads=1, queue=1, feedback=False), threading.Event(), Reader.read_each
 
     def slow(reader: Reader, images: list[bytes]) -> object:
         assert go.wait(10)
         return read(reader, images)
 
-    monkeypatch.setattr(Reader, "read_many", slow)
+    monkeypatch.setattr(Reader, "read_each", slow)
     large = png(np.kron(np.array(Image.open(io.BytesIO(digits[0]))), np.ones((9, 9), np.uint8)))
     for picture in (large, digits[0]):  # one by one, and in batches
         go.clear()
@@ -303,7 +303,7 @@ def test_an_internal_error_logs_one_line(
     def broken(*_: object) -> None:
         raise RuntimeError("secret path")
 
-    monkeypatch.setattr(Reader, "read_many", broken)
+    monkeypatch.setattr(Reader, "read_each", broken)
     answer = client(feedback=False)("POST", "/v1/read", content=digits[0], headers=PNG)
     assert "secret" not in problem(answer, 500)
     assert answer.headers["content-security-policy"]

@@ -14,9 +14,8 @@ from starlette.routing import Route
 from tenfold.serve import schemas
 from tenfold.serve.middleware import GateMiddleware
 from tenfold.serve.openapi import READ_PROBLEMS, Operation, build_document
-from tenfold.serve.problems import ProblemError, on_http_exception, on_problem
+from tenfold.serve.problems import on_http_exception
 from tenfold.serve.reading_pool import ReadingPool
-from tenfold.serve.request_limits import BodyLimitMiddleware
 from tenfold.serve.routes import FeedbackRoutes, ReadingRoutes, json_response
 from tenfold.serve.served_models import load_models
 from tenfold.serve.server_metrics import CONTENT_TYPE, ServerMetrics
@@ -55,12 +54,9 @@ def create_app(settings: ServeSettings) -> Starlette:
     known_paths = frozenset([*document["paths"], "/openapi.json"])
     app = Starlette(
         routes=[*(operation.route() for operation in operations), Route("/openapi.json", openapi)],
-        exception_handlers={ProblemError: on_problem, HTTPException: on_http_exception},
+        exception_handlers={HTTPException: on_http_exception},
         lifespan=lifespan,
-        middleware=[
-            Middleware(BodyLimitMiddleware, settings=settings),
-            Middleware(GateMiddleware, settings=settings, metrics=metrics, routes=known_paths),
-        ],
+        middleware=[Middleware(GateMiddleware, settings=settings, metrics=metrics, routes=known_paths)],
     )
     app.router.redirect_slashes = False
     app.router.default = StaticFiles(settings.web_app, models.values(), settings.ca)

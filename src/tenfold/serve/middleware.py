@@ -1,14 +1,16 @@
-"""What every request passes: rate limit, metrics, security headers, and the end of every error."""
+"""What every request passes: limits on rates and bodies, security headers, metrics, and the end of every error."""
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,42 +18,24 @@ from tenfold.serve.problems import ProblemError, problem_response
 from tenfold.serve.server_metrics import ServerMetrics
 from tenfold.serve.settings import ServeSettings
 
-Headers = Sequence[tuple[bytes, bytes]]
-
-_POLICY = {
-    "default-src": "'self'",
-    "script-src": "'self'",
-    "style-src": "'self'",
-    "img-src": "'self' blob: data:",
-    "connect-src": "'self'",
-    "worker-src": "'self'",
-    "manifest-src": "'self'",
-    "media-src": "'self' blob:",
-    "object-src": "'none'",
-    "base-uri": "'none'",
-    "form-action": "'none'",
-    "frame-ancestors": "'none'",
-}
 _DISABLED = (
     "accelerometer", "autoplay", "display-capture", "encrypted-media", "fullscreen", "geolocation",
     "gyroscope", "hid", "magnetometer", "microphone", "midi", "payment", "picture-in-picture",
     "publickey-credentials-get", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking",
 )  # fmt: skip
 # Of every answer. The policies allow what the web app needs and nothing else.
-SECURITY_HEADERS: Headers = tuple(
-    (name.encode(), value.encode())
-    for name, value in {
-        "content-security-policy": "; ".join(f"{name} {value}" for name, value in _POLICY.items()),
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",
-        "permissions-policy": ", ".join(["camera=(self)", *(f"{name}=()" for name in _DISABLED)]),
-        "cross-origin-opener-policy": "same-origin",
-        "cross-origin-resource-policy": "same-origin",
-    }.items()
-)
+SECURITY_HEADERS = (
+    (b"content-security-policy", b"default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
+     b"object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", ", ".join(["camera=(self)", *(f"{name}=()" for name in _DISABLED)]).encode()),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)  # fmt: skip
 # A browser that saw this never uses http again: on localhost that would break other servers.
-_HSTS: Headers = ((b"strict-transport-security", b"max-age=31536000"),)
-_LOCAL_HOSTS = {b"localhost", b"127.0.0.1", b"[::1]", b""}
+_HSTS = (b"strict-transport-security", b"max-age=31536000")
+_LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]", ""}
 # The metrics' name of all paths that are not the API's.
 _OTHER_ROUTES = "web-app"
 
@@ -59,11 +43,16 @@ _log = logging.getLogger("tenfold.serve")
 
 
 class GateMiddleware:
-    """Limits rates, answers errors as problems, and counts requests. routes: the API's paths."""
+    """Limits rates and bodies, answers errors as problems, and counts requests.
+
+    routes: the API's paths. held: bytes of all bodies that are in memory.
+    """
 
     def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: ServerMetrics, routes: frozenset[str]) -> None:
         self.app = app
-        self._settings, self._metrics, self._routes = settings, metrics, routes
+        self.settings = settings
+        self.held = 0
+        self._metrics, self._routes = metrics, routes
         rate = settings.rate_per_second
         self._rates = RateLimiter(rate, settings.rate_burst, settings.rate_clients) if rate else None
 
@@ -71,70 +60,125 @@ class GateMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        answer = _Answer(scope, send, self._security_headers(scope))
-        if answer.is_head:
+        exchange = _Exchange(self, scope, receive, send)
+        if exchange.is_head:
             scope = {**scope, "method": "GET"}
         started = time.perf_counter()
         try:
             if self._rates and scope["method"] == "POST":
-                self._limit_rate(scope, self._rates)
-            await self.app(scope, receive, answer.send)
+                self._limit_rate(scope, exchange.headers, self._rates)
+            await self.app(scope, exchange.receive, exchange.send)
         except ProblemError as problem:
-            await problem.response()(scope, receive, answer.send)
+            response = problem_response(problem.status_code, problem.detail, problem.headers)
+            await response(scope, receive, exchange.send)
         except asyncio.CancelledError:  # The server stops, and its grace period is over.
-            if not answer.status:
-                await problem_response(503, "the server is shutting down")(scope, receive, answer.send)
+            if not exchange.status:
+                await problem_response(503, "the server is shutting down")(scope, receive, exchange.send)
         except ClientDisconnect:
-            answer.status = 499  # For the metrics only; the number is nginx's.
+            exchange.status = 499  # For the metrics only; the number is nginx's.
         except Exception as error:
             _log.error("%s %s: %s: %s", scope["method"], scope["path"], type(error).__name__, error)
             _log.debug("traceback:", exc_info=error)
-            if answer.status:
+            if exchange.status:
                 raise ConnectionAbortedError("the answer had started") from None
-            await problem_response(500, "internal error: see the server's log")(scope, receive, answer.send)
+            await problem_response(500, "internal error: see the server's log")(scope, receive, exchange.send)
         finally:
-            path = scope["path"]
-            route = path if path in self._routes else _OTHER_ROUTES
-            self._metrics.count_request(route, answer.status, time.perf_counter() - started)
+            self.held -= exchange.received
+            route = scope["path"] if scope["path"] in self._routes else _OTHER_ROUTES
+            self._metrics.count_request(route, exchange.status, time.perf_counter() - started)
 
-    def _limit_rate(self, scope: Scope, rates: "RateLimiter") -> None:
+    def _limit_rate(self, scope: Scope, headers: Headers, rates: "RateLimiter") -> None:
         address = scope["client"][0] if scope["client"] else ""
-        if self._settings.trust_proxy:
-            # The proxy appends the last entry; the client may have written those before it.
-            address = _header(scope, b"x-forwarded-for").decode("latin-1").rsplit(",", 1)[-1].strip() or address
+        if self.settings.trust_proxy:
+            address = _last_entry(headers, "x-forwarded-for") or address
         client, is_local = identify_client(address)
-        if is_local and not self._settings.rate_loopback:
+        if is_local and not self.settings.rate_loopback:
             return
         if wait := rates.acquire(client):
-            raise ProblemError(429, f"more than {self._settings.rate_per_second:g} requests a second: slow down",
+            raise ProblemError(429, f"more than {self.settings.rate_per_second:g} requests a second: slow down",
                                retry_after=math.ceil(wait))  # fmt: skip
 
-    def _security_headers(self, scope: Scope) -> Headers:
-        https = scope["scheme"] == "https"
-        if self._settings.trust_proxy:
-            https = _header(scope, b"x-forwarded-proto") == b"https"
-        if not https:
-            return SECURITY_HEADERS
-        host = _header(scope, b"host")
-        name = host if host.endswith(b"]") else host.rsplit(b":", 1)[0]
-        return SECURITY_HEADERS if name.lower() in _LOCAL_HOSTS else (*SECURITY_HEADERS, *_HSTS)
 
+class _Exchange:
+    """One request's body, and its answer, which may be sent before all of the body has arrived.
 
-class _Answer:
-    """Adds headers to an answer, drops the body for HEAD, and remembers the status: 0 before the answer starts."""
+    Limits the size and the duration of the body, and the memory that all bodies take together; a violation is raised as
+    `ProblemError` where the handler reads the body. status: of the answer, 0 before it starts. received: bytes so far.
+    """
 
-    def __init__(self, scope: Scope, send: Send, headers: Headers) -> None:
+    def __init__(self, gate: GateMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
+        self._gate, self._receive, self._send = gate, receive, send
+        self.headers = Headers(scope=scope)
         self.is_head = scope["method"] == "HEAD"
-        self.status = 0
-        self._send, self._headers = send, headers
+        self.status = self.received = 0
+        self._is_secure = scope["scheme"] == "https"
+        is_json = self.headers.get("content-type", "").lower().startswith("application/json")
+        self._limit = gate.settings.json_bytes if is_json else gate.settings.image_bytes
+        self._complete = "content-length" not in self.headers and "transfer-encoding" not in self.headers
+        self._loop = asyncio.get_running_loop()
+        self._started = self._loop.time()
+
+    async def receive(self) -> Message:
+        if self._complete:
+            return await self._receive()
+        # uvicorn rejects lengths that are not numbers.
+        if int(self.headers.get("content-length", "0")) > self._limit:
+            raise self._too_large()
+        settings = self._gate.settings
+        # Too slow overall, or silent for as long as a whole small body may take.
+        deadline = self._started + settings.body_seconds + self.received / settings.body_bytes_per_second
+        try:
+            async with asyncio.timeout_at(min(deadline, self._loop.time() + settings.body_seconds)):
+                message = await self._receive()
+        except TimeoutError:
+            raise ProblemError(408, f"the body arrived too slowly: {self.received} bytes so far") from None
+        count = len(message.get("body", b""))
+        self.received += count
+        self._gate.held += count
+        if self.received > self._limit:
+            raise self._too_large()
+        if self._gate.held > settings.held_bytes:
+            raise ProblemError(503, "too many large images are being uploaded: try again", retry_after=5)
+        self._complete = not message.get("more_body", False)
+        return message
 
     async def send(self, message: Message) -> None:
+        """Adds headers to the answer, and drops its body for HEAD."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), *self._headers]
-        elif self.is_head:
+            headers = [*message.get("headers", ()), *self._security_headers()]
+            if not self._complete:
+                # On a kept connection the rest of the body would be parsed as the next request.
+                headers.append((b"connection", b"close"))
+            await self._send({**message, "headers": headers})
+            return
+        if self.is_head:
             message = {**message, "body": b""}
-        await self._send(message)
+        if self._complete or message.get("more_body", False):
+            await self._send(message)
+        else:
+            await self._send({**message, "more_body": True})
+            await self._linger()
+            await self._send({"type": "http.response.body", "body": b""})
+
+    async def _linger(self) -> None:
+        """Discards what arrives for a moment: a client that is still sending would lose the answer on a close."""
+        with contextlib.suppress(TimeoutError):
+            left = self._limit
+            async with asyncio.timeout(self._gate.settings.linger_seconds):
+                while left > 0 and (message := await self._receive()).get("more_body", False):
+                    left -= len(message.get("body", b""))
+
+    def _too_large(self) -> ProblemError:
+        return ProblemError(413, f"the body is larger than {self._limit / 1e6:g} MB: send a smaller image")
+
+    def _security_headers(self) -> Iterable[tuple[bytes, bytes]]:
+        https = self._is_secure
+        if self._gate.settings.trust_proxy:
+            https = _last_entry(self.headers, "x-forwarded-proto") == "https"
+        host = self.headers.get("host", "").lower()
+        name = host if host.endswith("]") else host.rsplit(":", 1)[0]
+        return (*SECURITY_HEADERS, _HSTS) if https and name not in _LOCAL_HOSTS else SECURITY_HEADERS
 
 
 class RateLimiter:
@@ -173,10 +217,6 @@ def identify_client(address: str) -> tuple[str, bool]:
     return address, found.is_loopback
 
 
-def _header(scope: Scope, wanted: bytes) -> bytes:
-    """The last header of that name."""
-    found = b""
-    for name, value in scope["headers"]:
-        if name == wanted:
-            found = value
-    return found
+def _last_entry(headers: Headers, name: str) -> str:
+    """Of all lines of a header: the proxy appends the last entry, and the client may have written those before it."""
+    return ",".join(headers.getlist(name)).rpartition(",")[2].strip()

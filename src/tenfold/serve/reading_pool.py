@@ -103,7 +103,7 @@ class BatchReader:
             del self._queue[:_BATCH_SIZE]
             results: Sequence[Reading | Exception]
             try:
-                results = await self._pool.run(_read_each, self._reader, [image for image, _ in batch])
+                results = await self._pool.run(self._reader.read_each, [image for image, _ in batch])
             except Exception as error:
                 results = [error] * len(batch)
             for (_, future), result in zip(batch, results, strict=True):
@@ -113,17 +113,3 @@ class BatchReader:
                     future.set_exception(result)
                 else:
                     future.set_result(result)
-
-
-def _read_each(reader: Reader, images: list[bytes]) -> Sequence[Reading | Exception]:
-    """A reading or an error per image: an invalid image must not fail the others of its batch."""
-    try:
-        return reader.read_many(images)
-    except Exception:
-        results: list[Reading | Exception] = []
-        for image in images:
-            try:
-                results.append(reader.read(image))
-            except Exception as error:
-                results.append(error)
-        return results

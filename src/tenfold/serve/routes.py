@@ -139,7 +139,8 @@ class FeedbackRoutes:
         """Store a feedback sample. 201, or 200 for a known id, means that it is on disk."""
         sent = request.headers.get("authorization", "").encode()
         if self._authorization is not None and not hmac.compare_digest(sent, self._authorization):
-            raise ProblemError(401, "feedback requires the token that tenfold serve printed", WWW_Authenticate="Bearer")
+            detail = "feedback requires the token that tenfold serve printed"
+            raise ProblemError(401, detail, headers={"WWW-Authenticate": "Bearer"})
         sample = await read_json(request, FeedbackSample)
         try:
             # Shielded: a client that disconnects must not cancel what the writer thread has taken.

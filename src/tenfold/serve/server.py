@@ -13,7 +13,7 @@ import uvicorn
 
 from tenfold.errors import ServeError
 from tenfold.serve.application import create_app
-from tenfold.serve.request_limits import protocol_with
+from tenfold.serve.connection_limits import protocol_with
 from tenfold.serve.settings import ServeSettings
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from tenfold.serve.problems import problem_response
+from tenfold.serve.problems import ProblemError
 from tenfold.serve.served_models import ServedModel
 
 _FOREVER = "public, max-age=31536000, immutable"
@@ -55,7 +55,6 @@ class StaticFiles:
 
     def __init__(self, folder: Path, models: Iterable[ServedModel], ca: bytes | None) -> None:
         self._files = _load_web_app(folder)
-        self._is_built = "/" in self._files
         for model in models:
             contents = {"": model.content, "gzip": gzip.compress(model.content, 9)}
             self._files[f"/{model.url}"] = _StaticFile("application/octet-stream", _FOREVER, contents)
@@ -63,16 +62,12 @@ class StaticFiles:
             self._files["/tenfold-ca.crt"] = _StaticFile("application/x-x509-ca-cert", "no-cache", {"": ca})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope)
-        file = self._files.get(scope["path"])
-        if file is None and scope["path"] == "/" and not self._is_built and request.method == "GET":
-            await problem_response(404, _NOT_BUILT)(scope, receive, send)
-            return
+        path, headers = scope["path"], Headers(scope=scope)
+        file = self._files.get(path)
         if file is None:
-            raise HTTPException(404)
-        if request.method != "GET":
+            raise ProblemError(404, _NOT_BUILT if path == "/" else f"there is nothing at {path}")
+        if scope["method"] != "GET":
             raise HTTPException(405, headers={"Allow": "GET, HEAD"})
-        headers = request.headers
         response = file.response(headers.get("accept-encoding", ""), headers.get("if-none-match", ""))
         await response(scope, receive, send)
 
