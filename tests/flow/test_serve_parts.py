@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gzip
+import io
 import json
 import os
 import shutil
@@ -16,18 +17,19 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from tenfold.errors import ModelError, RunError
-from tenfold.reading.reader import Reader, shipped_model
+from tenfold.reading.reader import Reader, Reading, shipped_model
 from tenfold.runs.evaluate import evaluate
 from tenfold.runs.export import export
 from tenfold.runs.run import Run
 from tenfold.serve.certificate import local_certificate
 from tenfold.serve.middleware import RateLimiter, identify_client
 from tenfold.serve.problems import ProblemError, on_http_exception
-from tenfold.serve.reading_pool import ReadingPool
+from tenfold.serve.reading_pool import BatchReader, ReadingPool
 from tenfold.serve.served_models import load_models
 from tenfold.serve.static_files import StaticFiles
 
@@ -126,6 +128,29 @@ def test_large_images_are_read_one_at_a_time() -> None:
     pool.close()
     assert most == [1]
     assert [one.status_code for one in refused if isinstance(one, ProblemError)] == [503] * 4
+
+
+def test_an_unexpected_error_of_one_image_does_not_fail_its_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Reader.read_each
+
+    def broken(reader: Reader, images: list[bytes]) -> object:
+        if b"bad" in images:
+            raise RuntimeError
+        return read(reader, images)
+
+    monkeypatch.setattr(Reader, "read_each", broken)
+    content = io.BytesIO()
+    Image.new("L", (28, 28), 255).save(content, "PNG")
+    pool = ReadingPool(1, 8)
+    batch = BatchReader(Reader(), pool)
+
+    async def both() -> list[object]:
+        return await asyncio.gather(batch.read(content.getvalue()), batch.read(b"bad"), return_exceptions=True)
+
+    good, bad = asyncio.run(both())
+    pool.close()
+    assert isinstance(good, Reading)
+    assert isinstance(bad, RuntimeError)
 
 
 def test_a_burst_and_then_a_rate() -> None:

@@ -121,8 +121,8 @@ class _Exchange:
     async def receive(self) -> Message:
         if self._complete:
             return await self._receive()
-        # uvicorn rejects lengths that are not numbers.
-        if int(self.headers.get("content-length", "0")) > self._limit:
+        length = self.headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > self._limit:
             raise self._too_large()
         settings = self._gate.settings
         # Too slow overall, or silent for as long as a whole small body may take.

@@ -104,8 +104,8 @@ class BatchReader:
             results: Sequence[Reading | Exception]
             try:
                 results = await self._pool.run(self._reader.read_each, [image for image, _ in batch])
-            except Exception as error:
-                results = [error] * len(batch)
+            except Exception:  # An unexpected error of one must not fail the others.
+                results = [await self._read_alone(image) for image, _ in batch]
             for (_, future), result in zip(batch, results, strict=True):
                 if future.done():  # The client has disconnected.
                     continue
@@ -113,3 +113,9 @@ class BatchReader:
                     future.set_exception(result)
                 else:
                     future.set_result(result)
+
+    async def _read_alone(self, image: bytes) -> Reading | Exception:
+        try:
+            return (await self._pool.run(self._reader.read_each, [image]))[0]
+        except Exception as error:
+            return error
