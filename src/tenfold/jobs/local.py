@@ -25,10 +25,8 @@ from tenfold.jobs.pool import (
     PoolEvent,
     Report,
     WorkerPool,
-    execute,
-    sendable,
+    execute_in_worker,
 )
-from tenfold.machine import freed_memory_kept
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
@@ -66,14 +64,13 @@ class LocalPool(WorkerPool):
             _send(worker.connection, dataclasses.replace(job, shared=()))
 
     def next_event(self, seconds: float) -> PoolEvent | None:
-        for ready in wait([worker.connection for worker in self._workers if worker.key is not None], seconds):
-            worker = next(worker for worker in self._workers if worker.connection is ready)
-            assert worker.key is not None
-            key = worker.key
+        busy = {worker.connection: (worker, worker.key) for worker in self._workers if worker.key is not None}
+        for ready in wait(list(busy), seconds):
+            worker, key = busy[ready]  # type: ignore[index]
             try:
                 received = worker.connection.recv()
             except (EOFError, OSError):
-                return self._remove(worker, key)
+                return JobDone(key=key, outcome=Outcome(kind="lost", message=self._remove(worker)))
             if isinstance(received, Outcome):
                 worker.key = None
                 return JobDone(key=key, outcome=received)
@@ -96,14 +93,15 @@ class LocalPool(WorkerPool):
             worker.process.close()
             worker.connection.close()
 
-    def _remove(self, worker: _Worker, key: int) -> JobDone:
+    def _remove(self, worker: _Worker) -> str:
+        """Forgets a process that has died; returns how it did."""
         worker.process.join()
         code = worker.process.exitcode or 0
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
         worker.process.close()
         worker.connection.close()
         self._workers.remove(worker)
-        return JobDone(key=key, outcome=Outcome(kind="lost", message=f"its process ended {how}"))
+        return f"its process ended {how}"
 
     def _start_worker(self) -> _Worker:
         ours, theirs = self._context.Pipe()
@@ -165,9 +163,8 @@ def _work(connection: "Connection[Any, Any]", parent: int) -> None:
         while True:
             received = connection.recv()
             if isinstance(received, Job):
-                with freed_memory_kept():
-                    outcome = execute(dataclasses.replace(received, shared=shared), _PipeReport(connection))
-                _send(connection, sendable(outcome))
+                job = dataclasses.replace(received, shared=shared)
+                _send(connection, execute_in_worker(job, _PipeReport(connection)))
             else:
                 shared = received
     except (_ParentGone, EOFError, OSError):

@@ -4,12 +4,13 @@ import pickle
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from tenfold.errors import DataError, ExportError, RunError, StorageError, TenfoldError, TrainingError
+from tenfold.machine import freed_memory_kept
 
 # A job whose process dies is restarted; after so many deaths it is given up, since it may itself be what kills them.
 ATTEMPTS = 5
@@ -101,12 +102,15 @@ class JobSource:
         """Called about once a second and between messages by pools of several processes."""
 
 
-class Pool(Protocol):
-    """Runs jobs. size: how many at a time, now; a cluster may grow and shrink."""
+class Pool(ABC):
+    """Runs jobs."""
 
     @property
-    def size(self) -> int: ...
+    @abstractmethod
+    def size(self) -> int:
+        """How many jobs run at a time, now; a cluster may grow and shrink."""
 
+    @abstractmethod
     def run(self, source: JobSource) -> None:
         """Runs jobs until `source` has no more and none is running. An exception of the source's ends it."""
 
@@ -132,11 +136,14 @@ def execute(job: Job, report: Report) -> Outcome:
     return Outcome(kind="finished", value=value)
 
 
-def sendable(outcome: Outcome) -> Outcome:
-    """The outcome as another process can receive it: its traceback, which is not sent, becomes a note of the error."""
+def execute_in_worker(job: Job, report: Report) -> Outcome:
+    """Calls the job's function; another process can receive the outcome. The traceback, which is not sent, becomes a
+    note of the error."""
+    with freed_memory_kept():
+        outcome = execute(job, report)
     if outcome.error is None:
         return outcome
-    error: Exception = outcome.error
+    error = outcome.error
     error.add_note("In the worker process:\n" + "".join(traceback.format_exception(error)).rstrip())
     try:
         pickle.loads(pickle.dumps(error))
@@ -146,7 +153,7 @@ def sendable(outcome: Outcome) -> Outcome:
     return replace(outcome, error=error)
 
 
-class InProcessPool:
+class InProcessPool(Pool):
     """Runs jobs one after another in this process. Messages are calls, and `progress` is delivered too."""
 
     size = 1
@@ -163,10 +170,9 @@ class InProcessPool:
             source.on_done(job, outcome)
 
 
-@contextmanager
-def in_process_pool() -> Iterator[InProcessPool]:
+def in_process_pool() -> AbstractContextManager[Pool]:
     """The pool that needs no workers."""
-    yield InProcessPool()
+    return nullcontext(InProcessPool())
 
 
 class _SourceFailed(BaseException):
@@ -218,12 +224,8 @@ class JobDone:
 PoolEvent = JobMessage | JobDone
 
 
-class WorkerPool(ABC):
+class WorkerPool(Pool):
     """A pool of several processes: the loop over their events."""
-
-    @property
-    @abstractmethod
-    def size(self) -> int: ...
 
     @abstractmethod
     def submit(self, job: Job) -> None:
@@ -253,8 +255,7 @@ class WorkerPool(ABC):
                     self.answer(key, source.on_message(running[key], message))
                 case JobDone(key=key, outcome=Outcome(kind="lost", message=reason)):
                     attempts[key] = attempts.get(key, 0) + 1
-                    again = source.on_lost(running[key], reason, attempts[key])
-                    if again is not None:
+                    if (again := source.on_lost(running[key], reason, attempts[key])) is not None:
                         running[key] = again
                         self.submit(again)
                     else:

@@ -27,11 +27,9 @@ from tenfold.jobs.pool import (
     PoolEvent,
     Report,
     WorkerPool,
-    execute,
-    sendable,
+    execute_in_worker,
 )
 from tenfold.jobs.ray_connection import connected
-from tenfold.machine import freed_memory_kept
 
 # Contents by the path within the job's folder.
 FolderContents = dict[str, bytes]
@@ -194,9 +192,7 @@ def _run_task(
         folder = job.folder and Path(parent) / job.folder.name
         _write_folder(contents, folder)
         job = dataclasses.replace(job, folder=folder, shared=_fetch(shared[0]))
-        with freed_memory_kept():
-            outcome = execute(job, dataclasses.replace(report, folder=folder))
-        return sendable(outcome), _read_folder(folder)
+        return execute_in_worker(job, dataclasses.replace(report, folder=folder)), _read_folder(folder)
 
 
 @lru_cache(maxsize=1)
