@@ -1,9 +1,10 @@
 """Examples of a recipe's augmentations, and their cost relative to its training step."""
 
-import dataclasses
-import time
+import statistics
+import timeit
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from tenfold.data import Dataset
 from tenfold.errors import UsageError
 from tenfold.models.composite import networks
 from tenfold.runs.prepare import prepare
-from tenfold.training.augment import make_augmentation
+from tenfold.training.augment import Augmentation
 from tenfold.training.device import execution
 from tenfold.training.recipe import AugmentConfig, Recipe
 from tenfold.training.subset import scale_pixels
@@ -35,19 +36,10 @@ class AugmentationCost:
     share: float
 
 
-def kinds(config: AugmentConfig) -> dict[str, AugmentConfig]:
-    """Each augmentation of `config` by itself, by name; then all of them together, where there are several."""
-    single = {
-        name: dataclasses.replace(AugmentConfig(), **{name: strength})
-        for name, strength in vars(config).items()
-        if strength
-    }
-    return {**single, "all together": config} if len(single) > 1 else single
-
-
 def measure_cost(recipe: Recipe, data: Dataset) -> list[AugmentationCost]:
     """Times each augmentation of `recipe`, and its training step. Raises `UsageError` when it augments nothing."""
-    if not kinds(recipe.augment):
+    augmentations = _each_augmentation(recipe.augment)
+    if not augmentations:
         raise UsageError(f"recipe {recipe.name} augments nothing; give a strength, such as --rotation 10")
     prepared = prepare(recipe.replace(device="cpu"), data)
     recipe, size = prepared.recipe, prepared.recipe.training.batch_size
@@ -56,13 +48,11 @@ def measure_cost(recipe: Recipe, data: Dataset) -> list[AugmentationCost]:
     trainer = Trainer(networks(prepared.model)[0], recipe)
     pixels = scale_pixels(images)
     with execution(recipe.device), torch.random.fork_rng(devices=[]):
-        step = _median(lambda: trainer.step(images, labels))
+        step = _median_seconds(lambda: trainer.step(images, labels))
         costs = []
-        for name, config in kinds(recipe.augment).items():
-            augment = make_augmentation(config, torch.device("cpu"))
-            assert augment is not None
-            seconds = _median(lambda augment=augment: augment(pixels))  # type: ignore[misc]
-            strength = "" if name == "all together" else f"{getattr(config, name):g}"
+        for name, augment in augmentations.items():
+            seconds = _median_seconds(partial(augment, pixels))
+            strength = f"{getattr(recipe.augment, name):g}" if name in vars(recipe.augment) else ""
             costs.append(AugmentationCost(name, strength, seconds, seconds / step))
     return costs
 
@@ -71,19 +61,21 @@ def examples(images: NDArray[np.uint8], config: AugmentConfig, seed: int = 0) ->
     """images: uint8[N,28,28] -> by name, uint8[N,28,28] changed by each augmentation of `config`, and by all."""
     changed = {}
     pixels = scale_pixels(torch.from_numpy(np.array(images)))
-    for name, one in kinds(config).items():
-        augment = make_augmentation(one, torch.device("cpu"))
-        assert augment is not None
+    for name, augment in _each_augmentation(config).items():
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             changed[name] = augment(pixels).mul(255).round().byte().numpy()
     return changed
 
 
-def _median(work: Callable[[], object]) -> float:
-    seconds = []
-    for _ in range(STEPS):
-        started = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - started)
-    return float(np.median(seconds))
+def _each_augmentation(config: AugmentConfig) -> dict[str, Augmentation]:
+    """Each augmentation of `config` by itself, by name; then all of them together, where there are several."""
+    strengths = {name: strength for name, strength in vars(config).items() if strength}
+    configs = {name: AugmentConfig(**{name: strength}) for name, strength in strengths.items()}
+    if len(configs) > 1:
+        configs["all together"] = config
+    return {name: Augmentation(one, torch.device("cpu")) for name, one in configs.items()}
+
+
+def _median_seconds(work: Callable[[], object]) -> float:
+    return statistics.median(timeit.repeat(work, number=1, repeat=STEPS))

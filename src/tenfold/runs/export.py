@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import nn
 
 from tenfold.errors import ExportError, UsageError, nearest
 from tenfold.export.from_torch import inference_layers
-from tenfold.export.inference_graph import InferenceLayer, dequantized, evaluate_layers, softmax
+from tenfold.export.inference_graph import dequantized, evaluate_layers, softmax
 from tenfold.export.int8_onnx import write_int8_onnx
 from tenfold.export.onnx import PARITY_IMAGES, TOLERANCE, export_onnx
 from tenfold.export.web import read_web, write_web
@@ -48,20 +46,24 @@ def export(run: Run, to: str = "onnx", out: Path | None = None) -> Exported:
     path = out or run.path / f"model{'-int8' if to == 'onnx-int8' else ''}{FORMATS[to]}"
     model, images = run.model(), run.dataset.train_images[:PARITY_IMAGES]
     temperature, settings = calibration_of(run)
-    expected = _float_probabilities(model, images, temperature)
+    expected = softmax(predict_logits(model, torch.from_numpy(np.array(images))).numpy() / temperature)
     if to == "onnx":
         export_onnx(model, path, images, temperature, settings)
-        found = _onnx_probabilities(path, images)
     else:
         layers = inference_layers(model, temperature)
-        kept = [dequantized(layer) for layer in layers]
-        if to == "onnx-int8":
-            write_int8_onnx(layers, path, settings)
-            found = _onnx_probabilities(path, images)
-        else:
-            write_web(layers, path, settings)
-            found = softmax(evaluate_layers(read_web(path)[0], images))
-        _check_parity(path, found, kept, images)
+        write = write_int8_onnx if to == "onnx-int8" else write_web
+        write(layers, path, settings)
+    if to == "web":
+        found = softmax(evaluate_layers(read_web(path)[0], images))
+    else:
+        found = ModelFile(path).probabilities(images)
+    if to != "onnx":
+        # The file computes what its own weights do.
+        own = softmax(evaluate_layers([dequantized(layer) for layer in layers], images))
+        apart = float(np.abs(found - own).max())
+        if not apart <= TOLERANCE:
+            path.unlink()
+            raise ExportError(f"{path.name} differs from its own weights by {apart:.2g}; {TOLERANCE:g} is allowed")
     changed = int((found.argmax(1) != expected.argmax(1)).sum())
     if changed > CHANGED * len(images):
         path.unlink()
@@ -76,21 +78,3 @@ def calibration_of(run: Run) -> tuple[float, dict[str, object]]:
         return 1.0, {}
     found = json.loads(path.read_text())
     return found["temperature"], {"unsure_below": found["unsure_below"]}
-
-
-def _check_parity(
-    path: Path, found: NDArray[np.float32], kept: list[InferenceLayer], images: NDArray[np.uint8]
-) -> None:
-    """Checks that the file computes what its own weights do."""
-    difference = float(np.abs(found - softmax(evaluate_layers(kept, images))).max())
-    if not difference <= TOLERANCE:
-        path.unlink()
-        raise ExportError(f"{path.name} differs from its own weights by {difference:.2g}; {TOLERANCE:g} is allowed")
-
-
-def _float_probabilities(model: nn.Module, images: NDArray[np.uint8], temperature: float) -> NDArray[np.float32]:
-    return softmax(predict_logits(model, torch.from_numpy(np.array(images))).numpy() / temperature)
-
-
-def _onnx_probabilities(path: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return ModelFile(path).probabilities(images)

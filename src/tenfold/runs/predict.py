@@ -46,14 +46,12 @@ class Prediction:
 
 def predict_files(run: Run, paths: Sequence[Path]) -> list[Prediction]:
     """Predicts image files of one digit each, normalized as MNIST is. Raises `FormatError` for other files."""
-    pixels = np.stack([_pixels(path) for path in paths])
-    rows = run.predict(pixels)
+    pixels = []
+    for path in paths:
+        with opened(path) as image:
+            pixels.append(normalize(image))
+    rows = run.predict(np.stack(pixels))
     return [Prediction(str(path), *pair) for path, *pair in zip(paths, pixels, rows, strict=True)]
-
-
-def _pixels(path: Path) -> NDArray[np.uint8]:
-    with opened(path) as image:
-        return normalize(image)
 
 
 def predict_random(run: Run, count: int, seed: int) -> list[Prediction]:
