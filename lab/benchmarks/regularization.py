@@ -9,12 +9,14 @@ docs/pictures/remedies.png from it. Without a folder it derives them from the ex
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lab import PICTURES, RESULTS, ROOT
 from tenfold.report.figures.comparison_figures import Bar, differences
 from tenfold.report.figures.figure_style import to_png
-from tenfold.studies.study_recipes import REMEDIES, flags_of
+from tenfold.studies.study_recipes import REMEDIES
 
 KEPT = RESULTS / "remedies.json"
 
@@ -39,6 +41,20 @@ def main() -> None:
 
 def bar(label: str, mean: float, interval: list[float], stands: bool, **_: object) -> Bar:
     return Bar(label, 100 * mean, (100 * interval[0], 100 * interval[1]), stands)
+
+
+def flags_of(changes: Mapping[str, Any]) -> str:
+    """The changes as flags: `{"dropout": 0.2}` -> `--dropout 0.2`."""
+    words = []
+    for key, value in changes.items():
+        flag = "--" + key.replace("_", "-")
+        if value is True:
+            words.append(flag)
+        elif isinstance(value, tuple):
+            words.append(f"{flag} {','.join(map(str, value))}")
+        else:
+            words.append(f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}")
+    return " ".join(words)
 
 
 if __name__ == "__main__":

@@ -42,9 +42,9 @@ def tuned(run, odd_hand, tmp_path_factory):
 
 def test_the_odd_hand_is_read_better_and_the_rest_no_worse(tuned):
     rest, hand = before_and_after(tuned)
-    assert rest.name == "test images of small.npz"
-    assert hand.after.accuracy >= hand.before.accuracy + 0.1
-    assert rest.after.accuracy >= rest.before.accuracy - 0.02
+    assert rest["set"] == "test images of small.npz"
+    assert hand["after"]["accuracy"] >= hand["before"]["accuracy"] + 0.1
+    assert rest["after"]["accuracy"] >= rest["before"]["accuracy"] - 0.02
 
 
 def test_the_run_reports_where_it_came_from(run, tuned, odd_hand):

@@ -58,12 +58,13 @@ def _before_and_after(screen: Screen, run: "Run") -> dict[str, Any]:
         return {}
     rows = []
     for found in compared:
-        shares = [[100 * share for share in (e.accuracy, *e.interval)] for e in (found.before, found.after)]
-        rows.append([found.name, f"{found.after.images:,}", *("{:.2f} ({:.2f} to {:.2f})".format(*s) for s in shares)])
+        shares = [[100 * share for share in (e["accuracy"], *e["interval"])] for e in (found["before"], found["after"])]
+        cells = ("{:.2f} ({:.2f} to {:.2f})".format(*three) for three in shares)
+        rows.append([found["set"], f"{found['images']:,}", *cells])
     columns = ["", ">images", ">before, % (95 % interval)", ">after, %"]
     screen.say()
     screen.table(columns, rows, f"fine-tuned from {Path(run.recipe.training.initial_run).name}")
-    return {"before_and_after": [found.summary() for found in compared]}
+    return {"before_and_after": compared}
 
 
 @app.command

@@ -12,6 +12,8 @@ from typing import Any, Literal
 from tenfold.errors import DataError, ExportError, RunError, StorageError, TenfoldError, TrainingError
 from tenfold.machine import freed_memory_kept
 
+Say = Callable[[str], None]
+
 # A job whose process dies is restarted; after so many deaths it is given up, since it may itself be what kills them.
 ATTEMPTS = 5
 
@@ -75,7 +77,7 @@ class JobSource:
     """
 
     jobs: Iterator[Job]
-    say: Callable[[str], None] = staticmethod(lambda line: None)
+    say: Say = staticmethod(lambda line: None)
     watch: Callable[[Any], object] = staticmethod(lambda message: None)
 
     def next_job(self) -> Job | None:

@@ -1,10 +1,9 @@
 """Fine-tuning: continue training a run's weights on its own data and on feedback samples."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from tenfold.data import load_dataset
-from tenfold.evaluation.metrics import Evaluation, measure
+from tenfold.evaluation.metrics import measure
 from tenfold.runs.run import Run
 from tenfold.training.recipe import Recipe
 
@@ -27,27 +26,11 @@ def finetuning_recipe(run: Run, feedback: str) -> Recipe:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class BeforeAfter:
-    """The evaluation of one set of test images before and after fine-tuning."""
-
-    name: str
-    before: Evaluation
-    after: Evaluation
-
-    def summary(self) -> dict[str, Any]:
-        evaluations = {"before": self.before, "after": self.after}
-        return {
-            "set": self.name,
-            "images": self.after.images,
-            **{when: {"accuracy": e.accuracy, "interval": list(e.interval)} for when, e in evaluations.items()},
-        }
-
-
-def before_and_after(run: Run) -> list[BeforeAfter]:
+def before_and_after(run: Run) -> list[dict[str, Any]]:
     """Compares a fine-tuned run with the one that it started from: on the test images of its data set, and on the
-    held-out feedback samples.
+    held-out feedback samples. Stores the figures in the run's `metrics.json`.
 
+    Of each `set` its name, the number of `images`, and the `accuracy` with its 95 % `interval`, `before` and `after`.
     Empty for a run that started from none. Raises `RunError` when the data or the starting weights have changed since.
     """
     start = run.start()
@@ -58,9 +41,12 @@ def before_and_after(run: Run) -> list[BeforeAfter]:
         feedback = load_dataset(run.recipe.data.feedback)
         run.check_feedback(feedback)
         sets.append(("held-out feedback samples", feedback.test_images, feedback.test_labels))
-    compared = [
-        BeforeAfter(name, measure(start.predict(images), labels), measure(run.predict(images), labels))
-        for name, images, labels in sets
-    ]
-    run.add_metrics(before_and_after=[found.summary() for found in compared])
+    compared = []
+    for name, images, labels in sets:
+        figures: dict[str, Any] = {"set": name, "images": len(labels)}
+        for when, measured in (("before", start), ("after", run)):
+            found = measure(measured.predict(images), labels)
+            figures[when] = {"accuracy": found.accuracy, "interval": list(found.interval)}
+        compared.append(figures)
+    run.add_metrics(before_and_after=compared)
     return compared

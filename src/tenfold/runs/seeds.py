@@ -1,7 +1,7 @@
 """One recipe trained with several seeds: a folder with a run for each, and the spread of their figures."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from tenfold import files
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import RunError, UsageError
 from tenfold.evaluation.statistics import Spread, spread
-from tenfold.jobs.pool import Job, JobSource, OpenPool, Outcome, in_process_pool
+from tenfold.jobs.pool import Job, JobSource, OpenPool, Outcome, Say, in_process_pool
 from tenfold.runs.fit import Watch, training_job
 from tenfold.runs.prepare import Prepared, one_thread_each, prepare
 from tenfold.runs.resumable import ResumableFolder, check_digest, new_folder, read_json, reading
@@ -127,7 +127,7 @@ class SeedSource(JobSource):
         turns: Iterable[tuple[str, Seeds, int, Dataset]],
         resume_command: str,
         watch: Watch,
-        say: Callable[[str], None],
+        say: Say,
         monitors: Iterable[Monitor] = (),
     ) -> None:
         self.say, self.watch, self._resume_command = say, watch, resume_command
@@ -173,7 +173,7 @@ def train_seeds(
     *,
     folder: str | Path = "runs",
     watch: Watch = lambda record: None,
-    say: Callable[[str], None] = lambda line: None,
+    say: Say = lambda line: None,
     monitors: Iterable[Monitor] = (),
     open_pool: OpenPool = in_process_pool,
 ) -> Seeds:
@@ -195,7 +195,7 @@ def resume_seeds(
     data: Dataset | None = None,
     *,
     watch: Watch = lambda record: None,
-    say: Callable[[str], None] = lambda line: None,
+    say: Say = lambda line: None,
     monitors: Iterable[Monitor] = (),
     open_pool: OpenPool = in_process_pool,
 ) -> Seeds:

@@ -2,7 +2,7 @@
 
 import copy
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tenfold import files
 from tenfold.data import Dataset
 from tenfold.errors import RunError, TrainingError, UsageError
 from tenfold.export.onnx import export_onnx
-from tenfold.jobs.pool import Job, JobSource, JobStopped, OpenPool, Outcome, Pool, Report, in_process_pool
+from tenfold.jobs.pool import Job, JobSource, JobStopped, OpenPool, Outcome, Pool, Report, Say, in_process_pool
 from tenfold.models.composite import networks
 from tenfold.models.layers import set_memory_format
 from tenfold.runs.fit import CHECKPOINT, Watch, best_epoch, fit, report_epochs, training_job
@@ -40,7 +40,7 @@ def train(
     folder: str | Path = "runs",
     path: Path | None = None,
     watch: Watch = lambda record: None,
-    say: Callable[[str], None] = lambda line: None,
+    say: Say = lambda line: None,
     monitors: Iterable[Monitor] = (),
     write_onnx: bool = True,
     open_pool: OpenPool = in_process_pool,
@@ -69,7 +69,7 @@ def resume(
     data: Dataset | None = None,
     *,
     watch: Watch = lambda record: None,
-    say: Callable[[str], None] = lambda line: None,
+    say: Say = lambda line: None,
     monitors: Iterable[Monitor] = (),
     write_onnx: bool = True,
     open_pool: OpenPool = in_process_pool,
@@ -104,13 +104,7 @@ def _check_pool(recipe: Recipe, open_pool: OpenPool) -> None:
 
 
 def _train(
-    run: Run,
-    prepared: Prepared,
-    pool: Pool,
-    watch: Watch,
-    say: Callable[[str], None],
-    monitors: tuple[Monitor, ...],
-    write_onnx: bool,
+    run: Run, prepared: Prepared, pool: Pool, watch: Watch, say: Say, monitors: tuple[Monitor, ...], write_onnx: bool
 ) -> Run:
     model = copy.deepcopy(prepared.model).to(torch_device(run.recipe.device.device))
     parts = prepared.parts()
@@ -136,14 +130,7 @@ class _Members(JobSource):
     and when it is trained changes nothing.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        prepared: Prepared,
-        watch: Watch,
-        say: Callable[[str], None],
-        monitors: tuple[Monitor, ...],
-    ) -> None:
+    def __init__(self, run: Run, prepared: Prepared, watch: Watch, say: Say, monitors: tuple[Monitor, ...]) -> None:
         self.say, self.watch, self._run = say, watch, run
         count, shared = run.recipe.model.ensemble_size, (prepared,)
         self._members = [Run(run.path / MEMBERS / f"{number:02}", run.recipe) for number in range(count)]

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from tenfold import files
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import RunError, UsageError
 from tenfold.evaluation.statistics import Difference, Spread, holm, paired
-from tenfold.jobs.pool import OpenPool, in_process_pool
+from tenfold.jobs.pool import OpenPool, Say, in_process_pool
 from tenfold.machine import describe_environment
 from tenfold.models import build_model
 from tenfold.models.describe import model_totals
@@ -100,10 +100,7 @@ class Study(ResumableFolder):
         return study
 
     def run(
-        self,
-        watch: Watch = lambda record: None,
-        say: Callable[[str], None] = lambda line: None,
-        open_pool: OpenPool = in_process_pool,
+        self, watch: Watch = lambda record: None, say: Say = lambda line: None, open_pool: OpenPool = in_process_pool
     ) -> list[RecipeResult]:
         """Trains what is not trained yet, seed by seed and within a seed recipe by recipe; then writes the figures.
 

@@ -75,17 +75,3 @@ def _with_validation(recipe: Recipe, flags: Mapping[str, Any]) -> Recipe:
     if flags.get("validation") == 0:
         raise UsageError("--validation is 0; differences are measured on validation images, so it must be above 0")
     return recipe if recipe.data.validation else recipe.replace(validation=VALIDATION)
-
-
-def flags_of(changes: Mapping[str, Any]) -> str:
-    """The changes as flags: `{"dropout": 0.2}` -> `--dropout 0.2`."""
-    words = []
-    for key, value in changes.items():
-        flag = "--" + key.replace("_", "-")
-        if value is True:
-            words.append(flag)
-        elif isinstance(value, tuple):
-            words.append(f"{flag} {','.join(map(str, value))}")
-        else:
-            words.append(f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}")
-    return " ".join(words)

@@ -1,10 +1,9 @@
 """A sweep: trials of one recipe with different values, in a folder and an Optuna storage, that can be resumed."""
 
-import contextlib
 import dataclasses
+import shutil
 import time
 import uuid
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +17,7 @@ from tenfold import files
 from tenfold.data import load_dataset
 from tenfold.database import error_reason
 from tenfold.errors import RunError, StorageError, StoreError, TrainingError
-from tenfold.jobs.pool import OpenPool
+from tenfold.jobs.pool import OpenPool, Say
 from tenfold.machine import describe_environment
 from tenfold.runs.prepare import one_thread_each, prepare, with_absolute_paths
 from tenfold.runs.resumable import ResumableFolder, check_digest, locked, new_folder, read_json, reading
@@ -76,10 +75,7 @@ class Sweep(ResumableFolder):
                 study.set_user_attr(PLAN, plan.document())
                 return cls._write(path, plan, study, storage, url)
         except BaseException:
-            for file in path.glob(f"{sweep_storage.JOURNAL}*"):
-                file.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):
-                path.rmdir()
+            shutil.rmtree(path, ignore_errors=True)  # It was new, and nothing is trained yet.
             raise
 
     @classmethod
@@ -135,7 +131,7 @@ class Sweep(ResumableFolder):
     def __exit__(self, *_: object) -> None:
         sweep_storage.close(self.storage)
 
-    def run(self, open_pool: OpenPool, say: Callable[[str], None] = lambda line: None) -> list[TrialResult]:
+    def run(self, open_pool: OpenPool, say: Say = lambda line: None) -> list[TrialResult]:
         """Trains what is left, waits for trials of other machines, and writes `best.toml` and `trials.json`.
 
         say: called with a line for each trial. Raises `RunError` when another process runs this sweep, `TrainingError`

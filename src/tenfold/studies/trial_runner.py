@@ -2,7 +2,6 @@
 
 import contextlib
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tenfold.data import load_dataset
 from tenfold.errors import RecipeError, RunError
-from tenfold.jobs.pool import Job, JobSource, Outcome
+from tenfold.jobs.pool import Job, JobSource, Outcome, Say
 from tenfold.runs.fit import training_job
 from tenfold.runs.run import Run
 from tenfold.runs.train import train_run
@@ -82,7 +81,7 @@ class TrialSource(JobSource):
     claimed before it was interrupted come first, and resume after their last whole epoch.
     """
 
-    def __init__(self, sweep: "Sweep", say: Callable[[str], None]) -> None:
+    def __init__(self, sweep: "Sweep", say: Say) -> None:
         self.say, self._sweep, self._plan, self._study = say, sweep, sweep.plan, sweep.study
         # Only there may other machines take part.
         self._in_database = sweep.url is not None
