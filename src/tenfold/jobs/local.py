@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import ModuleType
@@ -20,7 +21,6 @@ from tenfold.jobs.pool import (
     Job,
     JobDone,
     JobMessage,
-    JobStopped,
     Outcome,
     PoolEvent,
     Report,
@@ -137,18 +137,13 @@ class _ParentGone(BaseException):
     """Nobody is left to report to, which is no fault of the job."""
 
 
-@dataclass(frozen=True)
-class _PipeReport(Report):
-    connection: "Connection[Any, Any]"
-
-    def __call__(self, message: Any) -> None:
-        try:
-            _send(self.connection, message)
-            proceed = self.connection.recv()
-        except (EOFError, OSError) as error:
-            raise _ParentGone from error
-        if not proceed:
-            raise JobStopped
+def _ask(connection: "Connection[Any, Any]", message: Any) -> bool:
+    try:
+        _send(connection, message)
+        proceed: bool = connection.recv()
+    except (EOFError, OSError) as error:
+        raise _ParentGone from error
+    return proceed
 
 
 def _work(connection: "Connection[Any, Any]", parent: int) -> None:
@@ -164,7 +159,7 @@ def _work(connection: "Connection[Any, Any]", parent: int) -> None:
             received = connection.recv()
             if isinstance(received, Job):
                 job = dataclasses.replace(received, shared=shared)
-                _send(connection, execute_in_worker(job, _PipeReport(connection)))
+                _send(connection, execute_in_worker(job, Report(partial(_ask, connection))))
             else:
                 shared = received
     except (_ParentGone, EOFError, OSError):

@@ -4,8 +4,9 @@ import pickle
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,15 +59,21 @@ class JobStopped(BaseException):
     """Raised in a job by `report` when its source answers that it is to stop."""
 
 
+@dataclass(frozen=True)
 class Report:
-    """How a running job talks to its source."""
+    """How a running job talks to its source: call it with a message.
+
+    ask: delivers the message, and returns whether the job is to continue. progress: shows a message where that costs
+    nothing, in the same process; other pools drop it.
+    """
+
+    ask: Callable[[Any], bool]
+    progress: Callable[[Any], object] = lambda message: None
 
     def __call__(self, message: Any) -> None:
         """Delivers `message`, and waits for the answer. Raises `JobStopped` where the job is to stop."""
-        raise NotImplementedError
-
-    def progress(self, message: Any) -> None:
-        """Shows `message` where that costs nothing, in the same process; other pools drop it."""
+        if not self.ask(message):
+            raise JobStopped
 
 
 class JobSource:
@@ -161,9 +168,10 @@ class InProcessPool(Pool):
     size = 1
 
     def run(self, source: JobSource) -> None:
+        call = partial(_call, source)
         while (job := source.next_job()) is not None:
             try:
-                outcome = execute(job, _DirectReport(source, job))
+                outcome = execute(job, Report(partial(call, source.on_message, job), partial(call, source.watch)))
             except _SourceFailed as failed:
                 # Pools may be nested: the error of an outer pool's source passes through this one.
                 if failed.source is not source:
@@ -184,27 +192,11 @@ class _SourceFailed(BaseException):
         self.source, self.error = source, error
 
 
-@dataclass(frozen=True)
-class _DirectReport(Report):
-    source: JobSource
-    job: Job
-
-    def __call__(self, message: Any) -> None:
-        with self._source_errors():
-            proceed = self.source.on_message(self.job, message)
-        if not proceed:
-            raise JobStopped
-
-    def progress(self, message: Any) -> None:
-        with self._source_errors():
-            self.source.watch(message)
-
-    @contextmanager
-    def _source_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            raise _SourceFailed(self.source, error) from error
+def _call(source: JobSource, method: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return method(*arguments)
+    except Exception as error:
+        raise _SourceFailed(source, error) from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,6 @@ import uuid
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -22,7 +21,6 @@ from tenfold.jobs.pool import (
     Job,
     JobDone,
     JobMessage,
-    JobStopped,
     Outcome,
     PoolEvent,
     Report,
@@ -88,10 +86,11 @@ class RayPool(WorkerPool):
         shared = self._shared[id(job.shared)][1]
         self._jobs[job.key] = job
         self._attempts[job.key] = self._attempts.get(job.key, 0) + 1
-        report = _MailReport(self._mailbox, (job.key, self._attempts[job.key]), job.folder)
+        attempt = job.key, self._attempts[job.key]
         plain = dataclasses.replace(job, shared=())
         sender = metadata.version("tenfold"), sys.argv
-        self._keys[task.remote(plain, [shared], _read_folder(job.folder), report, sender)] = job.key
+        reference = task.remote(plain, [shared], _read_folder(job.folder), self._mailbox, attempt, sender)
+        self._keys[reference] = job.key
 
     def next_event(self, seconds: float) -> PoolEvent | None:
         if not self._events:
@@ -166,23 +165,15 @@ def ray_pool(address: str, workers: int | None = None) -> Iterator[RayPool]:
         yield pool
 
 
-@dataclass(frozen=True)
-class _MailReport(Report):
-    mailbox: Any
-    attempt: Attempt
-    folder: Path | None
-
-    def __call__(self, message: Any) -> None:
-        import ray
-
-        if not ray.get(self.mailbox.ask.remote(self.attempt, message, _read_folder(self.folder))):
-            raise JobStopped
-
-
 def _run_task(
-    job: Job, shared: list[Any], contents: FolderContents, report: _MailReport, sender: tuple[str, list[str]]
+    job: Job, shared: list[Any], contents: FolderContents, mailbox: Any, attempt: Attempt, sender: tuple[str, list[str]]
 ) -> tuple[Outcome, FolderContents]:
     """What a task does, in a folder of the node's own. shared: the reference to the shared arguments."""
+    import ray
+
+    def ask(message: Any) -> bool:
+        return bool(ray.get(mailbox.ask.remote(attempt, message, _read_folder(folder))))
+
     # A run stores the command that made it.
     version, sys.argv = sender
     if (here := metadata.version("tenfold")) != version:
@@ -192,7 +183,7 @@ def _run_task(
         folder = job.folder and Path(parent) / job.folder.name
         _write_folder(contents, folder)
         job = dataclasses.replace(job, folder=folder, shared=_fetch(shared[0]))
-        return execute_in_worker(job, dataclasses.replace(report, folder=folder)), _read_folder(folder)
+        return execute_in_worker(job, Report(ask)), _read_folder(folder)
 
 
 @lru_cache(maxsize=1)

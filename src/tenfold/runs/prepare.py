@@ -28,7 +28,7 @@ from tenfold.training.subset import ImageSubset
 Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Prepared:
     """What a training starts from.
 
@@ -70,24 +70,14 @@ def prepare(recipe: Recipe, data: Dataset | None = None) -> Prepared:
     model = _initial_model(recipe)
     train, validation = split_indices(recipe, data)
     feedback = load_dataset(recipe.data.feedback) if recipe.data.feedback else None
-    _check_batches(
-        recipe, model, count_with_extra_images(len(train), recipe.data, len(feedback.train_labels) if feedback else 0)
-    )
+    samples = len(feedback.train_labels) if feedback else 0
+    _check_batches(recipe, model, count_with_extra_images(len(train), recipe.data, samples))
     tuning = time.perf_counter()
     batch = slice(recipe.training.batch_size)
     labels = torch.from_numpy(data.train_labels[batch].astype(np.int64))
     recipe = autotune(recipe, torch.from_numpy(np.array(data.train_images[batch])), labels)
     ended = time.perf_counter()
-    return Prepared(
-        recipe=recipe,
-        data=data,
-        train_indices=train,
-        validation_indices=validation,
-        feedback=feedback,
-        model=model,
-        seconds=ended - started,
-        autotune_seconds=ended - tuning,
-    )
+    return Prepared(recipe, data, train, validation, feedback, model, ended - started, ended - tuning)
 
 
 def split_indices(recipe: Recipe, data: Dataset) -> tuple[Indices, Indices]:

@@ -1,5 +1,6 @@
 """Folders of work that can be interrupted and resumed: runs, seeds, comparisons and sweeps."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -70,17 +71,16 @@ def locked(path: Path) -> AbstractContextManager[None]:
 def new_folder(parent: Path, name: str) -> Path:
     """Makes `parent/<time>-<name>`, with a number behind it where that exists already."""
     stamp = datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    for attempt in range(1000):
-        path = parent / (f"{stamp}-{name}" + (f"-{attempt + 1}" if attempt else ""))
+    for number in itertools.count(1):
+        path = parent / (f"{stamp}-{name}" + (f"-{number}" if number > 1 else ""))
         with files.storage_errors(path):
             try:
                 path.mkdir(parents=True)
+                break
             except FileExistsError:
-                if path.is_dir():
-                    continue  # Another one of the same second.
-                raise
-        return path
-    raise RunError(f"{parent} has a thousand runs of this second already")
+                if not path.is_dir():
+                    raise
+    return path
 
 
 def latest_folder(parent: Path, *manifests: str, what: str = "run", made_by: str = "tenfold train tutorial") -> Path:

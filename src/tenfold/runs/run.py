@@ -161,9 +161,9 @@ class Run(ResumableFolder):
 
         path = self.path / "model.onnx"
         if not path.is_file():
-            if self.finished:
-                raise RunError(f"{path} is missing: tenfold export {self.path} --to onnx writes it")
-            raise RunError(f"{path} is missing: the run is not finished ({self.resume_command})")
+            unfinished = f"the run is not finished ({self.resume_command})"
+            fix = f"tenfold export {self.path} --to onnx writes it" if self.finished else unfinished
+            raise RunError(f"{path} is missing: {fix}")
         return ModelFile(path).probabilities(images)
 
 

@@ -38,7 +38,7 @@ REMEDIES: dict[str, dict[str, Any]] = {
 
 def models(names: Sequence[str], flags: Mapping[str, Any]) -> dict[str, Recipe]:
     """The recipes of those names, or one of every architecture, all changed by `flags`."""
-    return {name: _ending_last(Recipe.load(name).replace(**flags)) for name in names or MODELS}
+    return {name: _load(name, flags) for name in names or MODELS}
 
 
 def remedies(base: str, flags: Mapping[str, Any]) -> dict[str, Recipe]:
@@ -46,7 +46,7 @@ def remedies(base: str, flags: Mapping[str, Any]) -> dict[str, Recipe]:
 
     Left out are remedies that the recipe has no field for, has already, or can't be combined with.
     """
-    recipe = _with_validation(_ending_last(Recipe.load(base).replace(**flags)), flags)
+    recipe = with_validation(_load(base, flags), flags)
     tried = {"as it is": recipe}
     for label, changes in REMEDIES.items():
         try:
@@ -62,16 +62,16 @@ def recipes(names: Sequence[str], flags: Mapping[str, Any]) -> dict[str, Recipe]
     """Two or more recipes by name, the first of them the baseline. Raises `UsageError` for fewer."""
     if len(set(names)) < 2:
         raise UsageError("tenfold compare recipes takes two or more different recipes, such as: cnn resnet")
-    return {name: _with_validation(_ending_last(Recipe.load(name).replace(**flags)), flags) for name in names}
+    return {name: with_validation(_load(name, flags), flags) for name in names}
 
 
-def _ending_last(recipe: Recipe) -> Recipe:
-    """The recipe with the weights of its last epoch: the accuracy that chose an epoch is biased upwards."""
-    changes: dict[str, Any] = {"final_weights": "last", "early_stopping": 0}
-    return recipe.replace(**{k: v for k, v in changes.items() if getattr(recipe.training, k) != v})
-
-
-def _with_validation(recipe: Recipe, flags: Mapping[str, Any]) -> Recipe:
+def with_validation(recipe: Recipe, flags: Mapping[str, Any]) -> Recipe:
+    """The recipe with validation images, which results are compared on. flags: those that changed it."""
     if flags.get("validation") == 0:
-        raise UsageError("--validation is 0; differences are measured on validation images, so it must be above 0")
+        raise UsageError("--validation is 0; results are compared on validation images, so it must be above 0")
     return recipe if recipe.data.validation else recipe.replace(validation=VALIDATION)
+
+
+def _load(name: str, flags: Mapping[str, Any]) -> Recipe:
+    # With the weights of the last epoch: the accuracy that chose another would be biased upwards.
+    return Recipe.load(name).replace(**flags).replace(final_weights="last", early_stopping=0)

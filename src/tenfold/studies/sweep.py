@@ -23,7 +23,7 @@ from tenfold.runs.prepare import one_thread_each, prepare, with_absolute_paths
 from tenfold.runs.resumable import ResumableFolder, check_digest, locked, new_folder, read_json, reading
 from tenfold.studies import sweep_storage
 from tenfold.studies.sweep_plan import SweepPlan
-from tenfold.studies.trial_runner import TrialResult, TrialSource, best_trial, trial_results
+from tenfold.studies.trial_runner import REPLACES, TrialResult, TrialSource, best_trial, result_of
 
 PLAN = "plan"
 
@@ -167,8 +167,10 @@ class Sweep(ResumableFolder):
         return results
 
     def results(self) -> list[TrialResult]:
-        """Every trial, in order."""
-        return trial_results(self.study)
+        """Every trial, in order; without those that were queued again because their machine fell silent."""
+        trials = self.study.get_trials(deepcopy=False)
+        replaced = {trial.user_attrs.get(REPLACES) for trial in trials}
+        return [result_of(trial) for trial in trials if trial.number not in replaced]
 
     def importance(self) -> dict[str, float]:
         """The share of the differences in accuracy that each parameter explains; empty for too few trials.
@@ -183,12 +185,8 @@ class Sweep(ResumableFolder):
 
     def document(self) -> dict[str, Any]:
         """The definition of the sweep, as JSON takes it."""
-        return {
-            **self.plan.document(),
-            "study": self.study.study_name,
-            "storage": self.url,
-            "environment": self.environment,
-        }
+        name = self.study.study_name
+        return {**self.plan.document(), "study": name, "storage": self.url, "environment": self.environment}
 
     def result_document(self, results: list[TrialResult]) -> dict[str, Any]:
         """The definition and the results, as JSON takes them."""

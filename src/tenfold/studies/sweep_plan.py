@@ -13,7 +13,7 @@ from optuna.samplers import RandomSampler, TPESampler
 from tenfold.errors import RunError, UsageError, nearest
 from tenfold.runs.resumable import reading
 from tenfold.studies.search_space import SearchSpace
-from tenfold.studies.study_recipes import VALIDATION
+from tenfold.studies.study_recipes import with_validation
 from tenfold.training.recipe import Recipe
 
 # Version of the format that plans are written in; one that is read must have the same.
@@ -62,10 +62,7 @@ class SweepPlan:
                 raise UsageError(f"--{name} is {value!r}{nearest(value, known)}")
         if trials is not None and trials < 1:
             raise UsageError(f"--trials is {trials}; it must be >= 1")
-        if given and given.get("validation") == 0:
-            raise UsageError("--validation is 0; trials are judged by validation images, so it must be above 0")
-        trained = recipe if recipe.data.validation else recipe.replace(validation=VALIDATION)
-        space = SearchSpace.parse(parameters, trained)
+        space = SearchSpace.parse(parameters, with_validation(recipe, given or {}))
         if sampler == "grid":
             trials = min(trials or len(space.grid()), len(space.grid()))
         return cls(wanted=recipe, space=space, sampler=sampler, pruner=pruner, trials=trials or TRIALS)

@@ -44,20 +44,14 @@ class TrialResult:
     reason: str = ""
 
 
-def trial_results(study: optuna.Study) -> list[TrialResult]:
-    """Every trial, in order; without those that were queued again because their machine fell silent."""
-    trials = study.get_trials(deepcopy=False)
-    replaced = {trial.user_attrs.get(REPLACES) for trial in trials}
-    return [_result(trial) for trial in trials if trial.number not in replaced]
-
-
 def best_trial(results: list[TrialResult]) -> TrialResult | None:
     """The finished trial of the highest validation accuracy; the first of equals."""
     finished = [found for found in results if found.state == "finished" and found.accuracy is not None]
     return max(finished, key=lambda found: (found.accuracy, -found.number), default=None)
 
 
-def _result(trial: FrozenTrial) -> TrialResult:
+def result_of(trial: FrozenTrial) -> TrialResult:
+    """What Optuna has stored of a trial."""
     attributes = trial.user_attrs
     states = {"COMPLETE": "finished", "PRUNED": "stopped", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
     state = states[trial.state.name]
@@ -92,7 +86,12 @@ class TrialSource(JobSource):
         sweep.study.pruner = sweep.plan.make_pruner()
         self._claimed: dict[int, optuna.Trial] = {}
         self._last_heartbeat = self._last_empty = 0.0
-        self._interrupted = [trial.number for trial in self._trials("RUNNING") if self._is_mine(trial)]
+        # A journal is this folder's alone, so a trial that was claimed and not yet signed is this folder's too.
+        self._interrupted = [
+            trial.number
+            for trial in self._trials("RUNNING")
+            if not self._in_database or trial.user_attrs.get(OWNER) == sweep.owner
+        ]
         for number in self._interrupted:
             # Immediately, or another machine that resumes would take them for silent.
             self._heartbeat(number)
@@ -206,10 +205,6 @@ class TrialSource(JobSource):
     def _heartbeat(self, number: int) -> None:
         if self._in_database:
             self._storage.record_heartbeat(self._trial_id(number))  # type: ignore[attr-defined]
-
-    def _is_mine(self, trial: FrozenTrial) -> bool:
-        # A journal is this folder's alone, so a trial that was claimed and not yet signed is this folder's too.
-        return not self._in_database or trial.user_attrs.get(OWNER) == self._sweep.owner
 
     def _trials(self, *states: str) -> list[FrozenTrial]:
         wanted = tuple(TrialState[state] for state in states)
