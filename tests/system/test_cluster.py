@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tenfold.errors import ClusterError, UsageError
-from tenfold.jobs.pool import Job, JobMessage, WorkerPool
+from tenfold.jobs.pool import Job, Outcome, WorkerPool
 from tenfold.jobs.ray_connection import connected
 from tenfold.jobs.ray_pool import ray_pool
 from tenfold.runs.seeds import train_seeds
@@ -102,8 +102,8 @@ class KillsANode(WorkerPool):
 
     def next_event(self, seconds):
         event = self.pool.next_event(seconds)
-        if isinstance(event, JobMessage):
-            self.epochs.setdefault(event.key, []).append(event.message.epoch)
+        if event is not None and not isinstance(event[1], Outcome):
+            self.epochs.setdefault(event[0], []).append(event[1].epoch)
         return event
 
     def answer(self, key, proceed):

@@ -16,7 +16,7 @@ import pytest
 
 from tenfold.errors import RunError, StorageError, StoreError
 from tenfold.jobs.local import local_pool
-from tenfold.jobs.pool import ATTEMPTS, Job, JobDone, JobSource, Outcome, WorkerPool, execute
+from tenfold.jobs.pool import ATTEMPTS, Job, JobSource, Outcome, WorkerPool, execute
 from tenfold.runs.resumable import locked
 from tenfold.studies import sweep_storage as storage
 from tenfold.studies.sweep import Sweep
@@ -72,7 +72,7 @@ def test_a_job_that_kills_every_process_is_given_up(tmp_path, brief):
 
         def submit(self, job):
             self.submitted += 1
-            self.event = JobDone(key=job.key, outcome=Outcome(kind="lost", message="its process ended by SIGKILL"))
+            self.event = job.key, Outcome(kind="lost", message="its process ended by SIGKILL")
 
         def next_event(self, seconds):
             return self.event

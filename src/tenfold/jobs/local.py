@@ -17,16 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from tenfold.errors import UsageError
-from tenfold.jobs.pool import (
-    Job,
-    JobDone,
-    JobMessage,
-    Outcome,
-    PoolEvent,
-    Report,
-    WorkerPool,
-    execute_in_worker,
-)
+from tenfold.jobs.pool import Job, Outcome, PoolEvent, Report, WorkerPool, execute_in_worker
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
@@ -70,11 +61,10 @@ class LocalPool(WorkerPool):
             try:
                 received = worker.connection.recv()
             except (EOFError, OSError):
-                return JobDone(key=key, outcome=Outcome(kind="lost", message=self._remove(worker)))
+                return key, Outcome(kind="lost", message=self._remove(worker))
             if isinstance(received, Outcome):
                 worker.key = None
-                return JobDone(key=key, outcome=received)
-            return JobMessage(key=key, message=received)
+            return key, received
         return None
 
     def answer(self, key: int, proceed: bool) -> None:

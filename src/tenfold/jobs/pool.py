@@ -199,23 +199,9 @@ def _call(source: JobSource, method: Callable[..., Any], *arguments: Any) -> Any
         raise _SourceFailed(source, error) from error
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobMessage:
-    """A job has reported, and its process waits for the answer."""
-
-    key: int
-    message: Any
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobDone:
-    """A job has ended, or its process or machine is gone: `lost`, with the reason as the outcome's message."""
-
-    key: int
-    outcome: Outcome
-
-
-PoolEvent = JobMessage | JobDone
+# A job's key, and what it reports: a message, for whose answer it waits, or its outcome. `lost` there means that its
+# process or machine is gone.
+PoolEvent = tuple[int, Any]
 
 
 class WorkerPool(Pool):
@@ -231,7 +217,7 @@ class WorkerPool(Pool):
 
     @abstractmethod
     def answer(self, key: int, proceed: bool) -> None:
-        """Answers a `JobMessage`."""
+        """Answers a message."""
 
     def run(self, source: JobSource) -> None:
         running: dict[int, Job] = {}
@@ -244,16 +230,18 @@ class WorkerPool(Pool):
                 return
             event = self.next_event(1.0)
             source.tick()
-            match event:
-                case JobMessage(key=key, message=message):
-                    self.answer(key, source.on_message(running[key], message))
-                case JobDone(key=key, outcome=Outcome(kind="lost", message=reason)):
-                    attempts[key] = attempts.get(key, 0) + 1
-                    if (again := source.on_lost(running[key], reason, attempts[key])) is not None:
-                        running[key] = again
-                        self.submit(again)
-                    else:
-                        message = f"{reason}, {attempts[key]} times"
-                        source.on_done(running.pop(key), Outcome(kind="lost", message=message))
-                case JobDone(key=key, outcome=outcome):
-                    source.on_done(running.pop(key), outcome)
+            if event is None:
+                continue
+            key, news = event
+            if not isinstance(news, Outcome):
+                self.answer(key, source.on_message(running[key], news))
+            elif news.kind != "lost":
+                source.on_done(running.pop(key), news)
+            else:
+                attempts[key] = attempts.get(key, 0) + 1
+                if (again := source.on_lost(running[key], news.message, attempts[key])) is not None:
+                    running[key] = again
+                    self.submit(again)
+                else:
+                    message = f"{news.message}, {attempts[key]} times"
+                    source.on_done(running.pop(key), Outcome(kind="lost", message=message))

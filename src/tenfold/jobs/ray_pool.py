@@ -17,16 +17,7 @@ from typing import Any
 
 from tenfold import files
 from tenfold.errors import ClusterError, UsageError
-from tenfold.jobs.pool import (
-    Job,
-    JobDone,
-    JobMessage,
-    Outcome,
-    PoolEvent,
-    Report,
-    WorkerPool,
-    execute_in_worker,
-)
+from tenfold.jobs.pool import Job, Outcome, PoolEvent, Report, WorkerPool, execute_in_worker
 from tenfold.jobs.ray_connection import connected
 
 # Contents by the path within the job's folder.
@@ -115,7 +106,7 @@ class RayPool(WorkerPool):
             for (key, attempt), message, contents in self._ray.get(reference):
                 if key in self._keys.values() and attempt == self._attempts[key]:
                     _write_folder(contents, self._jobs[key].folder)
-                    self._events.append(JobMessage(key=key, message=message))
+                    self._events.append((key, message))
             self._mail = self._mailbox.take.remote()
             return
         key = self._keys.pop(reference)
@@ -130,7 +121,7 @@ class RayPool(WorkerPool):
             _write_folder(contents, self._jobs[key].folder)
         if outcome.kind != "lost":
             del self._jobs[key]
-        self._events.append(JobDone(key=key, outcome=outcome))
+        self._events.append((key, outcome))
 
 
 class _Mailbox:
