@@ -13,7 +13,6 @@ from tenfold.errors import ClusterError, MissingDependencyError, UsageError
 # A cluster that has not answered after so many seconds is taken for absent. Left to itself, Ray tries for 80 seconds
 # and then ends the process.
 PATIENCE = 10
-_NONE_HERE = "no Ray cluster runs on this machine: ray start --head begins one, or give its HOST:PORT"
 
 
 @contextmanager
@@ -31,7 +30,9 @@ def connected(address: str) -> Iterator[Any]:
     place = os.environ.get("RAY_ADDRESS", "auto") if address == "auto" else address
     _answers(place)
     ray.init(address=place, log_to_driver=False, logging_level="ERROR")
-    _quiet()
+    # Keeps the news of Ray's own daemons off stdout, which is for results; what concerns jobs comes as errors. There is
+    # no public switch; another version of Ray may do without this one, and chat.
+    ray._private.worker._worker_logs_enabled = False
     try:
         yield ray
     finally:
@@ -81,14 +82,8 @@ def _answers(place: str) -> None:
             ) from None
     if tried.returncode:
         if "Could not find any running Ray instance" in stderr:
-            raise ClusterError(_NONE_HERE)
+            raise ClusterError(
+                "no Ray cluster runs on this machine: ray start --head begins one, or give its HOST:PORT"
+            )
         lines = stderr.strip().splitlines() or [f"exit status {tried.returncode}"]
         raise ClusterError(f"Ray can't be reached at {place}: {lines[-1]}")
-
-
-def _quiet() -> None:
-    """Keeps the news of Ray's own daemons off stdout, which is for results; what concerns jobs comes as errors."""
-    from ray._private import worker
-
-    # There is no public switch; another version of Ray may do without this one, and chat.
-    worker._worker_logs_enabled = False

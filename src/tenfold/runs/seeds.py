@@ -68,19 +68,11 @@ class Seeds(ResumableFolder):
         """The folder of that seed's run."""
         return self.path / f"seed-{seed}"
 
-    def is_finished(self, seed: int) -> bool:
-        """Whether that seed's run is trained and evaluated."""
-        run = Run(self.folder(seed), self.recipe)
-        return run.finished and "test" in run.metrics
-
     @property
     def finished(self) -> dict[int, Run]:
         """The runs that are trained and evaluated, by their seeds."""
-        return {
-            seed: Run(self.folder(seed), self.recipe.replace(seed=seed))
-            for seed in self.seeds
-            if self.is_finished(seed)
-        }
+        runs = {seed: Run(self.folder(seed), self.recipe.replace(seed=seed)) for seed in self.seeds}
+        return {seed: run for seed, run in runs.items() if run.finished and "test" in run.metrics}
 
     def figures(self, section: str, key: str) -> dict[int, float]:
         """A figure of each finished run, such as `("test", "accuracy")`, by its seed; empty where they have none."""
@@ -138,7 +130,7 @@ class SeedSource(JobSource):
         # One tuple for each data set, which a pool sends once.
         shared = {id(data): (data,) for *_, data in self._turns}
         for key, (_, seeds, seed, data) in enumerate(self._turns):
-            if seed in seeds.failed or seeds.is_finished(seed):
+            if seed in seeds.failed or seed in seeds.finished:
                 self._finish(key)
                 continue
             recipe = seeds.recipe.replace(seed=seed)

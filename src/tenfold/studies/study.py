@@ -4,11 +4,12 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tenfold import files
-from tenfold.data import Dataset, load_dataset
+from tenfold.data import load_dataset
 from tenfold.errors import RunError, UsageError
 from tenfold.evaluation.statistics import Difference, Spread, holm, paired
 from tenfold.jobs.pool import OpenPool, Say, in_process_pool
@@ -69,12 +70,11 @@ class Study(ResumableFolder):
         Raises `UsageError` or `RecipeError`, leaving nothing behind, for fewer seeds than one, recipes that can't be
         trained, or recipes on different images where differences are taken between them.
         """
-        seed = next(iter(recipes.values())).training.seed
-        sets: dict[str, Dataset] = {}
-        prepared = {}
-        for label, recipe in recipes.items():
-            prepared[label] = prepare_seeds(recipe.replace(seed=seed), count, sets.get(recipe.data.dataset))
-            sets[recipe.data.dataset] = prepared[label].data
+        seed, load = next(iter(recipes.values())).training.seed, cache(load_dataset)
+        prepared = {
+            label: prepare_seeds(recipe.replace(seed=seed), count, load(recipe.data.dataset))
+            for label, recipe in recipes.items()
+        }
         if kind != "models" and len({found.recipe.data for found in prepared.values()}) > 1:
             raise UsageError(
                 "these recipes train on different images; give --dataset, --validation and --split-seed for all"
@@ -106,15 +106,13 @@ class Study(ResumableFolder):
 
         Interleaving spreads whatever slows the machine down over all recipes alike.
         """
-        sets: dict[str, Dataset] = {}
+        load = cache(load_dataset)
         with self.working():
             seeds = {label: Seeds.load(self._folder(label)) for label in self.recipes}
             for one in seeds.values():
-                name = one.recipe.data.dataset
-                sets[name] = sets.get(name) or load_dataset(name)
-                check_digest(sets[name], one.digest, self.path)
+                check_digest(load(one.recipe.data.dataset), one.digest, self.path)
             turns = [
-                (f"{label}, ", one, one.seeds[turn], sets[one.recipe.data.dataset])
+                (f"{label}, ", one, one.seeds[turn], load(one.recipe.data.dataset))
                 for turn in range(self.count)
                 for label, one in seeds.items()
             ]
