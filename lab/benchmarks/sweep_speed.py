@@ -76,8 +76,7 @@ def measure(way: str) -> dict[str, object]:
     assert plan.trials == TRIALS
     cluster = None
     if way == "ray, two CPUs":
-        from tenfold.jobs.ray_connection import import_ray
-        from tenfold.jobs.ray_pool import ray_pool
+        from tenfold.jobs.ray_pool import import_ray, ray_pool
 
         import_ray()
         from ray.cluster_utils import Cluster

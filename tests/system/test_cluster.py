@@ -12,8 +12,7 @@ import pytest
 
 from tenfold.errors import ClusterError, UsageError
 from tenfold.jobs.pool import Job, Outcome, WorkerPool
-from tenfold.jobs.ray_connection import connected
-from tenfold.jobs.ray_pool import ray_pool
+from tenfold.jobs.ray_pool import connected, ray_pool
 from tenfold.runs.seeds import train_seeds
 from tenfold.studies.sweep import Sweep
 from tenfold.studies.sweep_plan import SweepPlan
@@ -57,7 +56,7 @@ def test_an_address_that_does_not_answer_is_reported_within_ten_seconds(ray, mon
     assert "no Ray cluster answers at" in refused("127.0.0.1:1")
     with listening() as silent:
         assert "within 10 seconds" in refused(silent)
-    monkeypatch.setattr("tenfold.jobs.ray_connection.PATIENCE", 2)
+    monkeypatch.setattr("tenfold.jobs.ray_pool.PATIENCE", 2)
     with listening(b"HTTP/1.1 400 Bad Request\r\n\r\n") as other:
         monkeypatch.setenv("RAY_ADDRESS", other)
         assert f"at {other} within 2 seconds" in refused("auto")

@@ -117,7 +117,7 @@ def connection(ray: str | None) -> "AbstractContextManager[object]":
     """Holds a connection to Ray, so that a cluster that does not answer is reported before any other work."""
     if ray is None:
         return nullcontext()
-    from tenfold.jobs.ray_connection import connected
+    from tenfold.jobs.ray_pool import connected
 
     return connected(ray)
 

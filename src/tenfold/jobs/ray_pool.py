@@ -1,8 +1,14 @@
-"""A pool of Ray tasks. A job's folder travels: to the node that runs it, and back with every message and at the end."""
+"""A pool of Ray tasks, and the way to their cluster: one that answers soon, or an error that says what to do.
+
+A job's folder travels: to the node that runs it, and back with every message and at the end.
+"""
 
 import asyncio
 import dataclasses
+import os
 import shutil
+import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,14 +22,16 @@ from pathlib import Path
 from typing import Any
 
 from tenfold import files
-from tenfold.errors import ClusterError, UsageError
+from tenfold.errors import ClusterError, MissingDependencyError, UsageError
 from tenfold.jobs.pool import Job, Outcome, PoolEvent, Report, WorkerPool, execute_in_worker
-from tenfold.jobs.ray_connection import connected
 
 # Contents by the path within the job's folder.
 FolderContents = dict[str, bytes]
 # A job's key, and which attempt at the job it is: messages of a lost attempt must not pass for its successor's.
 Attempt = tuple[int, int]
+# A cluster that has not answered after so many seconds is taken for absent. Left to itself, Ray tries for 80 seconds
+# and then ends the process.
+PATIENCE = 10
 # Calls of the mailbox that may wait at a time: one for each running task, those of dead nodes too, and a few more.
 _MAILBOX_CALLS = 100_000
 
@@ -209,3 +217,77 @@ def _write_folder(contents: FolderContents, folder: Path | None) -> None:
             old.rename(folder)
         for path in (new, old):
             shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """The module `ray`, connected to the cluster at `address`: `auto` for the one of this machine, or that
+    `RAY_ADDRESS` names; else HOST:PORT.
+
+    A connection that is there already is used, and left. Raises `MissingDependencyError` without Ray, `UsageError` for
+    what is no address, and `ClusterError` when no cluster answers within 10 seconds.
+    """
+    ray = import_ray()
+    if ray.is_initialized():
+        yield ray
+        return
+    place = os.environ.get("RAY_ADDRESS", "auto") if address == "auto" else address
+    _answers(place)
+    ray.init(address=place, log_to_driver=False, logging_level="ERROR")
+    # Keeps the news of Ray's own daemons off stdout, which is for results; what concerns jobs comes as errors. There is
+    # no public switch; another version of Ray may do without this one, and chat.
+    ray._private.worker._worker_logs_enabled = False
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def import_ray() -> Any:
+    """The module `ray`. Raises `MissingDependencyError`, which says how to install it."""
+    # Ray 2.60 warns, each time, of a default that will change; this takes the new one.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError("Ray", "cluster") from error
+    return ray
+
+
+def _answers(place: str) -> None:
+    """Raises `ClusterError` unless a cluster answers there."""
+    if place != "auto":
+        host, _, port = place.removeprefix("ray://").rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise UsageError(f"--ray is {place!r}: it takes auto, or HOST:PORT as ray start --head prints it")
+        try:
+            # Where nothing listens this fails immediately.
+            socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+        except OSError as error:
+            reason = error.strerror or error
+            raise ClusterError(
+                f"no Ray cluster answers at {place}: {reason}; is it running, and may this machine reach it?"
+            ) from error
+    # In a process of its own, since Ray has no timeout that ends for certain.
+    code = f"import ray; print(flush=True); ray.init(address={place!r}, log_to_driver=False, logging_level='ERROR')"
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as tried:
+        assert tried.stdout is not None
+        tried.stdout.readline()  # Ray is imported, however long a busy machine took for it.
+        try:
+            _, stderr = tried.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            tried.kill()
+            where = "on this machine" if place == "auto" else f"at {place}"
+            raise ClusterError(
+                f"no Ray cluster answers {where} within {PATIENCE} seconds; is it up, and the port that ray start "
+                "--head prints?"
+            ) from None
+    if tried.returncode:
+        if "Could not find any running Ray instance" in stderr:
+            raise ClusterError(
+                "no Ray cluster runs on this machine: ray start --head begins one, or give its HOST:PORT"
+            )
+        lines = stderr.strip().splitlines() or [f"exit status {tried.returncode}"]
+        raise ClusterError(f"Ray can't be reached at {place}: {lines[-1]}")

@@ -131,11 +131,8 @@ class SearchSpace:
                 expected = _REFUSALS.get(parameter.kind, "not a list of whole numbers joined by /")
                 raise UsageError(f"--param {word}: {text!r} is {expected}") from None
         for end in ends:
-            changes: dict[str, Any] = {parameter.name: end}
-            if parameter.name != "architecture" and owners[0] != architecture_of(self.recipe.model):
-                changes = {"architecture": owners[0], **changes}
             try:
-                self.recipe.replace(**changes)
+                self.recipe.replace(architecture=owners[0]).replace(**{parameter.name: end})
             except RecipeError as error:
                 raise UsageError(f"--param {word}: {error}") from error
 

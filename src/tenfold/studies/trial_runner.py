@@ -21,6 +21,10 @@ from tenfold.studies import sweep_storage
 if TYPE_CHECKING:
     from tenfold.studies.sweep import Sweep
 
+_STATES = {
+    TrialState.COMPLETE: "finished", TrialState.PRUNED: "stopped", TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running", TrialState.WAITING: "waiting",
+}  # fmt: skip
 # Keys of a trial's user attributes.
 OWNER, VALUES, REASON, FIGURES, REPLACES = "owner", "values", "reason", "figures", "replaces"
 
@@ -53,8 +57,7 @@ def best_trial(results: list[TrialResult]) -> TrialResult | None:
 def result_of(trial: FrozenTrial) -> TrialResult:
     """What Optuna has stored of a trial."""
     attributes = trial.user_attrs
-    states = {"COMPLETE": "finished", "PRUNED": "stopped", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
-    state = states[trial.state.name]
+    state = _STATES[trial.state]
     figures = attributes.get(FIGURES, {})
     return TrialResult(
         number=trial.number,
@@ -89,7 +92,7 @@ class TrialSource(JobSource):
         # A journal is this folder's alone, so a trial that was claimed and not yet signed is this folder's too.
         self._interrupted = [
             trial.number
-            for trial in self._trials("RUNNING")
+            for trial in self._trials(TrialState.RUNNING)
             if not self._in_database or trial.user_attrs.get(OWNER) == sweep.owner
         ]
         for number in self._interrupted:
@@ -100,11 +103,11 @@ class TrialSource(JobSource):
 
     def any_left(self) -> bool:
         """Whether any trial of the sweep has not ended, on whichever machine."""
-        return bool(self._trials("RUNNING", "WAITING"))
+        return bool(self._trials(TrialState.RUNNING, TrialState.WAITING))
 
     def any_here(self) -> bool:
         """Whether there is a trial for this process to run."""
-        return bool(self._interrupted or self._trials("WAITING"))
+        return bool(self._interrupted or self._trials(TrialState.WAITING))
 
     def next_job(self) -> Job | None:
         while (number := self._interrupted.pop(0) if self._interrupted else self._claim()) is not None:
@@ -142,12 +145,12 @@ class TrialSource(JobSource):
                 figures = Run(job.folder, self._plan.space.recipe).training
                 kept = {name: figures[name] for name in ("seconds", "parameters", "train_accuracy", "validation_loss")}
                 trial.set_user_attr(FIGURES, kept)
-                self._end(trial, "COMPLETE", value=figures["validation_accuracy"])
+                self._end(trial, TrialState.COMPLETE, value=figures["validation_accuracy"])
             elif outcome.kind in ("stopped", "diverged"):
                 # Diverged ones count as pruned too, so that the sampler learns to avoid them; it ignores failures.
-                self._end(trial, "PRUNED", reason=outcome.message)
+                self._end(trial, TrialState.PRUNED, reason=outcome.message)
             else:
-                self._end(trial, "FAIL", reason=outcome.message)
+                self._end(trial, TrialState.FAIL, reason=outcome.message)
 
     def tick(self) -> None:
         """Sends heartbeats to a database, and queues the trials of silent machines again."""
@@ -171,7 +174,7 @@ class TrialSource(JobSource):
         try:
             recipe = self._plan.space.recipe.replace(**changes)
         except RecipeError as error:
-            self._end(trial, "FAIL", reason=str(error))
+            self._end(trial, TrialState.FAIL, reason=str(error))
             return None
         self._claimed[number] = trial
         folder = self._sweep.path / "trials" / f"{number:04}"
@@ -180,7 +183,7 @@ class TrialSource(JobSource):
     def _claim(self) -> int | None:
         if time.monotonic() - self._last_empty < 0.5:
             return None  # The queue was empty just now, and reading thousands of trials takes time.
-        for trial in self._trials("WAITING"):
+        for trial in self._trials(TrialState.WAITING):
             # Before it is claimed: a running trial that never had a heartbeat would never be missed.
             self._heartbeat(trial.number)
             if self._storage.set_trial_state_values(self._trial_id(trial.number), state=TrialState.RUNNING):
@@ -188,27 +191,26 @@ class TrialSource(JobSource):
         self._last_empty = time.monotonic()
         return None
 
-    def _end(self, trial: optuna.Trial, state: str, value: float | None = None, reason: str = "") -> None:
+    def _end(self, trial: optuna.Trial, state: TrialState, value: float | None = None, reason: str = "") -> None:
         # This raises for a trial that has ended already, which the next line ignores.
         trial.set_user_attr(REASON, reason)
-        self._study.tell(trial.number, value, state=TrialState[state], skip_if_finished=True)
+        self._study.tell(trial.number, value, state=state, skip_if_finished=True)
         if value is not None:
             line = f"{100 * value:.2f} % of the validation images{', the best so far' if value > self._best else ''}"
             self._best = max(value, self._best)
-        elif state == "PRUNED" and not reason:
+        elif state is TrialState.PRUNED and not reason:
             epoch, accuracy = max(self._storage.get_trial(self._trial_id(trial.number)).intermediate_values.items())
             line = f"stopped after epoch {epoch}, at {100 * accuracy:.2f} %"
         else:
-            line = f"{'failed' if state == 'FAIL' else 'diverged'}: {reason}"
+            line = f"{'failed' if state is TrialState.FAIL else 'diverged'}: {reason}"
         self.say(f"trial {trial.number}: {line}")
 
     def _heartbeat(self, number: int) -> None:
         if self._in_database:
             self._storage.record_heartbeat(self._trial_id(number))  # type: ignore[attr-defined]
 
-    def _trials(self, *states: str) -> list[FrozenTrial]:
-        wanted = tuple(TrialState[state] for state in states)
-        return self._storage.get_all_trials(self._study_id, deepcopy=False, states=wanted)
+    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
+        return self._storage.get_all_trials(self._study_id, deepcopy=False, states=states)
 
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
