@@ -50,7 +50,7 @@ def flags_of(changes: Mapping[str, Any]) -> str:
         flag = "--" + key.replace("_", "-")
         if value is True:
             words.append(flag)
-        elif isinstance(value, tuple):
+        elif isinstance(value, list):
             words.append(f"{flag} {','.join(map(str, value))}")
         else:
             words.append(f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}")

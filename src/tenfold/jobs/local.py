@@ -32,8 +32,7 @@ class _Worker:
 
 
 class LocalPool(WorkerPool):
-    """A pool of up to `workers` processes, started as jobs come; one that dies is replaced. Close it, as `local_pool`
-    does."""
+    """Up to `workers` processes, started as jobs come; one that dies is replaced. Close it, as `local_pool` does."""
 
     def __init__(self, workers: int) -> None:
         # Not forked: PyTorch's threads don't survive that.

@@ -60,9 +60,8 @@ def fit(
         while trainer.epoch < trainer.last_epoch and not stopped_early(history, recipe):
             if has_extra_images(recipe.data):
                 began = time.perf_counter()
-                seen = deskewed(
-                    with_extra_images(train_part, recipe.data, recipe.training.seed, trainer.epoch + 1, feedback)
-                )
+                seed, epoch = recipe.training.seed, trainer.epoch + 1
+                seen = deskewed(with_extra_images(train_part, recipe.data, seed, epoch, feedback))
                 trainer.preparing_seconds += time.perf_counter() - began
             for record in _run_epoch(run, trainer, seen, seen_validation):
                 if isinstance(record, EpochRecord):
@@ -98,11 +97,8 @@ def report_epochs(report: Report, record: Progress | EpochRecord) -> None:
 
 
 def best_epoch(history: list[EpochRecord]) -> int:
-    """The epoch of the highest validation accuracy; the first of equals.
-
-    By accuracy and not by loss: the loss begins to rise from a few confident mistakes while accuracy still grows
-    (docs/log.md has the measurement).
-    """
+    """The epoch of the highest validation accuracy; the first of equals. Not of the lowest loss, which begins to rise
+    from a few confident mistakes while accuracy still grows (docs/log.md)."""
     return max(history, key=lambda record: (record.validation_accuracy or 0.0, -record.epoch)).epoch
 
 

@@ -44,8 +44,8 @@ class Seeds(ResumableFolder):
     def create(cls, prepared: Prepared, count: int, path: Path) -> "Seeds":
         """A folder at `path` for `count` seeds, counted from the recipe's own."""
         first = prepared.recipe.training.seed
-        numbers = tuple(range(first, first + count))
-        seeds = cls(path, prepared.recipe, numbers, prepared.autotune_seconds, {}, prepared.data.digest)
+        digest, numbers = prepared.data.digest, tuple(range(first, first + count))
+        seeds = cls(path, prepared.recipe, numbers, prepared.autotune_seconds, {}, digest)
         seeds.save()
         return seeds
 

@@ -79,8 +79,8 @@ class Study(ResumableFolder):
             raise UsageError(
                 "these recipes train on different images; give --dataset, --validation and --split-seed for all"
             )
-        ready = {label: found.recipe for label, found in prepared.items()}
-        study = cls(new_folder(folder, f"compare-{kind}"), kind, ready, count, describe_environment())
+        resolved = {label: found.recipe for label, found in prepared.items()}
+        study = cls(new_folder(folder, f"compare-{kind}"), kind, resolved, count, describe_environment())
         for label, found in prepared.items():
             Seeds.create(found, count, study._folder(label))
         study._save([])

@@ -1,7 +1,9 @@
 """The recipes of comparison studies: every architecture, every remedy against overfitting, or given recipes."""
 
 import dataclasses
+import tomllib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tenfold.errors import RecipeError, UsageError
@@ -16,24 +18,7 @@ VALIDATION = 0.2
 MODELS = ("tutorial", *ARCHITECTURES)
 
 # What tutorials recommend against overfitting and poor convergence, by label, as changes of a recipe.
-REMEDIES: dict[str, dict[str, Any]] = {
-    "dropout 0.2": {"dropout": 0.2},
-    "L1 1e-5": {"l1": 1e-5},
-    "weight decay 0.01": {"weight_decay": 0.01},
-    "batch norm": {"batch_norm": True},
-    "label smoothing 0.1": {"label_smoothing": 0.1},
-    "augmentation": {"rotation": 6.0, "shear": 0.06, "zoom": 0.06, "shift": 1.0},
-    "learning rate 0.003": {"learning_rate": 0.003},
-    "learning rate 0.0003": {"learning_rate": 0.0003},
-    "one-cycle schedule": {"schedule": "one-cycle", "learning_rate": 0.003},
-    "batch size 128": {"batch_size": 128},
-    "deeper: 128,128,64": {"hidden": (128, 128, 64)},
-    "wider: 256,128": {"hidden": (256, 128)},
-    "epochs 20": {"epochs": 20},
-    "activation gelu": {"activation": "gelu"},
-    "activation tanh": {"activation": "tanh"},
-    "average of the last fifth": {"weight_averaging": 0.2},
-}
+REMEDIES: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("remedies.toml").read_text("utf-8"))
 
 
 def models(names: Sequence[str], flags: Mapping[str, Any]) -> dict[str, Recipe]:

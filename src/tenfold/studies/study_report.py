@@ -5,19 +5,10 @@ from pathlib import Path
 
 from tenfold.errors import RunError
 from tenfold.evaluation.statistics import Difference, percent
+from tenfold.report import html_report as html
 from tenfold.report.figures.comparison_figures import Bar, Point, accuracy_against
 from tenfold.report.figures.comparison_figures import differences as draw_differences
 from tenfold.report.figures.figure_files import Show, figure_maker
-from tenfold.report.html_report import (
-    Block,
-    CodeBlock,
-    Paragraph,
-    Section,
-    Table,
-    environment_table,
-    format_duration,
-    write_html_report,
-)
 from tenfold.studies.study import RecipeResult, Study
 
 _COSTS = {"parameters": "parameters", "multiply_adds": "multiply-adds per image"}
@@ -37,16 +28,16 @@ def write_study_report(study: Study, rows: Sequence[RecipeResult]) -> Path:
     else:
         (value, what, lead), section = _changes_headline(study, measured), _changes_section(study, measured, show)
     if failed := [f"{row.label} ({row.failed} of {study.count})" for row in rows if row.failed]:
-        section.blocks.append(Paragraph(f"Trainings that diverged and are not included above: {', '.join(failed)}."))
-    reproduction: list[Block] = [
-        CodeBlock(study.environment["command"]),
-        environment_table(study.environment, study.environment["packages"]),
-        Paragraph(
-            "Every run has a folder of its own with its complete recipe. tenfold report writes the report of any:"
-        ),
-        CodeBlock(f"tenfold report {study.path}/{min(study.path.glob('*/seed-*')).relative_to(study.path)}"),
+        section.blocks.append(
+            html.Paragraph(f"Trainings that diverged and are not included above: {', '.join(failed)}.")
+        )
+    reproduction: list[html.Block] = [
+        html.CodeBlock(study.environment["command"]),
+        html.environment_table(study.environment, study.environment["packages"]),
+        html.Paragraph("Every run has its own folder, with its complete recipe. tenfold report writes its report:"),
+        html.CodeBlock(f"tenfold report {study.path}/{min(study.path.glob('*/seed-*')).relative_to(study.path)}"),
     ]
-    return write_html_report(
+    return html.write_html_report(
         study.path / "compare.html",
         title=f"Comparison of {study.kind}",
         kicker=study.path.name,
@@ -57,9 +48,11 @@ def write_study_report(study: Study, rows: Sequence[RecipeResult]) -> Path:
             "recipes": f"{len(rows)}",
             "seeds per recipe": f"{study.count}",
             "training runs": f"{sum(row.figures['test_accuracy'].n for row in measured)}",
-            "total training time": format_duration(sum(row.figures["seconds"].mean * study.count for row in measured)),
+            "total training time": html.format_duration(
+                sum(row.figures["seconds"].mean * study.count for row in measured)
+            ),
         },
-        sections=[section, Section("reproduce", "Reproduce this comparison", reproduction)],
+        sections=[section, html.Section("reproduce", "Reproduce this comparison", reproduction)],
         footer="All numbers were measured in this study. Training runs were interleaved, so that a slow hour of the "
         "machine affects every recipe.",
     )
@@ -132,7 +125,7 @@ def _models_headline(rows: Sequence[RecipeResult]) -> tuple[str, str, str]:
     return f"{100 * _test(best):.2f}\u202f%", what, lead
 
 
-def _models_section(rows: Sequence[RecipeResult], show: Show) -> Section:
+def _models_section(rows: Sequence[RecipeResult], show: Show) -> html.Section:
     panels = []
     for cost, name in _COSTS.items():
         front = pareto(rows, cost)
@@ -143,18 +136,11 @@ def _models_section(rows: Sequence[RecipeResult], show: Show) -> Section:
         ]
         panels.append((name, points))
     table = [
-        [
-            row.label,
-            f"{row.parameters:,}",
-            f"{row.multiply_adds:,}",
-            f"{row.bytes / 1e3:,.0f}",
-            percent(row.figures.get("validation_accuracy")),
-            percent(row.figures["test_accuracy"]),
-            f"{100 * row.figures['test_accuracy'].least:.2f}",
-            f"{row.figures['seconds'].mean:.3g}",
-        ]
+        [row.label, f"{row.parameters:,}", f"{row.multiply_adds:,}", f"{row.bytes / 1e3:,.0f}",
+         percent(row.figures.get("validation_accuracy")), percent(row.figures["test_accuracy"]),
+         f"{100 * row.figures['test_accuracy'].least:.2f}", f"{row.figures['seconds'].mean:.3g}"]
         for row in sorted(rows, key=_test)
-    ]
+    ]  # fmt: skip
     columns = ["recipe", ">parameters", ">multiply-adds", ">kB", ">validation, %", ">test, %", ">worst seed, %",
                ">seconds"]  # fmt: skip
     figure = show(
@@ -163,10 +149,10 @@ def _models_section(rows: Sequence[RecipeResult], show: Show) -> Section:
         "accurate than one on it.",
         lambda theme: accuracy_against(panels, theme),
     )
-    return Section("models", "Accuracy and cost", [figure, Table(columns, table)])
+    return html.Section("models", "Accuracy and cost", [figure, html.Table(columns, table)])
 
 
-def _changes_section(study: Study, rows: Sequence[RecipeResult], show: Show) -> Section:
+def _changes_section(study: Study, rows: Sequence[RecipeResult], show: Show) -> html.Section:
     base, *others = rows
     ordered = sorted(others, key=lambda row: -(row.difference.mean if row.difference else 0))
     bars = []
@@ -175,19 +161,12 @@ def _changes_section(study: Study, rows: Sequence[RecipeResult], show: Show) -> 
             interval = found.interval and (100 * found.interval[0], 100 * found.interval[1])
             bars.append(Bar(row.label, 100 * found.mean, interval, found.stands))
     table = [
-        [
-            row.label,
-            percent(row.figures.get("validation_accuracy")),
-            change(row.difference),
-            verdict(row.difference),
-            number(row.difference.p if row.difference else None, ".3f"),
-            number(row.p_family, ".3f"),
-            number(None if row.gap is None else 100 * row.gap, ".2f"),
-            f"{100 * _test(row):.2f}",
-            f"{row.figures['seconds'].mean:.3g}",
-        ]
+        [row.label, percent(row.figures.get("validation_accuracy")), change(row.difference), verdict(row.difference),
+         number(row.difference.p if row.difference else None, ".3f"), number(row.p_family, ".3f"),
+         number(None if row.gap is None else 100 * row.gap, ".2f"), f"{100 * _test(row):.2f}",
+         f"{row.figures['seconds'].mean:.3g}"]
         for row in [base, *ordered]
-    ]
+    ]  # fmt: skip
     columns = ["", ">validation, %", ">change, points", "", ">p", ">p (Holm)", ">gap", ">test, %", ">seconds"]
     title = "Each change on its own" if study.kind == "remedies" else f"Compared with {base.label}"
     figure = show(
@@ -196,12 +175,14 @@ def _changes_section(study: Study, rows: Sequence[RecipeResult], show: Show) -> 
         f"{study.count} seeds. Gray: not significant.",
         lambda theme: draw_differences(bars, "validation accuracy", theme),
     )
-    explanation = Paragraph(
+    explanation = html.Paragraph(
         "p (Holm) is the p-value corrected for the number of comparisons. The gap is training accuracy minus "
         "validation accuracy after the last epoch, in percentage points; overfitting makes it grow. Test accuracy is "
         "for the record only: choose by validation accuracy."
     )
-    return Section(study.kind, title, [Paragraph(f"{base.description}."), figure, Table(columns, table), explanation])
+    return html.Section(
+        study.kind, title, [html.Paragraph(f"{base.description}."), figure, html.Table(columns, table), explanation]
+    )
 
 
 def _test(row: RecipeResult) -> float:

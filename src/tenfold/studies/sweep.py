@@ -56,12 +56,8 @@ class Sweep(ResumableFolder):
         opened; nothing is left behind then.
         """
         prepared = prepare(one_thread_each(plan.space.recipe))
-        plan = dataclasses.replace(
-            plan,
-            wanted=with_absolute_paths(plan.wanted),
-            space=dataclasses.replace(plan.space, recipe=prepared.recipe),
-            digest=prepared.data.digest,
-        )
+        space, wanted = dataclasses.replace(plan.space, recipe=prepared.recipe), with_absolute_paths(plan.wanted)
+        plan = dataclasses.replace(plan, wanted=wanted, space=space, digest=prepared.data.digest)
         path = new_folder(folder, f"{plan.name}-sweep")
         try:
             with sweep_storage.opened(path, url, new=True) as storage:
@@ -105,11 +101,8 @@ class Sweep(ResumableFolder):
         with reading(file):
             name, owner, place = str(document["study"]), str(document["owner"]), document["storage"]
             environment = dict(document["environment"])
-        if url is not None and sweep_storage.without_password(url) != place:
-            raise RunError(
-                f"{path} has its trials in {place or sweep_storage.JOURNAL}, not in "
-                f"{sweep_storage.without_password(url)}"
-            )
+        if url is not None and (given := sweep_storage.without_password(url)) != place:
+            raise RunError(f"{path} has its trials in {place or sweep_storage.JOURNAL}, not in {given}")
         # Checked before the study is read, since another version may store studies differently.
         SweepPlan.from_document(document, str(file))
         with locked(path):

@@ -21,8 +21,6 @@ VERSION = 2
 SAMPLERS = ("tpe", "random", "grid")
 PRUNERS = ("median", "hyperband", "none")
 TRIALS = 50
-# Sampled at random before the sampler learns from them: Optuna's own default.
-STARTUP = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,12 +90,12 @@ class SweepPlan:
     def make_sampler(self, number: int) -> TPESampler:
         """The sampler for one trial, seeded by the trial's number, so that a resumed sweep samples the same."""
         seed = int(np.random.SeedSequence([self.wanted.training.seed, number]).generate_state(1)[0])
-        return TPESampler(seed=seed, n_startup_trials=STARTUP)
+        return TPESampler(seed=seed)
 
     def make_pruner(self) -> pruners.BasePruner:
         """What stops trials early: the median of the others (Golovin et al. 2017), or Hyperband (Li et al. 2018)."""
         if self.pruner == "median":
-            return pruners.MedianPruner(n_startup_trials=5)
+            return pruners.MedianPruner()
         if self.pruner == "hyperband":
             searched = next((found for found in self.space.parameters if found.name == "epochs"), None)
             most = max([searched.high, *map(int, searched.choices)]) if searched else self.wanted.training.epochs

@@ -5,18 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from tenfold.errors import RunError
+from tenfold.report import html_report as html
 from tenfold.report.figures.figure_files import Show, figure_maker
 from tenfold.report.figures.sweep_figures import ParameterPanel, TrialMark, history, importance, slices
-from tenfold.report.html_report import (
-    Block,
-    CodeBlock,
-    Paragraph,
-    Section,
-    Table,
-    environment_table,
-    format_duration,
-    write_html_report,
-)
 from tenfold.studies.search_space import SearchParameter
 from tenfold.studies.study_report import number
 from tenfold.studies.sweep import Sweep
@@ -35,37 +26,34 @@ def write_sweep_report(sweep: Sweep, rows: Sequence[TrialResult]) -> Path:
     if best is None or best.accuracy is None:
         raise RunError(f"{sweep.path}: no trial has finished, so there is nothing to report")
     show, environment = figure_maker(sweep.path / "figures"), sweep.environment
+    search = f"{sweep.plan.sampler}, {sweep.plan.pruner}"
     ended = [row for row in rows if row.state == "finished"]
     shown = [row for row in rows if row.values and (row.accuracies or row.accuracy is not None)]
     marks = [_mark(row, best) for row in shown]
-    recipe: list[Block] = [
-        Table(["parameter", "value"], [[name, typed(value)] for name, value in best.values.items()]),
-        Paragraph(
+    recipe: list[html.Block] = [
+        html.Table(["parameter", "value"], [[name, typed(value)] for name, value in best.values.items()]),
+        html.Paragraph(
             "best.toml is the recipe with these values. Train it with several seeds to measure its accuracy on the "
             "test set, without selection bias:"
         ),
-        CodeBlock(f"tenfold train {sweep.path / 'best.toml'} --seeds 5"),
+        html.CodeBlock(f"tenfold train {sweep.path / 'best.toml'} --seeds 5"),
     ]
-    search = show(
+    course = show(
         "history",
         "Trials in the order in which they were started. The line is the best accuracy so far; the best trial is "
         "orange. A cross is a pruned trial, shown with the accuracy of its last epoch.",
         lambda theme: history(marks, theme),
     )
-    reproduction: list[Block] = [
-        CodeBlock(environment["command"]),
-        environment_table(
-            environment,
-            environment["packages"],
-            more=[["sampler, pruner", f"{sweep.plan.sampler}, {sweep.plan.pruner}"]],
-        ),
-        Paragraph(
+    reproduction: list[html.Block] = [
+        html.CodeBlock(environment["command"]),
+        html.environment_table(environment, environment["packages"], more=[["sampler, pruner", search]]),
+        html.Paragraph(
             "With one trial at a time, the command gives the same trials again. With several at a time, adaptive "
             "samplers depend on the order in which trials finish, so only the grid and random samplers are "
             "reproducible. Each trial is a run with a folder of its own, on the machine where it was trained."
         ),
     ]
-    return write_html_report(
+    return html.write_html_report(
         sweep.path / "sweep.html",
         title=f"Hyperparameter sweep of {sweep.plan.name}",
         kicker=sweep.path.name,
@@ -80,14 +68,14 @@ def write_sweep_report(sweep: Sweep, rows: Sequence[TrialResult]) -> Path:
             "finished": f"{len(ended)}",
             "pruned": f"{sum(row.state == 'stopped' for row in rows)}",
             "diverged or failed": f"{sum(row.state in ('diverged', 'failed') for row in rows)}",
-            "total training time": format_duration(sum(row.seconds or 0.0 for row in ended)),
+            "total training time": html.format_duration(sum(row.seconds or 0.0 for row in ended)),
         },
         sections=[
-            Section("best", "The best recipe", recipe),
-            Section("history", "Search history", [search]),
+            html.Section("best", "The best recipe", recipe),
+            html.Section("history", "Search history", [course]),
             _parameters_section(sweep, shown, marks, len(ended), show),
             _trials_section(sweep, rows),
-            Section("reproduce", "Reproduce this sweep", reproduction),
+            html.Section("reproduce", "Reproduce this sweep", reproduction),
         ],
         footer="All numbers were measured in this sweep.",
     )
@@ -104,8 +92,8 @@ def typed(value: Any) -> str:
 
 def _parameters_section(
     sweep: Sweep, shown: Sequence[TrialResult], marks: Sequence[TrialMark], finished: int, show: Show
-) -> Section:
-    section = Section("parameters", "Parameters")
+) -> html.Section:
+    section = html.Section("parameters", "Parameters")
     if shares := sweep.importance():
         section.blocks.append(
             show(
@@ -117,7 +105,9 @@ def _parameters_section(
             )
         )
     else:
-        section.blocks.append(Paragraph("Too few trials have finished to estimate the importance of the parameters."))
+        section.blocks.append(
+            html.Paragraph("Too few trials have finished to estimate the importance of the parameters.")
+        )
     panels = [_panel(parameter, shown) for parameter in sweep.plan.space.parameters]
     section.blocks.append(
         show(
@@ -130,26 +120,21 @@ def _parameters_section(
     return section
 
 
-def _trials_section(sweep: Sweep, rows: Sequence[TrialResult]) -> Section:
+def _trials_section(sweep: Sweep, rows: Sequence[TrialResult]) -> html.Section:
     names = [parameter.name for parameter in sweep.plan.space.parameters]
     ordered = sorted(rows, key=lambda row: (-(row.accuracy or 0.0), -max(row.accuracies.values(), default=0.0)))
     table = [
-        [
-            row.number,
-            *(typed(row.values.get(name, "")) for name in names),
-            row.state,
-            len(row.accuracies),
-            number(row.accuracy and 100 * row.accuracy, ".2f"),
-            number(row.weights, ","),
-            number(row.seconds),
-        ]
+        [row.number, *(typed(row.values.get(name, "")) for name in names), row.state, len(row.accuracies),
+         number(row.accuracy and 100 * row.accuracy, ".2f"), number(row.weights, ","), number(row.seconds)]
         for row in ordered[:_TABLE_ROWS]
-    ]
+    ]  # fmt: skip
     columns = [">trial", *names, "state", ">epochs", ">validation, %", ">parameters", ">seconds"]
-    section = Section("trials", "The best trials" if len(rows) > _TABLE_ROWS else "All trials", [Table(columns, table)])
+    section = html.Section(
+        "trials", "The best trials" if len(rows) > _TABLE_ROWS else "All trials", [html.Table(columns, table)]
+    )
     if reasons := [f"trial {row.number}: {row.reason}" for row in rows if row.reason]:
         more = f"; and {len(reasons) - 5} more" if len(reasons) > 5 else ""
-        section.blocks.append(Paragraph(f"Diverged or failed: {'; '.join(reasons[:5])}{more}."))
+        section.blocks.append(html.Paragraph(f"Diverged or failed: {'; '.join(reasons[:5])}{more}."))
     return section
 
 

@@ -21,10 +21,7 @@ from tenfold.studies import sweep_storage
 if TYPE_CHECKING:
     from tenfold.studies.sweep import Sweep
 
-_STATES = {
-    TrialState.COMPLETE: "finished", TrialState.PRUNED: "stopped", TrialState.FAIL: "failed",
-    TrialState.RUNNING: "running", TrialState.WAITING: "waiting",
-}  # fmt: skip
+_STATES = {"COMPLETE": "finished", "PRUNED": "stopped", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
 # Keys of a trial's user attributes.
 OWNER, VALUES, REASON, FIGURES, REPLACES = "owner", "values", "reason", "figures", "replaces"
 
@@ -57,7 +54,7 @@ def best_trial(results: list[TrialResult]) -> TrialResult | None:
 def result_of(trial: FrozenTrial) -> TrialResult:
     """What Optuna has stored of a trial."""
     attributes = trial.user_attrs
-    state = _STATES[trial.state]
+    state = _STATES[trial.state.name]
     figures = attributes.get(FIGURES, {})
     return TrialResult(
         number=trial.number,
