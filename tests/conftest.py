@@ -137,10 +137,12 @@ def run(quick: Recipe, tmp_path_factory: pytest.TempPathFactory):  # type: ignor
 @pytest.fixture
 def without_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are empty: drawing those of a report takes five seconds."""
+    from tenfold.report import html_report
     from tenfold.report.figures import figure_files
 
-    monkeypatch.setattr(figure_files, "to_png", lambda draw: b"")
-    monkeypatch.setattr(figure_files, "to_svg", lambda draw, name: "<svg></svg>")
+    for module in (html_report, figure_files):
+        monkeypatch.setattr(module, "to_png", lambda draw: b"")
+        monkeypatch.setattr(module, "to_svg", lambda draw, name: "<svg></svg>")
 
 
 @pytest.fixture(scope="session")
