@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,17 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # Seconds of computing that a unit test may take. Processor time, which other work on the machine does not change.
 UNIT_SECONDS = 2.0
 # Fixtures that train or start something.
-NOT_FOR_UNITS = {"run", "swept", "two_workers", "one_at_a_time", "chromium", "ray_cluster", "serving", "postgres"}
+NOT_FOR_UNITS = {
+    "run",
+    "tuned",
+    "swept",
+    "two_workers",
+    "one_at_a_time",
+    "chromium",
+    "ray_cluster",
+    "serving",
+    "postgres",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -132,6 +143,36 @@ def run(quick: Recipe, tmp_path_factory: pytest.TempPathFactory):  # type: ignor
     from tenfold.runs.train import train
 
     return train(quick, folder=tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="session")
+def odd_hand(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Feedback samples of someone who writes on paper turned by 40 degrees."""
+    from scipy import ndimage
+
+    from tenfold.serve.feedback import FeedbackSample
+    from tenfold.serve.feedback.sample_export import export_samples
+
+    samples = []
+    for image, label in zip(mnist.train_images[3000:3300], mnist.train_labels[3000:3300], strict=True):
+        turned = ndimage.rotate(image.astype(np.float32), 40, reshape=False, order=1).clip(0, 255).astype(np.uint8)
+        samples.append(
+            FeedbackSample(
+                id=uuid.UUID(int=len(samples)), label=int(label), pixels=turned.tobytes(), created_at=datetime.now(UTC)
+            )
+        )
+    folder = tmp_path_factory.mktemp("feedback_samples")
+    export_samples(samples, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tuned(run, odd_hand: Path, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    """A run that was fine-tuned on these samples."""
+    from tenfold.runs.finetune import finetuning_recipe
+    from tenfold.runs.train import train
+
+    return train(finetuning_recipe(run, str(odd_hand)), folder=tmp_path_factory.mktemp("tuned"))
 
 
 @pytest.fixture

@@ -7,9 +7,7 @@ import shutil
 import uuid
 from datetime import UTC, datetime
 
-import numpy as np
 import pytest
-from scipy import ndimage
 
 from tenfold.errors import RunError
 from tenfold.runs.finetune import SLOWER, before_and_after, finetuning_recipe
@@ -17,27 +15,6 @@ from tenfold.runs.run import Run
 from tenfold.runs.train import resume, train
 from tenfold.serve.feedback import FeedbackSample
 from tenfold.serve.feedback.sample_export import export_samples
-
-
-@pytest.fixture(scope="module")
-def odd_hand(mnist, tmp_path_factory):
-    """Feedback samples of someone who writes on paper turned by 40 degrees."""
-    samples = []
-    for image, label in zip(mnist.train_images[3000:3300], mnist.train_labels[3000:3300], strict=True):
-        turned = ndimage.rotate(image.astype(np.float32), 40, reshape=False, order=1).clip(0, 255).astype(np.uint8)
-        samples.append(
-            FeedbackSample(
-                id=uuid.UUID(int=len(samples)), label=int(label), pixels=turned.tobytes(), created_at=datetime.now(UTC)
-            )
-        )
-    folder = tmp_path_factory.mktemp("feedback_samples")
-    export_samples(samples, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tuned(run, odd_hand, tmp_path_factory):
-    return train(finetuning_recipe(run, str(odd_hand)), folder=tmp_path_factory.mktemp("tuned"))
 
 
 def test_the_odd_hand_is_read_better_and_the_rest_no_worse(tuned):

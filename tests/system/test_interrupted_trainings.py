@@ -6,23 +6,16 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from scipy import ndimage
 
 from tenfold.errors import StorageError
-from tenfold.runs.finetune import finetuning_recipe
 from tenfold.runs.run import Run, latest_run
 from tenfold.runs.seeds import Seeds, resume_seeds, train_seeds
 from tenfold.runs.train import resume, train
-from tenfold.serve.feedback import FeedbackSample
-from tenfold.serve.feedback.sample_export import export_samples
 
 
 def weights(run):
@@ -47,27 +40,6 @@ def test_a_run_that_is_killed_continues(quick, tmp_path):
     resumed = resume(killed)
     assert [r.epoch for r in resumed.history] == list(range(1, 41))
     assert same(weights(resumed), weights(train(quick.replace(epochs=40), folder=tmp_path / "unbroken")))
-
-
-@pytest.fixture(scope="module")
-def odd_hand(mnist, tmp_path_factory):
-    """Feedback samples of someone who writes on paper turned by 40 degrees."""
-    samples = []
-    for image, label in zip(mnist.train_images[3000:3300], mnist.train_labels[3000:3300], strict=True):
-        turned = ndimage.rotate(image.astype(np.float32), 40, reshape=False, order=1).clip(0, 255).astype(np.uint8)
-        samples.append(
-            FeedbackSample(
-                id=uuid.UUID(int=len(samples)), label=int(label), pixels=turned.tobytes(), created_at=datetime.now(UTC)
-            )
-        )
-    folder = tmp_path_factory.mktemp("feedback_samples")
-    export_samples(samples, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tuned(run, odd_hand, tmp_path_factory):
-    return train(finetuning_recipe(run, str(odd_hand)), folder=tmp_path_factory.mktemp("tuned"))
 
 
 def test_a_killed_fine_tuning_is_resumed_and_ends_the_same(tuned, tmp_path):
