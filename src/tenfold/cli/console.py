@@ -111,14 +111,19 @@ class Screen:
         """Shows downloads: a progress bar per file in a terminal, a line per file elsewhere."""
         with _progress_bar(self._console) as bar:
             tasks: dict[str, Any] = {}
+            # Of each file: when its download began, and with how many bytes of an earlier one.
+            starts: dict[str, tuple[float, int]] = {}
 
             def watch(name: str, done: int, total: int | None) -> None:
                 of = f" of {size(total)}" if total else ""
                 if name not in tasks:
                     tasks[name] = bar.add_task(name, total=total, done="", rate="")
+                    starts[name] = time.monotonic(), done
                     if not self._console.is_terminal:
                         self.say(f"downloading {name}{f', {size(total)}' if total else ''}")
-                bar.update(tasks[name], completed=done, total=total, done=f"{size(done)}{of}")
+                started, before = starts[name]
+                rate = f"{size((done - before) / max(1e-3, time.monotonic() - started))}/s"
+                bar.update(tasks[name], completed=done, total=total, done=f"{size(done)}{of}", rate=rate)
 
             yield watch
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +10,7 @@ from tenfold import files
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import RunError, UsageError
 from tenfold.evaluation.statistics import Spread, spread
-from tenfold.jobs.pool import Job, JobSource, OpenPool, Outcome, Say, in_process_pool
+from tenfold.jobs.pool import Job, JobSource, OpenPool, Outcome, Pool, Say, in_process_pool
 from tenfold.runs.fit import Watch, training_job
 from tenfold.runs.prepare import Prepared, one_thread_each, prepare
 from tenfold.runs.resumable import ResumableFolder, check_digest, new_folder, read_json, reading
@@ -178,8 +177,7 @@ def train_seeds(
     with open_pool() as pool:
         prepared = prepare_seeds(one_thread_each(recipe) if pool.size > 1 else recipe, count, data)
         seeds = Seeds.create(prepared, count, new_folder(Path(folder), f"{recipe.name}-seeds"))
-        options: Any = {"watch": watch, "say": say, "monitors": monitors, "open_pool": lambda: nullcontext(pool)}
-        return resume_seeds(seeds.path, prepared.data, **options)
+        return _train_seeds(seeds, prepared.data, pool, watch, say, monitors)
 
 
 def resume_seeds(
@@ -195,8 +193,13 @@ def resume_seeds(
     seeds = Seeds.load(path)
     data = data or load_dataset(seeds.recipe.data.dataset)
     check_digest(data, seeds.digest, seeds.path)
+    with open_pool() as pool:
+        return _train_seeds(seeds, data, pool, watch, say, monitors)
+
+
+def _train_seeds(seeds: Seeds, data: Dataset, pool: Pool, watch: Watch, say: Say, monitors: Iterable[Monitor]) -> Seeds:
     turns = [("", seeds, seed, data) for seed in seeds.seeds]
-    with open_pool() as pool, seeds.working():
+    with seeds.working():
         pool.run(SeedSource(turns, seeds.resume_command, watch, say, monitors))
     return seeds
 

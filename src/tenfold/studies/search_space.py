@@ -43,7 +43,9 @@ class SearchParameter:
             item = get_args(self.kind)[0]
             return tuple(item(part) for part in text.split("/") if part)
         if self.kind is bool:
-            return bool(("false", "true").index(text))
+            if text not in ("true", "false"):
+                raise ValueError(text)
+            return text == "true"
         return self.kind(text)
 
     def suggest(self, trial: Trial) -> Any:
