@@ -348,3 +348,15 @@ def test_an_unreadable_shard_is_one_row_and_the_job_continues(name, digits, tmp_
     else:
         assert len(of_shard) - 1 == whole
     assert [row["index"] for row in found if row["source"].endswith("z.npy")] == list(range(5))
+
+
+def test_a_null_pixel_of_a_tensor_costs_its_own_row_alone(mnist, tmp_path):
+    pixels = mnist.test_images[:3].reshape(-1).tolist()
+    pixels[784 + 5] = None
+    rows = pa.FixedSizeListArray.from_arrays(pa.array(pixels, pa.uint8()), 784)
+    images = pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.uint8(), (28, 28)), rows)
+    pq.write_table(pa.table({"image": images}), tmp_path / "in.parquet")
+    read_all([tmp_path / "in.parquet"], tmp_path / "out.parquet", open_pool=in_process_pool)
+    found = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [row["digit"] for row in found] == [7, None, 1]
+    assert "null" in found[1]["error"]
