@@ -13,8 +13,8 @@ from lab.runtimes.torch_graph import Deployed, GraphNetwork
 from tenfold.errors import ExportError, UsageError
 from tenfold.export.from_torch import inference_layers
 from tenfold.export.inference_graph import InferenceLayer, dequantized
-from tenfold.export.int8_onnx import write_int8_onnx
 from tenfold.export.onnx import PARITY_IMAGES, export_onnx
+from tenfold.export.onnx_graph import write_onnx
 from tenfold.export.web import read_web, write_web
 from tenfold.reading.reader import shipped_model
 from tenfold.runs.export import calibration_of
@@ -108,9 +108,9 @@ def write(network: Network, folder: Path, images: NDArray[np.uint8]) -> None:
         store_module(stored, network.module, network.recipe, network.temperature)
     else:
         # As it is deployed: batch norm folded, for every runtime alike.
-        export_onnx(GraphNetwork(network.layers).eval(), onnx, proof)
+        write_onnx(network.layers, onnx, {})
         store_layers(stored, network.layers)
-        write_int8_onnx(network.layers, folder / "model-int8.onnx", {})
+        write_onnx(network.layers, folder / "model-int8.onnx", {}, int8=True)
         write_web(network.layers, folder / "model.10fd", {})
 
 

@@ -9,8 +9,8 @@ import torch
 from tenfold.errors import ExportError, FormatError, ModelError, UsageError
 from tenfold.export.from_torch import inference_layers
 from tenfold.export.inference_graph import dequantized, evaluate_layers, softmax
-from tenfold.export.int8_onnx import write_int8_onnx
 from tenfold.export.onnx import export_onnx
+from tenfold.export.onnx_graph import write_onnx
 from tenfold.export.web import read_web, write_web
 from tenfold.models import build_model
 from tenfold.models.model_config import ACTIVATIONS, ARCHITECTURES
@@ -60,7 +60,7 @@ def test_int8_files_do_what_their_weights_say(name, changes, mnist, tmp_path):
     # Of 254 steps, half a one for each weight: the sum moves by little.
     assert np.abs(kept - logits).max() < 0.05 * max(1, np.abs(logits).max())
 
-    write_int8_onnx(layers, tmp_path / "model.onnx", {"unsure_below": 0.7})
+    write_onnx(layers, tmp_path / "model.onnx", {"unsure_below": 0.7}, int8=True)
     opened = ModelFile(tmp_path / "model.onnx")
     assert opened.settings == {"unsure_below": 0.7}
     assert opened.probabilities(images) == pytest.approx(softmax(kept), abs=1e-4)
@@ -166,7 +166,7 @@ def test_model_files_that_are_none_are_reported(tmp_path, run):
 
 def test_settings_that_are_no_json_are_reported(tmp_path, run, mnist):
     layers = inference_layers(run.model())
-    write_int8_onnx(layers, tmp_path / "model.onnx", {})
+    write_onnx(layers, tmp_path / "model.onnx", {})
     import onnx
 
     model = onnx.load(tmp_path / "model.onnx")

@@ -1,7 +1,6 @@
 """A model as one ONNX file: raw pixels in, logits and probabilities out; nothing is left to get wrong outside."""
 
 import io
-import json
 import logging
 import warnings
 from collections.abc import Mapping
@@ -18,8 +17,9 @@ from torch import Tensor, nn
 
 from tenfold import files
 from tenfold.errors import ExportError
+from tenfold.export.from_torch import inference_layers
+from tenfold.export.onnx_graph import describe, write_onnx
 from tenfold.models.layers import set_memory_format
-from tenfold.reading.model_file import METADATA
 from tenfold.training.trainer import predict_logits
 
 # Largest difference between torch's and ONNX Runtime's outputs that passes for rounding in float32: of a probability,
@@ -63,9 +63,10 @@ def export_onnx(
     differences: list[float] = []
 
     def write(temporary: Path) -> None:
-        _export(_Deployed(model, temperature), temporary)
-        if settings:
-            describe(temporary, settings)
+        try:
+            write_onnx(inference_layers(model, temperature), temporary, settings or {})
+        except ExportError:  # Ensembles, deskewing, some architectures.
+            _export(_Deployed(model, temperature), temporary, settings or {})
         differences.append(_difference(model, temporary, images[:PARITY_IMAGES], temperature))
         if not differences[0] <= TOLERANCE:
             raise ExportError(f"{path.name} differs from the model by {differences[0]:.2g}; {TOLERANCE:g} is allowed")
@@ -74,7 +75,8 @@ def export_onnx(
     return differences[0]
 
 
-def _export(module: nn.Module, path: Path) -> None:
+def _export(module: nn.Module, path: Path, settings: Mapping[str, Any]) -> None:
+    """Through PyTorch's own exporter, which takes any module, and seconds."""
     example = torch.zeros(2, 28, 28, dtype=torch.uint8)
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript")]
     levels = [logger.level for logger in loggers]
@@ -84,27 +86,21 @@ def _export(module: nn.Module, path: Path) -> None:
         # The exporter narrates on stdout, and warns of packages that nothing here uses.
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
-            torch.onnx.export(
+            program = torch.onnx.export(
                 module,
                 (example,),
-                path,
                 input_names=["images"],
                 output_names=["logits", "probabilities"],
                 dynamic_shapes=({0: torch.export.Dim("n")},),
-                external_data=False,
                 dynamo=True,
                 verbose=False,
             )
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-def describe(path: Path, settings: Mapping[str, Any]) -> None:
-    """Writes what an ONNX file says of itself into it."""
-    document = onnx.load(path)
-    onnx.helper.set_model_props(document, {METADATA: json.dumps(settings, sort_keys=True)})
-    onnx.save(document, path)
+    assert program is not None
+    describe(program.model_proto, settings)
+    onnx.save(program.model_proto, path)
 
 
 def _difference(model: nn.Module, path: Path, images: NDArray[np.uint8], temperature: float) -> float:

@@ -10,8 +10,8 @@ import torch
 from tenfold.errors import ExportError, UsageError, nearest
 from tenfold.export.from_torch import inference_layers
 from tenfold.export.inference_graph import dequantized, evaluate_layers, softmax
-from tenfold.export.int8_onnx import write_int8_onnx
 from tenfold.export.onnx import PARITY_IMAGES, TOLERANCE, export_onnx
+from tenfold.export.onnx_graph import write_onnx
 from tenfold.export.web import read_web, write_web
 from tenfold.reading.model_file import ModelFile
 from tenfold.runs.run import Run
@@ -51,8 +51,10 @@ def export(run: Run, to: str = "onnx", out: Path | None = None) -> Exported:
         export_onnx(model, path, images, temperature, settings)
     else:
         layers = inference_layers(model, temperature)
-        write = write_int8_onnx if to == "onnx-int8" else write_web
-        write(layers, path, settings)
+        if to == "onnx-int8":
+            write_onnx(layers, path, settings, int8=True)
+        else:
+            write_web(layers, path, settings)
     if to == "web":
         found = softmax(evaluate_layers(read_web(path)[0], images))
     else:
