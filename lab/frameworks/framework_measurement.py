@@ -58,10 +58,10 @@ def gate(spec: dict[str, Any]) -> dict[str, Any]:
     started = time.perf_counter()
     framework = make(task, weights, spec["threads"])
     framework.load_data(images, labels)
-    first = np.arange(task.batch_size)
-    framework.train(first)
+    framework.train(np.arange(task.batch_size))
     stepped = time.perf_counter()
-    differences = _differences(make, task, weights, spec["threads"], images, labels)
+    framework.train(np.arange(task.batch_size, len(images)))
+    differences = _differences(framework, task, weights, images, labels)
     limits = {"logits": LOGITS, "gradients": GRADIENTS, "movement": MOVEMENT}
     # NaN is under no limit.
     passed = all(differences[name] <= limit for name, limit in limits.items())
@@ -119,26 +119,20 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _differences(
-    make: Make,
-    task: Task,
-    weights: list[Floats],
-    threads: int,
-    images: Floats,
-    labels: Labels,
+    framework: Framework, task: Task, first_weights: list[Floats], images: Floats, labels: Labels
 ) -> dict[str, float]:
-    truth = reference.Adam(task, weights)
-    framework = make(task, weights, threads)
-    batches = [slice(start, start + task.batch_size) for start in range(0, len(images), task.batch_size)]
-    one = batches[0]
-    wanted = log_softmax(reference.logits(truth.weights, images[one]), 1)
-    given = log_softmax(framework.predict(images[one]).astype(np.float64), 1)
-    _, slopes = reference.loss_and_gradients(truth.weights, images[one], labels[one])
-    found = framework.gradients(images[one], labels[one])
-    for batch in batches:
-        truth.step(images[batch], labels[batch])
-    framework.load_data(images, labels)
-    framework.train(np.arange(len(images)))
+    """Of a framework that was trained on these images, in batches: its weights against those of the reference, and
+    its logits and gradients against what the reference makes of the framework's own weights."""
+    truth = reference.Adam(task, first_weights)
+    for start in range(0, len(images), task.batch_size):
+        truth.step(images[start : start + task.batch_size], labels[start : start + task.batch_size])
     apart = [np.abs(a - b).ravel() for a, b in zip(framework.weights(), truth.weights, strict=True)]
+    weights = [weight.astype(np.float64) for weight in framework.weights()]
+    images, labels = images[: task.batch_size], labels[: task.batch_size]
+    wanted = log_softmax(reference.logits(weights, images), 1)
+    given = log_softmax(framework.predict(images).astype(np.float64), 1)
+    _, slopes = reference.loss_and_gradients(weights, images, labels)
+    found = framework.gradients(images, labels)
     return {
         "logits": float(np.abs(given - wanted).max()),
         # Python's own max would pass over a NaN.

@@ -5,7 +5,6 @@ each rule. Rumelhart, Hinton and Williams (1986) for the backward pass; Kingma a
 """
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from lab.frameworks.framework_task import Floats, Labels, Task
@@ -87,15 +86,20 @@ def _forward(weights: list[Array], images: NDArray[np.floating]) -> list[Array]:
 
 def _convolve(values: Array, kernel: Array) -> Array:
     """[N,H,W,I] with [h,w,I,O] -> [N,H-h+1,W-w+1,O]."""
-    windows = sliding_window_view(values, kernel.shape[:2], (1, 2))  # [N,H',W',I,h,w]
-    result: Array = np.einsum("nyxihw,hwio->nyxo", windows, kernel, optimize=True)
+    height, width = values.shape[1] - kernel.shape[0] + 1, values.shape[2] - kernel.shape[1] + 1
+    result: Array = sum(
+        values[:, y : y + height, x : x + width] @ kernel[y, x] for y, x in np.ndindex(kernel.shape[:2])
+    )
     return result
 
 
 def _kernel_gradient(values: Array, slope: Array) -> Array:
     """The gradient for the kernel, [h,w,I,O], from that for what it gave, [N,H',W',O]."""
-    windows = sliding_window_view(values, slope.shape[1:3], (1, 2))  # [N,h,w,I,H',W']
-    result: Array = np.einsum("nhwiyx,nyxo->hwio", windows, slope, optimize=True)
+    height, width = slope.shape[1:3]
+    kernel = (values.shape[1] - height + 1, values.shape[2] - width + 1)
+    result = np.empty((*kernel, values.shape[3], slope.shape[3]))
+    for y, x in np.ndindex(kernel):
+        result[y, x] = np.tensordot(values[:, y : y + height, x : x + width], slope, ((0, 1, 2), (0, 1, 2)))
     return result
 
 

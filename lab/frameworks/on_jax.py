@@ -122,7 +122,7 @@ class JAX:
         return self._canonical(self.parameters)
 
     def gradients(self, images: Floats, labels: Labels) -> list[Floats]:
-        return self._canonical(jax.grad(self.loss)(self.parameters, images, labels))
+        return self._canonical(jax.jit(jax.grad(self.loss))(self.parameters, images, labels))
 
     def product(self, left: Floats, right: Floats) -> Callable[[], object]:
         one, other = jnp.asarray(left), jnp.asarray(right)

@@ -14,6 +14,17 @@ from pathlib import Path
 import pytest
 
 
+@pytest.fixture
+def own_core():  # type: ignore[no-untyped-def]
+    """Leaves the test one core, another in each parallel process: the laboratory's workers are pinned to the first of
+    the test's cores, where those of all processes would meet."""
+    cores = os.sched_getaffinity(0)
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    os.sched_setaffinity(0, {sorted(cores)[number % len(cores)]})
+    yield
+    os.sched_setaffinity(0, cores)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The browser's path. Without one a test is skipped; in CI that is a failure, so that no test is lost unseen."""

@@ -16,6 +16,8 @@ from tenfold.cli import main
 from tenfold.errors import RunError
 from tenfold.evaluation.statistics import spread
 
+pytestmark = pytest.mark.usefixtures("own_core")
+
 
 def test_one_framework_that_goes_wrong_does_not_stop_the_rest(tmp_path, odd_framework):
     for name in ("crashes", "raises", "swells", "quicker"):

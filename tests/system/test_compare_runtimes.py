@@ -21,6 +21,8 @@ from tenfold.cli import main
 from tenfold.errors import RunError
 from tenfold.runs.train import train
 
+pytestmark = pytest.mark.usefixtures("own_core")
+
 
 def test_every_runtime_passes_the_gate_and_is_timed(run, tmp_path, tenfold_json, needs):
     names = [name for name, entry in RUNTIMES.items() if not entry.optional]

@@ -13,6 +13,7 @@ from lab.frameworks.framework_task import TASKS, Digits, load_weights, save_weig
 from lab.frameworks.on_numpy import NumPy
 from lab.worker import run_worker
 
+pytestmark = pytest.mark.usefixtures("own_core")
 SETUPS = [(name, network) for name, entry in FRAMEWORKS.items() for network in entry.networks]
 
 

@@ -6,34 +6,44 @@ skipped without them.
 
 import csv
 import io
+import itertools
 import zipfile
 
 import pytest
 from PIL import Image
 
+from lab import ink
 from lab.ink import SETS, app, measure_ink
 from tenfold.cli import main
 
-# Shares read right; of non-digits, shares that are unsure. A point or so below what was measured (README.md).
+# Shares read right; of non-digits, shares that are unsure. A point or so below what was measured on these images.
 FLOORS = {
     "MNIST test": 0.994,
-    "kensanata": 0.988,
+    "kensanata": 0.99,
     "hwd1000": 0.995,
-    "optdigits_orig": 0.988,
-    "semeion": 0.96,
-    "usps": 0.988,
+    "optdigits_orig": 0.987,
+    "semeion": 0.968,
+    "usps": 0.987,
     "pendigits": 0.99,
     "photo_numbers": 0.8,
-    "orand_car_a": 0.53,
+    "orand_car_a": 0.55,
     "omniglot": 0.65,
-    "notmnist": 0.86,
+    "notmnist": 0.855,
 }
 
 
 @pytest.fixture(scope="module")
 def results(ink_sets):
+    """Of every third image of a set, which takes half a minute; all of the strokes and of the few photos."""
     folder = ink_sets(*SETS)
-    return {result.name: result for result in measure_ink(folder)}
+
+    def a_third(path):
+        return itertools.islice(read_pictures(path), 0, None, 1 if path.name == "photo_numbers.zip" else 3)
+
+    read_pictures = ink._pictures
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ink, "_pictures", a_third)
+        return {result.name: result for result in measure_ink(folder)}
 
 
 @pytest.mark.parametrize("name", FLOORS)
@@ -47,7 +57,7 @@ def test_nearly_all_real_digits_are_answered(results):
         result for result in results.values() if result.right is not None and result.calibration_error is not None
     ]
     answered = sum(result.count * (1 - result.unsure) for result in digits) / sum(result.count for result in digits)
-    assert answered >= 0.987
+    assert answered >= 0.989
 
 
 def ink_folder(mnist, tmp_path):

@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+# The first optimizer imports this, which takes a second; here it counts with the other imports.
+import torch._dynamo  # noqa: F401
 from torch import Tensor, nn
 
 from tenfold import files

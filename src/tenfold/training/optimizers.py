@@ -4,9 +4,6 @@ import math
 from typing import Any
 
 import torch
-
-# The first optimizer imports this, which takes a second; here it counts with the other imports.
-import torch._dynamo
 from torch import nn
 
 from tenfold.training.recipe import TrainingConfig

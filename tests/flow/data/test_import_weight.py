@@ -39,3 +39,10 @@ def test_the_reader_is_light():
     code = "from tenfold import Reader; Reader(); import sys; print(' '.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not {"torch", "onnx", "matplotlib", "sklearn", "cyclopts", "rich"} & set(loaded)
+
+
+def test_what_evaluates_does_not_wait_for_what_only_training_needs():
+    code = "import tenfold.runs.evaluate, sys; print(' '.join(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert "torch" in loaded
+    assert "torch._dynamo" not in loaded
