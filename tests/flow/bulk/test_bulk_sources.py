@@ -1,4 +1,4 @@
-"""A million images are read while nobody looks: each must have its row, right or with its error, none lost."""
+"""Where the images of a bulk read lie: behind URLs, in large tars, in row groups of any size, in broken shards."""
 
 import gzip
 import io
@@ -10,183 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from tenfold import cli
 from tenfold.bulk import read_all
 from tenfold.data import idx
-from tenfold.errors import BulkError
 from tenfold.jobs.pool import in_process_pool
-
-
-def png(pixels) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
-
-
-def write_tar(path: Path, members: dict[str, bytes], mode="w") -> Path:
-    with tarfile.open(path, mode) as tar:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return path
-
-
-def rows(path: Path) -> list[dict]:
-    return pq.read_table(path).to_pylist()
-
-
-@pytest.fixture(scope="module")
-def digits(mnist) -> np.ndarray:
-    """Most of MNIST's form; some shifted, turned to dark on bright, blank."""
-    images = np.array(mnist.test_images[:60])
-    images[3] = np.roll(images[3], 4, 0)
-    images[7] = 255 - images[7]
-    images[11] = 0
-    return images
-
-
-def folder_of(images, path: Path) -> Path:
-    for number, image in enumerate(images):
-        place = path / f"{number // 25}" / f"{number:03d}.png"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(png(image))
-    return path
-
-
-def parquet_of(column, path: Path, **options) -> Path:
-    pq.write_table(pa.table({"id": list(range(len(column))), "image": column}), path, **options)
-    return path
-
-
-MAKERS = {
-    "folder": lambda x, p: folder_of(x, p / "folder"),
-    "pattern": lambda x, p: folder_of(x, p / "folder") / "*" / "*.png",
-    "tar": lambda x, p: write_tar(p / "a.tar", {f"{i:03d}.png": png(one) for i, one in enumerate(x)}),
-    "tar.gz": lambda x, p: write_tar(p / "a.tar.gz", {f"{i:03d}.png": png(one) for i, one in enumerate(x)}, "w:gz"),
-    "tar.xz": lambda x, p: write_tar(p / "a.tar.xz", {f"{i:03d}.png": png(one) for i, one in enumerate(x)}, "w:xz"),
-    "parquet of files": lambda x, p: parquet_of(pa.array([png(one) for one in x]), p / "a.parquet", row_group_size=7),
-    "parquet of a hub": lambda x, p: parquet_of(
-        pa.array([{"bytes": png(one), "path": None} for one in x]), p / "a.parquet"
-    ),
-    "parquet of 784": lambda x, p: parquet_of(
-        pa.FixedSizeListArray.from_arrays(pa.array(x.reshape(-1)), 784), p / "a.parquet", row_group_size=7
-    ),
-    "parquet of 28x28": lambda x, p: parquet_of(pa.array(x.tolist()), p / "a.parquet"),
-    "parquet of raw bytes": lambda x, p: parquet_of(pa.array([one.tobytes() for one in x]), p / "a.parquet"),
-    "parquet of tensors": lambda x, p: parquet_of(
-        pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(x)), p / "a.parquet"
-    ),
-    "idx": lambda x, p: written(p / "t-images-idx3-ubyte", idx.encode(x)),
-    "idx.gz": lambda x, p: written(p / "t-images-idx3-ubyte.gz", gzip.compress(idx.encode(x))),
-    "npy": lambda x, p: saved(p / "a.npy", x),
-    "npy of 784": lambda x, p: saved(p / "a.npy", x.reshape(-1, 784)),
-}
-
-
-def written(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
-
-
-def saved(path: Path, array) -> Path:
-    np.save(path, array)
-    return path
-
-
-@pytest.mark.parametrize("kind", MAKERS)
-def test_every_source_gives_the_rows_that_the_reader_gives_one_by_one(kind, digits, reader, tmp_path):
-    source = MAKERS[kind](digits, tmp_path)
-    summary = read_all([source], tmp_path / "out.parquet", open_pool=in_process_pool, probabilities=True, batch=16)
-    found = rows(tmp_path / "out.parquet")
-    assert len(found) == summary.rows == len(digits)
-    assert [row["index"] for row in found] == list(range(len(digits)))
-    # As a file is read where it was one, and as an array is where it was that: the second looks twice at 28x28.
-    as_file = kind in ("folder", "pattern", "parquet of files", "parquet of a hub") or kind.startswith("tar")
-    for row, image in zip(found, digits, strict=True):
-        alone = reader.read(png(image) if as_file else image)
-        assert (row["digit"], row["confidence"], row["unsure"]) == (alone.digit, alone.confidence, alone.unsure)
-        assert np.array_equal(np.float32(row["probabilities"]), alone.probabilities)
-        assert row["error"] is None
-    keys = [row["key"] for row in found]
-    assert keys == ([None] * 60 if keys[0] is None else sorted(keys))
-    assert not (tmp_path / "out.parquet.job").exists()
-
-
-def test_sources_of_all_kinds_lie_in_one_folder(digits, tmp_path):
-    source = tmp_path / "in"
-    folder_of(digits[:30], source / "b")
-    write_tar(source / "c.tar", {"x.cls": b"7", "x.png": png(digits[0]), "._x.png": b"a Mac's"})
-    (source / ".hidden.png").write_bytes(b"")
-    (source / "notes.txt").write_text("none")
-    np.save(source / "a.npy", digits[:5])
-    folder_of(digits[:2], source / "d")
-    (source / "t-labels-idx1-ubyte").write_bytes(idx.encode(np.zeros(5, np.uint8)))
-    summary = read_all([source], tmp_path / "out.parquet", open_pool=in_process_pool)
-    found = rows(tmp_path / "out.parquet")
-    names = [(Path(row["source"]).name, row["key"], row["index"]) for row in found]
-    assert names == [
-        *[("a.npy", None, index) for index in range(5)],
-        *[("in", f"b/{index // 25}/{index:03d}.png", index) for index in range(30)],
-        ("c.tar", "x.png", 0),
-        # A folder's places continue after what came between.
-        ("in", "d/0/000.png", 30),
-        ("in", "d/0/001.png", 31),
-    ]
-    assert (summary.rows, summary.skipped, summary.errors) == (38, 1, 0)
-
-
-def test_a_bad_image_is_a_row_with_its_error_wherever_it_lies(digits, tmp_path):
-    good = png(digits[0])
-    odd = [good, b"no image", good[:80], b"", good]
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    for number, content in enumerate(odd):
-        (folder / f"{number}\n.png").write_bytes(content)
-    (folder / "gone.png").symlink_to("nowhere")
-    tar = write_tar(tmp_path / "a.tar", {f"{number}.png": content for number, content in enumerate(odd)})
-    encoded = parquet_of(pa.array([*odd, None], pa.binary()), tmp_path / "a.parquet")
-    lists = [digits[0].tolist(), None, [[1, 2], [3]], digits[0].tolist(), [[300] * 28] * 28]
-    pixels = parquet_of(pa.array(lists), tmp_path / "b.parquet")
-    summary = read_all([folder, tar, encoded, pixels], tmp_path / "out.parquet", open_pool=in_process_pool)
-    found = rows(tmp_path / "out.parquet")
-    bad = [False, True, True, True, False]
-    assert [row["error"] is not None for row in found] == [*bad, *bad, *bad, True, False, True, True, False, True]
-    for row in found:
-        assert (row["digit"] is None) == (row["confidence"] is None) == (row["error"] is not None)
-        assert "\n" not in (row["error"] or "")
-    assert found[0]["key"] == "0\n.png"
-    assert (summary.errors, summary.broken) == (13, 0)
-
-
-def test_the_output_is_the_same_to_the_last_byte_whoever_reads(digits, tmp_path):
-    folder = folder_of(digits, tmp_path / "folder")
-    made = {}
-    for name, options in {
-        "here": {"open_pool": in_process_pool},
-        "1": {"workers": 1},
-        "2": {"workers": 2, "batch": 7},
-    }.items():
-        read_all([folder, *[folder] * 3], tmp_path / f"{name}.parquet", **options)
-        made[name] = (tmp_path / f"{name}.parquet").read_bytes()
-    assert made["here"] == made["1"] == made["2"]
-
-
-def test_a_folder_of_several_files_is_written_where_the_name_has_no_ending(digits, tmp_path, monkeypatch):
-    monkeypatch.setattr("tenfold.bulk.bulk_output.FILE_ROWS", 100)
-    monkeypatch.setattr("tenfold.bulk.bulk_output._GROUP", 50)
-    folder = folder_of(digits, tmp_path / "folder")
-    out = tmp_path / "set"
-    summary = read_all([folder] * 4, out, open_pool=in_process_pool)
-    assert summary.rows == 240
-    assert sorted(path.name for path in out.iterdir()) == [f"part-{number:05d}.parquet" for number in range(2)]
-    assert pq.read_table(out).num_rows == 240
-    with pytest.raises(BulkError, match="--overwrite"):
-        read_all([folder], out, open_pool=in_process_pool)
-    assert read_all([folder], out, open_pool=in_process_pool, overwrite=True).rows == 60
-    assert pq.read_table(out).num_rows == 60
+from tests.flow.bulk.image_sources import folder_of, parquet_of, png, rows, saved, write_tar, written
 
 
 @pytest.mark.parametrize("protocol", ["memory", "file"])
@@ -261,9 +90,6 @@ def test_row_groups_of_any_size_are_read_once_and_in_order(tmp_path, monkeypatch
     read = [np.concatenate([chunk.images for chunk in parquet_files.read_parquet(unit, 256)]) for unit in units]
     assert [len(one) for one in read] == [unit.count for unit in units]
     assert np.array_equal(np.concatenate(read).reshape(-1, 784)[:, :4].copy().view(np.uint32).ravel(), numbers)
-
-
-# What a shard that can't be read to its end costs: its rest, which one row says.
 
 
 def cut_tar(path: Path, digits) -> Path:

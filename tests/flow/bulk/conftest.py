@@ -1,0 +1,14 @@
+"""What the tests of bulk reading read."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="module")
+def digits(mnist) -> np.ndarray:
+    """Most of MNIST's form; some shifted, turned to dark on bright, blank."""
+    images = np.array(mnist.test_images[:60])
+    images[3] = np.roll(images[3], 4, 0)
+    images[7] = 255 - images[7]
+    images[11] = 0
+    return images
