@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import onnxruntime
-
 from lab.runtimes.runtime_protocol import Answers, Images
+from tenfold.onnx_runtime import onnxruntime
 
 
 class ONNXRuntime:

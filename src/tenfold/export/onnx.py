@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -20,6 +19,7 @@ from tenfold.errors import ExportError
 from tenfold.export.from_torch import inference_layers
 from tenfold.export.onnx_graph import describe, write_onnx
 from tenfold.models.layers import set_memory_format
+from tenfold.onnx_runtime import onnxruntime
 from tenfold.training.trainer import predict_logits
 
 # Largest difference between torch's and ONNX Runtime's outputs that passes for rounding in float32: of a probability,

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from tenfold.errors import ModelError
 from tenfold.machine import usable_cores
+from tenfold.onnx_runtime import onnxruntime
 
 # Images a call: small enough for what layers hand on to stay in a core's cache.
 BATCH = 256
