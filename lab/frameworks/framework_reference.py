@@ -87,9 +87,9 @@ def _forward(weights: list[Array], images: NDArray[np.floating]) -> list[Array]:
 def _convolve(values: Array, kernel: Array) -> Array:
     """[N,H,W,I] with [h,w,I,O] -> [N,H-h+1,W-w+1,O]."""
     height, width = values.shape[1] - kernel.shape[0] + 1, values.shape[2] - kernel.shape[1] + 1
-    result: Array = sum(
-        values[:, y : y + height, x : x + width] @ kernel[y, x] for y, x in np.ndindex(kernel.shape[:2])
-    )
+    result: Array = np.zeros((len(values), height, width, kernel.shape[3]))
+    for y, x in np.ndindex(kernel.shape[:2]):
+        result += values[:, y : y + height, x : x + width] @ kernel[y, x]
     return result
 
 

@@ -50,8 +50,8 @@ def train(
     recipe: or what `prepare` made of it. data: in place of the data set that the recipe names. watch: called with every
     `Progress` and `EpochRecord`. say: called with a line for each network of an ensemble. write_onnx: whether to write
     `model.onnx`, which takes seconds for a few architectures. open_pool: where the networks of an ensemble are trained,
-    one after another in this process by default; the weights are the same in any pool. The test images are not used. `resume` continues
-    an interrupted training.
+    one after another in this process by default; the weights are the same in any pool. The test images are not used.
+    `resume` continues an interrupted training.
 
     Raises `TrainingError` at a loss that is not finite, `StorageError` when a file can't be written, and what `prepare`
     raises.
