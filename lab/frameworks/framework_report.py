@@ -16,17 +16,9 @@ from lab.frameworks.framework_measurement import GRADIENTS, LOGITS, MOVEMENT, ST
 from lab.frameworks.framework_registry import FRAMEWORKS
 from lab.frameworks.framework_tables import groups, of
 from lab.frameworks.framework_task import TASKS
+from lab.report_blocks import CodeBlock, Figure, Paragraph, Section, Table, write_block_report
 from tenfold.evaluation.statistics import percent, significant
-from tenfold.report.figures.figure_files import Show, figure_maker
-from tenfold.report.html_report import (
-    CodeBlock,
-    Paragraph,
-    Section,
-    SvgFigure,
-    Table,
-    environment_table,
-    write_html_report,
-)
+from tenfold.report.html_report import environment_rows
 
 METHOD = (
     "Every framework starts from the same initial weights, read from one file, and gets the same images in the same "
@@ -56,8 +48,7 @@ def write_framework_report(comparison: FrameworkComparison, rows: Sequence[Frame
     """
     reasons = [f"{FRAMEWORKS[row.framework].title}: {row.reason}" for row in rows]
     good = measured(comparison.path, "framework", rows, reasons)
-    show = figure_maker(comparison.path / "figures")
-    sections = [_setup(title, group, show) for title, group in groups(rows)]
+    sections = [_setup(title, group) for title, group in groups(rows)]
     quickest = good[0]
     seconds = quickest.figures["training_s"].mean
     slowest = max(
@@ -65,7 +56,7 @@ def write_framework_report(comparison: FrameworkComparison, rows: Sequence[Frame
         key=lambda row: row.figures["training_s"].mean,
     )
     title = FRAMEWORKS[quickest.framework].title
-    return write_html_report(
+    return write_block_report(
         comparison.path / "frameworks.html",
         title="Comparison of frameworks",
         kicker=comparison.path.name,
@@ -85,19 +76,19 @@ def write_framework_report(comparison: FrameworkComparison, rows: Sequence[Frame
     )
 
 
-def _setup(title: str, rows: list[FrameworkResult], show: Show) -> Section:
+def _setup(title: str, rows: list[FrameworkResult]) -> Section:
     good = [row for row in rows if row.figures]
     task = TASKS[rows[0].network]
     name = title.replace(", ", "-").replace(" ", "-")
     description = f"{_network(task.network)}; batches of {task.batch_size}, {task.epochs} epochs of 48,000 images."
     section = Section(name, title, [Paragraph(description)])
     if good:
-        section.blocks.append(_times(name, good, show))
+        section.blocks.append(_times(name, good))
         section.blocks.append(_times_table(good, rows))
         if any(accuracies_agree(row, rows) is False for row in good):
             footnote = "* differs from the mean of all frameworks by more than the spread over seeds explains."
             section.blocks.append(Paragraph(footnote))
-        section.blocks.append(_costs(name, good, show))
+        section.blocks.append(_costs(name, good))
         section.blocks.append(_costs_table(good))
         section.blocks.append(_ceiling_table(good))
     if left := [f"{FRAMEWORKS[row.framework].title}: {row.status}, {row.reason}" for row in rows if row.reason]:
@@ -105,7 +96,7 @@ def _setup(title: str, rows: list[FrameworkResult], show: Show) -> Section:
     return section
 
 
-def _times(name: str, rows: list[FrameworkResult], show: Show) -> SvgFigure:
+def _times(name: str, rows: list[FrameworkResult]) -> Figure:
     lines = [
         TrainingTime(
             FRAMEWORKS[row.framework].title,
@@ -117,7 +108,7 @@ def _times(name: str, rows: list[FrameworkResult], show: Show) -> SvgFigure:
         for row in rows
     ]
     target = f"{100 * TARGET_ACCURACY:g} % of the validation images"
-    return show(
+    return Figure(
         f"{name}-times",
         "Time to the target accuracy and for the complete training, means over seeds. The broad line is the 95 % "
         "confidence interval of the mean.",
@@ -144,7 +135,7 @@ def _times_table(rows: list[FrameworkResult], everyone: list[FrameworkResult]) -
     )  # fmt: skip
 
 
-def _costs(name: str, rows: list[FrameworkResult], show: Show) -> SvgFigure:
+def _costs(name: str, rows: list[FrameworkResult]) -> Figure:
     def panel(figure: str, factor: float, unit: str, down: bool) -> list[LabeledBar]:
         values = [(row, factor * row.figures[figure].mean) for row in rows]
         ordered = sorted(values, key=lambda pair: pair[1] if down else -pair[1])
@@ -161,7 +152,7 @@ def _costs(name: str, rows: list[FrameworkResult], show: Show) -> SvgFigure:
         ("reading 1,024 images, ms: less is better", panel("latency_1024_ms", 1, "", True)),
         ("memory, MB: less is better", panel("peak_bytes", 1e-6, "", True)),
     ]
-    return show(
+    return Figure(
         f"{name}-costs",
         "Throughput after the first epoch, latency of a prediction, and peak memory. All axes start at zero.",
         lambda theme: bar_panels(panels, theme),
@@ -230,7 +221,7 @@ def _method(comparison: FrameworkComparison) -> Section:
         [
             *(Paragraph(paragraph) for paragraph in METHOD),
             CodeBlock(comparison.environment["command"]),
-            environment_table(comparison.environment),
+            Table(["", ""], environment_rows(comparison.environment)),
         ],
     )
 

@@ -1,10 +1,12 @@
 """The HTML report of a comparison of runtimes."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from lab.comparison_folder import measured
 from lab.frameworks.framework_figures import LabeledBar, bar_panels
+from lab.report_blocks import CodeBlock, Figure, Paragraph, Section, Table, write_block_report
 from lab.runtimes.runtime_comparison import RuntimeComparison, RuntimeResult
 from lab.runtimes.runtime_figures import LatencyRange, latency_chart
 from lab.runtimes.runtime_measurement import ALONE, BATCHES
@@ -12,8 +14,7 @@ from lab.runtimes.runtime_registry import RUNTIMES
 from lab.runtimes.runtime_tables import kilobytes, of, share
 from tenfold.evaluation.statistics import significant
 from tenfold.export.onnx import TOLERANCE
-from tenfold.report.figures.figure_files import Show, figure_maker
-from tenfold.report.html_report import CodeBlock, Paragraph, Section, Table, environment_table, write_html_report
+from tenfold.report.html_report import environment_rows
 from tenfold.runs.export import CHANGED
 
 # What Tenfold's Reader and web app use: drawn in the accent color.
@@ -47,9 +48,8 @@ def write_runtime_report(comparison: RuntimeComparison, rows: Sequence[RuntimeRe
     """
     reasons = [f"{RUNTIMES[row.runtime].title}: {row.reason}" for row in rows]
     good = measured(comparison.path, "runtime", rows, reasons)
-    show = figure_maker(comparison.path / "figures")
     network, plan = comparison.network, comparison.plan
-    return write_html_report(
+    return write_block_report(
         comparison.path / "runtimes.html",
         title="Comparison of runtimes",
         kicker=comparison.path.name,
@@ -63,8 +63,8 @@ def write_runtime_report(comparison: RuntimeComparison, rows: Sequence[RuntimeRe
             "rounds": f"{plan.rounds}",
         },
         sections=[
-            _speed(good, show),
-            _costs(good, rows, show),
+            _speed(good),
+            _costs(good, rows),
             _gate(rows),
             _method(comparison, rows),
         ],
@@ -89,7 +89,7 @@ def _lead(rows: Sequence[RuntimeResult]) -> str:
     )
 
 
-def _speed(rows: Sequence[RuntimeResult], show: Show) -> Section:
+def _speed(rows: Sequence[RuntimeResult]) -> Section:
     lines = [
         LatencyRange(
             RUNTIMES[row.runtime].title,
@@ -118,13 +118,13 @@ def _speed(rows: Sequence[RuntimeResult], show: Show) -> Section:
         "speed",
         "Speed",
         [
-            show(
+            Figure(
                 "latency",
                 "Latency with one image per call. The broad line spans the fastest to the slowest round. Blue: what "
                 "Tenfold's Reader and web app use.",
                 lambda theme: latency_chart(lines, theme),
             ),
-            show(
+            Figure(
                 "throughput",
                 "Throughput with the best batch size for each runtime. The axis starts at zero.",
                 lambda theme: bar_panels([("images per second: more is better", throughput)], theme),
@@ -141,7 +141,7 @@ def _speed(rows: Sequence[RuntimeResult], show: Show) -> Section:
     )
 
 
-def _costs(measured: Sequence[RuntimeResult], rows: Sequence[RuntimeResult], show: Show) -> Section:
+def _costs(measured: Sequence[RuntimeResult], rows: Sequence[RuntimeResult]) -> Section:
     panels = [
         ("time to the first answer, ms: less is better", _bars(measured, "load_s", 1e3, True)),
         ("memory when reading single images, MB: less is better",
@@ -168,7 +168,7 @@ def _costs(measured: Sequence[RuntimeResult], rows: Sequence[RuntimeResult], sho
         "costs",
         "Startup, memory and size",
         [
-            show("costs", "Each in a fresh process. All axes start at zero.", lambda theme: bar_panels(panels, theme)),
+            Figure("costs", "Each in a fresh process. All axes start at zero.", partial(bar_panels, panels)),
             Table(["", ">import, ms", ">open, ms", ">first answer, ms", ">load: all three, ms"], loads),
             Table(["", ">before, MB", ">single images, MB", ">batches, MB", ">file, kB", ">installed, MB"], sizes),
             Paragraph(
@@ -237,7 +237,7 @@ def _method(comparison: RuntimeComparison, rows: Sequence[RuntimeResult]) -> Sec
         [
             *(Paragraph(paragraph) for paragraph in METHOD),
             CodeBlock(comparison.environment["command"]),
-            environment_table(comparison.environment, dict(sorted(versions.items()))),
+            Table(["", ""], environment_rows(comparison.environment, dict(sorted(versions.items())))),
         ],
     )
 

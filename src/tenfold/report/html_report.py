@@ -1,17 +1,9 @@
-"""Writes HTML reports: a template of this folder, its figures, and what it says of them -> one self-contained file.
+"""Writes HTML reports: a template, its figures, and what it says of them -> one self-contained file."""
 
-A report either has a template of its own, which holds its prose, or lists its sections for `blocks.html`:
-
-section = Section("scores", "Scores", [Paragraph("Ten runs."), Table(["run", ">accuracy, %"], [["a", "99.1"]])])
-write_html_report(path, title="…", kicker="…", value="99.1 %", what="…", lead="…", facts={}, footer="…",
-                  sections=[section])
-"""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -19,61 +11,12 @@ from tenfold import files
 from tenfold.report.figures.figure_style import Draw, to_png, to_svg
 
 
-@dataclass(frozen=True)
-class Paragraph:
-    """A paragraph of plain text."""
-
-    text: str
-    kind: Literal["paragraph"] = "paragraph"
-
-
-@dataclass(frozen=True)
-class CodeBlock:
-    """Lines to copy, such as a command."""
-
-    text: str
-    kind: Literal["code"] = "code"
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows under columns; the name of a column of numbers begins with `>`, which aligns it to the right."""
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[object]]
-    kind: Literal["table"] = "table"
-
-
-@dataclass(frozen=True)
-class SvgFigure:
-    """An SVG with its caption. layout: on a narrow screen, `scroll` keeps its size and scrolls, `shrink` scales it."""
-
-    svg: str
-    caption: str
-    layout: Literal["scroll", "shrink"] = "scroll"
-    kind: Literal["figure"] = "figure"
-
-
-Block = Paragraph | CodeBlock | Table | SvgFigure
-
-
-@dataclass
-class Section:
-    """A numbered section of a report. key: its anchor, unique in the report."""
-
-    key: str
-    title: str
-    blocks: list[Block] = field(default_factory=list)
-
-
-def write_html_report(
-    path: Path, template: str = "blocks.html", figures: Mapping[str, Draw] | None = None, **values: Any
-) -> Path:
+def write_html_report(path: Path, template: str | Path, figures: Mapping[str, Draw], **values: Any) -> Path:
     """Writes the report to `path`, which is returned, and each figure to `figures/<name>.png` next to it too.
 
-    values: for the template. Of those that every report has, kicker is a line above the headline, such as the name of a
-    run; value and what are the headline, a number and what it counts; lead is the paragraph below it; and facts are
-    names and values shown in a row of boxes.
+    template: the name of one in this folder, or the path of another. values: for the template. Of those that every
+    report has, kicker is a line above the headline, such as the name of a run; value and what are the headline, a
+    number and what it counts; lead is the paragraph below it; and facts are names and values shown in a row of boxes.
     """
     environment = Environment(
         loader=PackageLoader("tenfold", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -81,22 +24,21 @@ def write_html_report(
     )  # fmt: skip
     environment.filters |= {"number": number, "percent": percent, "plural": plural}
     drawn = {}
-    for name, draw in (figures or {}).items():
+    for name, draw in figures.items():
         files.write_bytes(path.parent / "figures" / f"{name}.png", to_png(draw))
         drawn[name] = to_svg(draw, name)
-    html = environment.get_template(template).render(
-        figures=drawn, headings=[], version=metadata.version("tenfold"), **values
-    )
+    if isinstance(template, Path):
+        page = environment.from_string(template.read_text(encoding="utf-8"))
+    else:
+        page = environment.get_template(template)
+    html = page.render(figures=drawn, headings=[], version=metadata.version("tenfold"), **values)
     return files.write_text(path, html)
 
 
-def environment_table(
-    environment: Mapping[str, Any],
-    packages: Mapping[str, str] | None = None,
-    threads: int | None = None,
-    more: Sequence[Sequence[object]] = (),
-) -> Table:
-    """The hardware and software that something was measured with, then `more` rows.
+def environment_rows(
+    environment: Mapping[str, Any], packages: Mapping[str, str] | None = None, threads: int | None = None
+) -> list[list[str]]:
+    """The hardware and software that something was measured with, as rows of a table.
 
     environment: of `describe_environment`. threads: how many a training used.
     """
@@ -104,13 +46,10 @@ def environment_table(
     hardware = f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB of memory"
     if threads is not None:
         hardware += f"; trained with {plural(threads, 'thread')}"
-    rows: list[Sequence[object]] = [
-        ["machine", hardware],
-        ["system", f"{environment['system']}, Python {environment['python']}"],
-    ]
+    rows = [["machine", hardware], ["system", f"{environment['system']}, Python {environment['python']}"]]
     if packages is not None:
         rows.append(["packages", ", ".join(f"{name} {version}" for name, version in packages.items())])
-    return Table(["", ""], [*rows, *more])
+    return rows
 
 
 def number(value: float | None, form: str = ",") -> str:

@@ -15,7 +15,7 @@ from tenfold.models.model_config import MLPConfig
 from tenfold.report.figures import data_figures, evaluation_figures
 from tenfold.report.figures.figure_style import Draw
 from tenfold.report.figures.training_figures import learning_curves, network_diagram
-from tenfold.report.html_report import environment_table, number, percent, write_html_report
+from tenfold.report.html_report import environment_rows, number, percent, write_html_report
 from tenfold.runs.augmentation_cost import examples
 from tenfold.runs.evaluate import diagnose, evaluate
 from tenfold.runs.predict import random_test_images
@@ -41,10 +41,11 @@ def write_report(run: Run, known_profile: Profile | None = None, evaluation: Eva
     picks = random_test_images(run, _PREDICTIONS, recipe.training.seed)
     probabilities = run.predict(data.test_images[picks])
     model = run.model()
-    more = [["data", f"{data.name}: {data.origin}"]]
+    measured_with = environment_rows(environment, environment["packages"], recipe.device.threads)
+    measured_with.append(["data", f"{data.name}: {data.origin}"])
     # None for a trial of a sweep, whose model.onnx was exported later.
     if (difference := training["onnx_difference"]) is not None:
-        more.append(["largest difference between the ONNX and PyTorch outputs", f"{difference:.1g}"])
+        measured_with.append(["largest difference between the ONNX and PyTorch outputs", f"{difference:.1g}"])
     return write_html_report(
         run.path / "report.html",
         "run.html",
@@ -69,7 +70,7 @@ def write_report(run: Run, known_profile: Profile | None = None, evaluation: Eva
         predicted=len(picks),
         predicted_right=(probabilities.argmax(1) == data.test_labels[picks]).sum(),
         findings=[(found, [[r.flag, r.why, r.measured] for r in found.remedies]) for found in findings],
-        environment=environment_table(environment, environment["packages"], recipe.device.threads, more),
+        environment=measured_with,
     )
 
 

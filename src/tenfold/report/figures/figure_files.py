@@ -1,8 +1,7 @@
-"""Figures as files: for a report, which shows them inline too, and for the commands that draw one."""
+"""Figures as files, for the commands that draw one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -10,24 +9,10 @@ from tenfold import files
 from tenfold.data import Dataset
 from tenfold.data.profile import Profile
 from tenfold.report.figures import data_figures, evaluation_figures
-from tenfold.report.figures.figure_style import Draw, to_png, to_svg
-from tenfold.report.html_report import SvgFigure
+from tenfold.report.figures.figure_style import to_png
 from tenfold.runs.augmentation_cost import examples
 from tenfold.runs.predict import Prediction
 from tenfold.training.recipe import AugmentConfig
-
-Show = Callable[..., SvgFigure]
-
-
-def figure_maker(folder: Path) -> Show:
-    """Returns `show(name, caption, draw, layout="scroll")`, which draws a figure for the report and saves it as
-    `folder/<name>.png` too."""
-
-    def show(name: str, caption: str, draw: Draw, layout: Any = "scroll") -> SvgFigure:
-        files.write_bytes(folder / f"{name}.png", to_png(draw))
-        return SvgFigure(to_svg(draw, name), caption, layout)
-
-    return show
 
 
 def draw_profile(data: Dataset, profile: Profile, folder: Path) -> list[Path]:
