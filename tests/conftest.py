@@ -174,9 +174,9 @@ def without_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     from tenfold.report import html_report
     from tenfold.report.figures import figure_files
 
-    for module in (html_report, figure_files):
-        monkeypatch.setattr(module, "to_png", lambda draw: b"")
-        monkeypatch.setattr(module, "to_svg", lambda draw, name: "<svg></svg>")
+    monkeypatch.setattr(html_report, "to_png", lambda draw: b"")
+    monkeypatch.setattr(html_report, "to_svg", lambda draw, name: "<svg></svg>")
+    monkeypatch.setattr(figure_files, "to_png", lambda draw: b"")
 
 
 @pytest.fixture(scope="session")
