@@ -44,13 +44,16 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def write_with(path: Path, write: Callable[[Path], object]) -> Path:
-    """Calls `write` with a temporary path in the same folder, then renames that file to `path` in one step."""
+def write_with(path: Path, write: Callable[[Path], object], mode: int = 0o666) -> Path:
+    """Calls `write` with a temporary path in the same folder, then renames that file to `path` in one step.
+
+    mode: permissions that the file has from the start, less those that the process's umask takes away.
+    """
     make_folder(path.parent)
     with storage_errors(path):
         temporary = path.with_name(f".{path.name}-{secrets.token_hex(6)}{path.suffix}")
         # Created here, so that the system applies the process's umask: reading the umask would change it for a moment.
-        temporary.touch(exist_ok=False)
+        temporary.touch(mode, exist_ok=False)
         try:
             write(temporary)
             # Without this a power cut after the rename could leave an empty file under the final name.
@@ -63,9 +66,9 @@ def write_with(path: Path, write: Callable[[Path], object]) -> Path:
     return path
 
 
-def write_bytes(path: Path, content: bytes) -> Path:
-    """Writes `content` to `path` atomically."""
-    return write_with(path, lambda temporary: temporary.write_bytes(content))
+def write_bytes(path: Path, content: bytes, mode: int = 0o666) -> Path:
+    """Writes `content` to `path` atomically. mode: as of `write_with`."""
+    return write_with(path, lambda temporary: temporary.write_bytes(content), mode)
 
 
 def write_text(path: Path, text: str) -> Path:

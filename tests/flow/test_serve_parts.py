@@ -13,7 +13,6 @@ import stat
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -174,11 +173,11 @@ def test_clients_are_identified_by_address() -> None:
     assert identify_client("x" * 1000) == ("x" * 64, False)
 
 
-def handshake(made: Any, address: str, host: str) -> str | None:
+def handshake(made: tuple[Path, bytes], address: str, host: str) -> str | None:
     """A handshake with a client that trusts the authority alone; what it says against the certificate."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(made.certificate, made.key)
-    client = ssl.create_default_context(cafile=str(made.ca))
+    server.load_cert_chain(made[0])
+    client = ssl.create_default_context(cadata=made[1].decode())
     client.verify_flags |= ssl.VERIFY_X509_STRICT
     with socket.create_server((address, 0)) as listener:
 
@@ -209,35 +208,32 @@ def test_the_certificate_is_valid_for_its_hosts_only(tmp_path: Path) -> None:
         assert "mismatch" in str(handshake(made, "127.0.0.1", host))
     for path in tmp_path.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert b"KEY" not in made[1]
 
 
 def test_the_ca_is_kept_when_addresses_change(tmp_path: Path) -> None:
-    first = local_certificate(tmp_path, ["192.168.1.20"])
-    ca, certificate = first.ca.read_bytes(), first.certificate.read_bytes()
+    server, ca = local_certificate(tmp_path, ["192.168.1.20"])
+    certificate = server.read_bytes()
     local_certificate(tmp_path, ["192.168.1.20"])
-    assert first.certificate.read_bytes() == certificate
+    assert server.read_bytes() == certificate
     again = local_certificate(tmp_path, ["10.0.0.7"])
-    assert again.ca.read_bytes() == ca
+    assert again[1] == ca
     assert handshake(again, "127.0.0.1", "10.0.0.7") is None
     # An address of the world outside needs another authority; a damaged file is made anew.
     again = local_certificate(tmp_path, ["203.0.113.9"])
-    assert again.ca.read_bytes() != ca
-    again.certificate.write_text("damaged")
+    assert again[1] != ca
+    assert handshake(again, "127.0.0.1", "203.0.113.9") is None
+    server.write_text("damaged")
     assert handshake(local_certificate(tmp_path, []), "127.0.0.1", "localhost") is None
 
 
 def test_a_stolen_ca_key_cannot_sign_for_other_sites(tmp_path: Path) -> None:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     from tenfold.serve import certificate as c
 
     made = local_certificate(tmp_path, [])
-    key = ec.generate_private_key(ec.SECP256R1())
-    ca_key = serialization.load_pem_private_key((tmp_path / "ca.key").read_bytes(), None)
-    forged = c._sign(key, [c._general_name("bank.example")], ca_key, c._load(made.ca))
-    c._write(made.key, c._private_pem(key))
-    c._write(made.certificate, forged.public_bytes(serialization.Encoding.PEM))
+    ca = c._load(tmp_path / "ca.pem")
+    assert ca is not None
+    c._write(made[0], c._create_server({c._general_name("bank.example")}, ca))
     assert "permitted subtree" in str(handshake(made, "127.0.0.1", "bank.example"))
 
 

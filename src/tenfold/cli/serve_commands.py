@@ -67,8 +67,8 @@ def serve(
 
             from tenfold.serve.certificate import local_certificate
 
-            found = local_certificate(platformdirs.user_data_path("tenfold") / "https", lan)
-            tls, settings = (found.certificate, found.key), dataclasses.replace(settings, ca=found.ca.read_bytes())
+            tls, ca = local_certificate(platformdirs.user_data_path("tenfold") / "https", lan)
+            settings = dataclasses.replace(settings, ca=ca)
 
         def on_started() -> None:
             for url in urls:

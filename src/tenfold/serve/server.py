@@ -64,11 +64,11 @@ def serve(
     settings: ServeSettings,
     listener: socket.socket,
     on_started: Callable[[], None],
-    tls: tuple[Path, Path] | None = None,
+    tls: Path | None = None,
 ) -> None:
     """Serves until SIGINT or SIGTERM; then finishes running requests, stores pending feedback and returns.
 
-    on_started: called once requests are accepted. tls: certificate and key, PEM. Raises `TenfoldError` as `create_app`.
+    on_started: called once requests are accepted. tls: key and certificate, PEM. Raises `TenfoldError` as `create_app`.
     """
     app = create_app(settings)
     config = uvicorn.Config(
@@ -82,8 +82,7 @@ def serve(
         server_header=False,
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.shutdown_seconds,
-        ssl_certfile=tls and tls[0],
-        ssl_keyfile=tls and tls[1],
+        ssl_certfile=tls,
     )
     # uvicorn raises the signal again after its shutdown; nothing is left to interrupt then.
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
