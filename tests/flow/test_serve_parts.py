@@ -240,9 +240,9 @@ def test_a_stolen_ca_key_cannot_sign_for_other_sites(tmp_path: Path) -> None:
 def test_the_shipped_model_is_served() -> None:
     (model,) = load_models([]).values()
     assert model.content == shipped_model().with_suffix(".10fd").read_bytes()
-    assert model.accuracy is not None
-    assert model.accuracy > 0.99
-    assert model.url == f"models/reader-{model.digest[:12]}.10fd"
+    assert model.about.accuracy is not None
+    assert model.about.accuracy > 0.99
+    assert model.about.url == f"models/reader-{model.about.digest[:12]}.10fd"
 
 
 @pytest.fixture(scope="module")
@@ -259,22 +259,22 @@ def test_a_run_is_exported_if_its_files_are_missing_or_old(served_run: Run) -> N
     before = sorted(path.name for path in folder.iterdir())
     model = load_models([str(folder), str(folder)])["my-run-1"]
     assert sorted(path.name for path in folder.iterdir()) == before  # what was lacking was written elsewhere
-    assert (model.title, model.accuracy, model.accuracy_on) == ("My Run 1", None, None)
+    assert (model.about.title, model.about.accuracy, model.about.accuracy_on) == ("My Run 1", None, None)
     assert model.content[:4] == b"10FD"
-    assert model.parameters == served_run.metrics["training"]["parameters"]
+    assert model.about.parameters == served_run.metrics["training"]["parameters"]
     assert list(load_models([str(folder), str(folder)])) == ["reader", "my-run-1", "my-run-1-2"]
     # With files of its own, PyTorch is not needed; but not where the run was calibrated after they were written.
     export(served_run, "web")
     evaluate(served_run)
     known = load_models([str(folder)])["my-run-1"]
-    assert known.accuracy == Run.load(folder).metrics["test"]["accuracy"]
-    assert known.accuracy_on == "small.npz test images"
+    assert known.about.accuracy == Run.load(folder).metrics["test"]["accuracy"]
+    assert known.about.accuracy_on == "small.npz test images"
     (folder / "calibration.json").write_text(json.dumps({"temperature": 2.0, "unsure_below": 0.25}))
     later = time.time() + 10
     os.utime(folder / "calibration.json", (later, later))
     calibrated = load_models([str(folder)])["my-run-1"]
     assert calibrated.reader.unsure_below == 0.25
-    assert calibrated.digest != known.digest
+    assert calibrated.about.digest != known.about.digest
 
 
 def test_an_exported_pair_of_files_is_served(served_run: Run, tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_an_exported_pair_of_files_is_served(served_run: Run, tmp_path: Path) ->
         load_models([str(onnx)])
     web = export(served_run, "web", tmp_path / "mine.10fd").path
     model = load_models([str(onnx)])["mine"]
-    assert (model.accuracy, model.parameters) == (None, served_run.metrics["training"]["parameters"])
+    assert (model.about.accuracy, model.about.parameters) == (None, served_run.metrics["training"]["parameters"])
     assert isinstance(model.reader, Reader)
     web.write_bytes(b"10FD\xff\xff\0\0{")
     with pytest.raises(ModelError, match=r"damaged.*export it again"):

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from tenfold.serve import schemas
 from tenfold.serve.middleware import GateMiddleware
-from tenfold.serve.openapi import READ_PROBLEMS, Operation, build_document
+from tenfold.serve.openapi import Operation, build_document
 from tenfold.serve.problems import on_http_exception
 from tenfold.serve.reading_pool import ReadingPool
 from tenfold.serve.routes import FeedbackRoutes, ReadingRoutes, json_response
@@ -82,12 +82,11 @@ def _operations(
 
     one, several = schemas.ReadingOutput, schemas.NumberOutput
     operations = [
-        Operation(path="/v1/read", method="POST", handler=reading.read, body="image", options=True,
-                  answers={200: (one,)}, problems=READ_PROBLEMS),
-        Operation(path="/v1/read-number", method="POST", handler=reading.read_number, body="image", options=True,
-                  answers={200: (several,)}, problems=READ_PROBLEMS),
-        Operation(path="/v1/read-strokes", method="POST", handler=reading.read_strokes, body=schemas.StrokesInput,
-                  options=True, answers={200: (one, several)}, problems=READ_PROBLEMS),
+        Operation(path="/v1/read", handler=reading.read, body="image", options=True, answers={200: (one,)}),
+        Operation(path="/v1/read-number", handler=reading.read_number, body="image", options=True,
+                  answers={200: (several,)}),
+        Operation(path="/v1/read-strokes", handler=reading.read_strokes, body=schemas.StrokesInput, options=True,
+                  answers={200: (one, several)}),
         Operation(path="/v1/models", handler=reading.list_models, answers={200: (schemas.ModelsOutput,)}),
         Operation(path="/healthz", handler=healthz, answers={200: (schemas.StatusOutput,)}),
         Operation(path="/readyz", handler=readyz, answers={200: (schemas.StatusOutput,)}, problems=(503,)),
@@ -95,9 +94,8 @@ def _operations(
     ]  # fmt: skip
     if feedback is not None:
         stored = (schemas.StoredOutput,)
-        problems = READ_PROBLEMS if token is None else (401, *READ_PROBLEMS)
         operations.append(
-            Operation(path="/v1/feedback", method="POST", handler=feedback.add, body=schemas.FeedbackSample,
-                      answers={201: stored, 200: stored}, problems=problems, token=token is not None)
+            Operation(path="/v1/feedback", handler=feedback.add, body=schemas.FeedbackSample,
+                      answers={201: stored, 200: stored}, token=token is not None)
         )  # fmt: skip
     return operations

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -9,8 +10,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from tenfold.serve.middleware import SECURITY_HEADERS
 from tenfold.serve.problems import MEDIA_TYPE, problem_body
 from tenfold.serve.settings import ServeSettings
-
-_PHRASES = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
 
 _log = logging.getLogger("tenfold.serve")
 
@@ -85,7 +84,10 @@ class LimitedProtocol(HttpToolsProtocol):
                 (b"connection", b"close"),
                 *SECURITY_HEADERS,
             ]
-            lines = [b"HTTP/1.1 %d %s" % (status, _PHRASES[status]), *(b"%s: %s" % header for header in headers)]
+            lines = [
+                b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode()),
+                *(b"%s: %s" % header for header in headers),
+            ]
             self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
         self.transport.close()
 

@@ -16,7 +16,7 @@ from tenfold.serve.problems import MEDIA_TYPE
 from tenfold.serve.schemas import ProblemDetails
 from tenfold.serve.uploads import IMAGE_TYPES
 
-READ_PROBLEMS = (400, 408, 413, 415, 422, 429, 500, 503)
+_POST_PROBLEMS = (400, 408, 413, 415, 422, 429, 500, 503)
 _PROBLEMS = {
     400: "The body can't be decoded as an image, a form or JSON.",
     401: "The token is missing or wrong.",
@@ -35,19 +35,23 @@ _TOKEN = "token"
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One operation of the API. body: a JSON body's schema, or "image". answers: schemas by status; None for text.
+    """One operation of the API: POST if it has a body, otherwise GET.
 
-    handler: its docstring is the operation's summary. options: whether it has the parameters ?model= and ?pixels=.
+    handler: its docstring is the operation's summary. answers: schemas by status; None for text. body: a JSON body's
+    schema, or "image". options: whether it has the parameters ?model= and ?pixels=. problems: besides those of a POST.
     """
 
     path: str
     handler: Callable[[Request], Awaitable[Response]]
     answers: dict[int, tuple[type[BaseModel], ...] | None]
-    method: str = "GET"
     body: type[BaseModel] | str | None = None
     options: bool = False
     problems: tuple[int, ...] = ()
     token: bool = False
+
+    @property
+    def method(self) -> str:
+        return "POST" if self.body else "GET"
 
     def route(self) -> Route:
         return Route(self.path, self.handler, methods=[self.method])
@@ -75,12 +79,13 @@ def build_document(operations: Iterable[Operation], models: Iterable[str]) -> di
 
 
 def _describe(operation: Operation, models: list[str]) -> dict[str, Any]:
+    problems = operation.problems + (_POST_PROBLEMS if operation.body else ()) + ((401,) if operation.token else ())
     document: dict[str, Any] = {
         "summary": getdoc(operation.handler),
         "operationId": operation.path.strip("/").replace("/", "-"),
         "responses": {
             **{str(status): _answer(status, schemas) for status, schemas in operation.answers.items()},
-            **{str(status): _problem(status) for status in operation.problems},
+            **{str(status): _problem(status) for status in problems},
         },
     }
     if operation.options:

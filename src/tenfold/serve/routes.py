@@ -42,14 +42,13 @@ class ReadingRoutes:
     def __init__(self, models: dict[str, ServedModel], pool: ReadingPool, metrics: ServerMetrics) -> None:
         self._models, self._pool, self._metrics = models, pool, metrics
         self._batches = {name: BatchReader(model.reader, pool) for name, model in models.items()}
-        self._references = {name: {"name": model.name, "digest": model.digest} for name, model in models.items()}
+        self._references = {name: {"name": name, "digest": model.about.digest} for name, model in models.items()}
         self._default = next(iter(models))
         metrics.watch_pool(lambda: pool.in_use, lambda: pool.waiting + sum(b.waiting for b in self._batches.values()))
 
     async def list_models(self, _: Request) -> Response:
         """The served models, and where a browser can load them."""
-        models = [model.summary(name == self._default) for name, model in self._models.items()]
-        return json_response({"models": models})
+        return json_response({"models": [model.about.model_dump() for model in self._models.values()]})
 
     async def read(self, request: Request) -> Response:
         """Read an image of one digit."""

@@ -4,7 +4,7 @@ import base64
 import re
 import uuid
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -13,7 +13,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     WithJsonSchema,
 )
 
@@ -37,8 +36,6 @@ def _decode_pixels(value: object) -> object:
 
 
 def _check_pixels(pixels: bytes) -> bytes:
-    if len(pixels) != 28 * 28:
-        raise ValueError(f"must be 28x28 bytes, not {len(pixels)}")
     if not any(pixels):
         raise ValueError("must not be blank")
     return pixels
@@ -67,6 +64,7 @@ Strokes = tuple[tuple[tuple[Coordinate, Coordinate], ...], ...]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Pixels = Annotated[
     bytes,
+    Field(min_length=28 * 28, max_length=28 * 28),
     BeforeValidator(_decode_pixels),
     AfterValidator(_check_pixels),
     WithJsonSchema(
@@ -165,10 +163,3 @@ class ProblemDetails(BaseModel):
     title: str
     status: int
     detail: str
-
-
-def first_error(error: ValidationError) -> tuple[str, str]:
-    """Type and text of the first error: "label: Input should be less than or equal to 9"."""
-    first: Any = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the body"
-    return first["type"], f"{place}: {first['msg'].removeprefix('Value error, ')}"

@@ -4,10 +4,9 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from tenfold.errors import FormatError, ModelError
 from tenfold.export.inference_graph import count_parameters
 from tenfold.export.web import read_web
 from tenfold.reading.reader import Reader, shipped_model
+from tenfold.serve.schemas import ModelOutput
 
 if TYPE_CHECKING:
     from tenfold.runs.run import Run
@@ -22,45 +22,15 @@ if TYPE_CHECKING:
 _DIGITS = [str(digit) for digit in range(10)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ServedModel:
+class ServedModel(NamedTuple):
     """A model that the server reads with, and that browsers can load.
 
-    name: in URLs. title: for display. content: the .10fd file for browsers. accuracy: on `accuracy_on`, if measured.
+    content: the .10fd file for browsers. about: the model's entry in `GET /v1/models`.
     """
 
-    name: str
-    title: str
     reader: Reader
     content: bytes
-    parameters: int
-    accuracy: float | None = None
-    accuracy_on: str | None = None
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the .10fd, hex."""
-        return hashlib.sha256(self.content).hexdigest()
-
-    @property
-    def url(self) -> str:
-        """URL of the .10fd, relative to the site's root; it changes with the content."""
-        return f"models/{self.name}-{self.digest[:12]}.10fd"
-
-    def summary(self, default: bool) -> dict[str, Any]:
-        """Its entry in `GET /v1/models`."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "default": default,
-            "digest": self.digest,
-            "size_bytes": len(self.content),
-            "parameters": self.parameters,
-            "accuracy": self.accuracy,
-            "accuracy_on": self.accuracy_on,
-            "unsure_below": self.reader.unsure_below,
-            "url": self.url,
-        }
+    about: ModelOutput
 
 
 def load_models(sources: Iterable[str]) -> dict[str, ServedModel]:
@@ -69,45 +39,59 @@ def load_models(sources: Iterable[str]) -> dict[str, ServedModel]:
     sources: run folders, or .onnx files with a .10fd of the same name in the same folder. Raises `RunError`,
     `ModelError` or `ExportError` for an invalid source, and `UsageError` for a model that can't be exported.
     """
-    models: dict[str, ServedModel] = {"reader": _load_shipped()}
+    shipped = _load_shipped()
+    models = {shipped.about.name: shipped}
     for source in sources:
         load = _load_file if source.endswith(".onnx") else _load_run
-        model = load(source, models.keys())
-        models[model.name] = model
+        model = load(source, models)
+        models[model.about.name] = model
     return models
+
+
+def _served(
+    title: str,
+    taken: Collection[str],
+    reader: Reader,
+    content: bytes,
+    parameters: int,
+    accuracy: float | None = None,
+    accuracy_on: str | None = None,
+) -> ServedModel:
+    """taken: names of the models before this one; the first is the default."""
+    name, digest = _unique_name(title, taken), hashlib.sha256(content).hexdigest()
+    about = ModelOutput(
+        name=name,
+        title=title,
+        default=not taken,
+        digest=digest,
+        size_bytes=len(content),
+        parameters=parameters,
+        accuracy=accuracy,
+        accuracy_on=accuracy_on,
+        unsure_below=reader.unsure_below,
+        # Browsers keep it forever, so it changes with the content.
+        url=f"models/{name}-{digest[:12]}.10fd",
+    )
+    return ServedModel(reader, content, about)
 
 
 def _load_shipped() -> ServedModel:
     path = shipped_model()
     facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     right = next(found["right"] for found in facts["sets"] if found["name"] == "MNIST test")
-    return ServedModel(
-        name="reader",
-        title="Reader",
-        reader=Reader(path),
-        content=path.with_suffix(".10fd").read_bytes(),
-        parameters=facts["parameters"],
-        accuracy=right,
-        accuracy_on="MNIST test images",
-    )
+    content = path.with_suffix(".10fd").read_bytes()
+    return _served("Reader", (), Reader(path), content, facts["parameters"], right, "MNIST test images")
 
 
-def _load_file(source: str, taken: Iterable[str]) -> ServedModel:
+def _load_file(source: str, taken: Collection[str]) -> ServedModel:
     path = Path(source)
     web = path.with_suffix(".10fd")
     if not web.is_file():
         raise ModelError(f"{web}: no such file; create it with tenfold export RUN --to web --out {web}")
-    reader, content = _open_reader(path), web.read_bytes()
-    return ServedModel(
-        name=_unique_name(path.stem, taken),
-        title=path.stem,
-        reader=reader,
-        content=content,
-        parameters=_count_parameters(web),
-    )
+    return _served(path.stem, taken, _open_reader(path), web.read_bytes(), _count_parameters(web))
 
 
-def _load_run(source: str, taken: Iterable[str]) -> ServedModel:
+def _load_run(source: str, taken: Collection[str]) -> ServedModel:
     from tenfold.runs.run import Run
 
     run = Run.load(source)
@@ -117,18 +101,11 @@ def _load_run(source: str, taken: Iterable[str]) -> ServedModel:
     with tempfile.TemporaryDirectory(prefix="tenfold-") as folder:
         reader = _open_reader(_exported(run, "onnx", Path(folder)))
         web = _exported(run, "web", Path(folder))
-        content = web.read_bytes()
-        parameters = training.get("parameters") or _count_parameters(web)
+        content, parameters = web.read_bytes(), training.get("parameters") or _count_parameters(web)
     data = "MNIST" if run.recipe.data.dataset == "mnist" else Path(run.recipe.data.dataset).name
-    return ServedModel(
-        name=_unique_name(run.path.name, taken),
-        title=run.path.name,
-        reader=reader,
-        content=content,
-        parameters=parameters,
-        accuracy=test.get("accuracy"),
-        accuracy_on=f"{data} test images" if "accuracy" in test else None,
-    )
+    accuracy = test.get("accuracy")
+    accuracy_on = None if accuracy is None else f"{data} test images"
+    return _served(run.path.name, taken, reader, content, parameters, accuracy, accuracy_on)
 
 
 def _exported(run: "Run", to: str, folder: Path) -> Path:
@@ -150,7 +127,7 @@ def _open_reader(path: Path) -> Reader:
     return reader
 
 
-def _unique_name(title: str, taken: Iterable[str]) -> str:
+def _unique_name(title: str, taken: Collection[str]) -> str:
     """A name of letters, digits and hyphens that no other model has."""
     name = re.sub("[^a-z0-9]+", "-", title.lower()).strip("-") or "model"
     return next(n for n in (name, *(f"{name}-{i}" for i in range(2, 1000))) if n not in taken)

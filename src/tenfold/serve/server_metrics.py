@@ -1,6 +1,7 @@
 """Metrics for Prometheus."""
 
 from collections.abc import Callable
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -15,15 +16,14 @@ class ServerMetrics:
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self._requests = Counter("tenfold_requests", "Requests answered.", ["route", "status"], registry=registry)
-        self._seconds = Histogram(
-            "tenfold_request_seconds", "From a request's head to its answer.", ["route"], buckets=_BUCKETS,
-            registry=registry,
-        )  # fmt: skip
-        self._readings = Counter("tenfold_readings", "Digits read.", ["digit", "unsure"], registry=registry)
+        requests = Counter("tenfold_requests", "Requests answered.", ["route", "status"], registry=registry)
+        seconds = Histogram("tenfold_request_seconds", "From a request's head to its answer.", ["route"],
+                            buckets=_BUCKETS, registry=registry)  # fmt: skip
+        readings = Counter("tenfold_readings", "Digits read.", ["digit", "unsure"], registry=registry)
         self._feedback = Counter("tenfold_feedback", "Feedback samples by outcome.", ["outcome"], registry=registry)
-        self._by_request: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
-        self._by_reading: dict[tuple[int, bool], Counter] = {}
+        self._requests = cache(lambda route, status: requests.labels(route, str(status)))
+        self._seconds = cache(seconds.labels)
+        self._readings = cache(lambda digit, unsure: readings.labels(str(digit), str(unsure).lower()))
 
     def watch_pool(self, in_use: Callable[[], float], waiting: Callable[[], float]) -> None:
         """Both are called whenever the metrics are read."""
@@ -32,20 +32,11 @@ class ServerMetrics:
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """route: one of a bounded set, never a path that a client chose."""
-        key = (route, status)
-        found = self._by_request.get(key)
-        if found is None:
-            found = (self._requests.labels(route, str(status)), self._seconds.labels(route))
-            self._by_request[key] = found
-        found[0].inc()
-        found[1].observe(seconds)
+        self._requests(route, status).inc()
+        self._seconds(route).observe(seconds)
 
     def count_reading(self, digit: int, unsure: bool) -> None:
-        key = (digit, unsure)
-        found = self._by_reading.get(key)
-        if found is None:
-            found = self._by_reading[key] = self._readings.labels(str(digit), str(unsure).lower())
-        found.inc()
+        self._readings(digit, unsure).inc()
 
     def count_feedback(self, outcome: str) -> None:
         """outcome: stored, known, busy or failed."""

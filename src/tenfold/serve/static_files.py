@@ -57,7 +57,7 @@ class StaticFiles:
         self._files = _load_web_app(folder)
         for model in models:
             contents = {"": model.content, "gzip": gzip.compress(model.content, 9)}
-            self._files[f"/{model.url}"] = _StaticFile("application/octet-stream", _FOREVER, contents)
+            self._files[f"/{model.about.url}"] = _StaticFile("application/octet-stream", _FOREVER, contents)
         if ca is not None:
             self._files["/tenfold-ca.crt"] = _StaticFile("application/x-x509-ca-cert", "no-cache", {"": ca})
 

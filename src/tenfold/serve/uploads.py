@@ -10,7 +10,6 @@ from starlette.requests import Request
 
 from tenfold.ink.image import opened
 from tenfold.serve.problems import ProblemError
-from tenfold.serve.schemas import first_error
 
 M = TypeVar("M", bound=BaseModel)
 # First bytes of the accepted formats. Pillow knows more: some run other programs (EPS), some are rarely tested.
@@ -47,8 +46,10 @@ async def read_json(request: Request, model: type[M]) -> M:
     try:
         return model.model_validate_json(await request.body())
     except ValidationError as error:
-        name, message = first_error(error)
-        raise ProblemError(400 if name == "json_invalid" else 422, message) from error
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the body"
+        message = f"{place}: {first['msg'].removeprefix('Value error, ')}"
+        raise ProblemError(400 if first["type"] == "json_invalid" else 422, message) from error
 
 
 def count_pixels(image: bytes) -> int:
