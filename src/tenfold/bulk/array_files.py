@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tenfold.bulk.bulk_sources import decompressed, open_binary
-from tenfold.bulk.bulk_units import HELD_BYTES, UNIT, BrokenError, ImageChunk, WorkUnit
+from tenfold.bulk.bulk_units import UNIT, BrokenError, ImageChunk, WorkUnit, in_batches
 from tenfold.data.idx import read_header
 from tenfold.errors import FormatError
 from tenfold.ink.fit import SIDE
@@ -43,38 +43,24 @@ def plan_array(path: str) -> Iterator[WorkUnit]:
 def read_array(unit: WorkUnit, batch: int) -> Iterator[ImageChunk]:
     """Raises `BrokenError` when there are fewer bytes than the header says."""
     dtype = np.dtype(unit.dtype)
-    length = math.prod(unit.shape) * dtype.itemsize
-    batch = max(1, min(batch, HELD_BYTES // max(1, length)))
-    left = unit.count or 0
+    for contents in in_batches(_contents(unit, math.prod(unit.shape) * dtype.itemsize), batch):
+        values = np.frombuffer(b"".join(contents), dtype)
+        yield ImageChunk(_images(values.reshape(len(contents), *unit.shape)))
+
+
+def _contents(unit: WorkUnit, length: int) -> Iterator[tuple[bytes, int]]:
+    """The images one by one, each with its length: a longer read that meets damage would lose those before it."""
     with open_binary(unit.path) as plain:
         try:
             file = decompressed(plain)
             file.seek(unit.offset)
-            while left:
-                content, error = _at_most(file, min(batch, left), length)
-                whole = len(content) // length
-                if whole:
-                    values = np.frombuffer(content, dtype, whole * math.prod(unit.shape))
-                    yield ImageChunk(_images(values.reshape(whole, *unit.shape)))
-                left -= whole
-                if error is not None:
-                    raise error
-                if whole < batch and left:
+            for left in range(unit.count or 0, 0, -1):
+                content = file.read(length)
+                if len(content) < length:
                     raise BrokenError(f"{unit.path} is truncated: {left} images are missing; fetch it again")
+                yield content, length
         except _FAULTS as error:
             raise BrokenError(f"{unit.path} is truncated or damaged: {error}; fetch it again") from error
-
-
-def _at_most(file: BinaryIO, count: int, length: int) -> tuple[bytes, Exception | None]:
-    """The images that can be read, and the error that ended reading, if any."""
-    whole: list[bytes] = []
-    try:
-        # One by one: a read beyond the end of a truncated compressed file returns nothing.
-        while len(whole) < count and len(content := file.read(length)) == length:
-            whole.append(content)
-    except _FAULTS as error:
-        return b"".join(whole), error
-    return b"".join(whole), None
 
 
 def _images(values: np.ndarray[Any, Any]) -> Any:

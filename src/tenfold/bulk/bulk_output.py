@@ -43,21 +43,25 @@ def write_output(folder: BulkFolder, out: Path, probabilities: bool) -> UnitCoun
     Raises `BulkError`, with nothing written, when a part is missing or the number of rows differs from the number of
     inputs; `StorageError`.
     """
+    is_file = out.suffix in _SUFFIXES
+    merged = folder.path / "merged"
+    shutil.rmtree(merged, ignore_errors=True)
+    files.make_folder(merged)
     with closing(_PartTables(folder)) as tables:
-        if out.suffix in _SUFFIXES:
-            files.write_with(out, lambda temporary: _write(temporary, tables, folder, probabilities, checked=True))
-            return tables.counts
-        merged = folder.path / "merged"
-        shutil.rmtree(merged, ignore_errors=True)
-        files.make_folder(merged)
+        most = None if is_file else FILE_ROWS
         while not tables.ended:
             path = merged / f"part-{len(list(merged.iterdir())):05d}.parquet"
-            files.write_with(path, lambda temporary: _write(temporary, tables, folder, probabilities, FILE_ROWS))
-    _check(sum(pq.read_metadata(path).num_rows for path in merged.iterdir()), tables.counts, out)
+            files.write_with(path, lambda temporary: _write(temporary, tables, folder, probabilities, most))
+    held = sum(pq.read_metadata(path).num_rows for path in merged.iterdir())
+    if held != tables.counts.inputs:
+        raise BulkError(f"{out} would have {held} rows for {tables.counts.inputs} inputs, so it was not written")
     with files.storage_errors(out):
-        if out.exists():
-            os.rename(out, folder.path / "replaced")
-        os.rename(merged, out)
+        if is_file:
+            os.replace(path, out)
+        else:
+            if out.exists():
+                os.rename(out, folder.path / "replaced")
+            os.rename(merged, out)
     return tables.counts
 
 
@@ -113,24 +117,11 @@ class _PartTables:
             yield pa.Table.from_batches(waiting)
 
 
-def _write(
-    path: Path,
-    tables: _PartTables,
-    folder: BulkFolder,
-    probabilities: bool,
-    most: int | None = None,
-    checked: bool = False,
-) -> None:
+def _write(path: Path, tables: _PartTables, folder: BulkFolder, probabilities: bool, most: int | None) -> None:
+    """most: rows after which no more tables are written; None for all."""
     written = 0
     with path.open("wb") as sink, parquet_writer(sink, probabilities) as writing:
         while (most is None or written < most) and (table := tables.take()) is not None:
             writing.write_table(table)
             written += table.num_rows
         write_metadata(writing, folder.facts)
-    if checked:
-        _check(pq.read_metadata(path).num_rows, tables.counts, path)
-
-
-def _check(held: int, counts: UnitCounts, out: Path) -> None:
-    if held != counts.inputs:
-        raise BulkError(f"{out} would have {held} rows for {counts.inputs} inputs, so it was not written")

@@ -94,24 +94,21 @@ def list_source(source: str) -> Iterator[SourceFile]:
 def sort_names(names: Iterable[str]) -> Iterator[str]:
     """Sorts any number of names in the memory of 100,000, by merging sorted runs on disk (Knuth, TAOCP 3, 5.4)."""
     names = iter(names)
-    first = sorted(islice(names, _RUN))
-    if len(first) < _RUN:
-        yield from first
+    run = sorted(islice(names, _RUN))
+    if len(run) < _RUN:
+        yield from run
         return
     with tempfile.TemporaryDirectory(prefix="tenfold-") as folder:
+        paths = (Path(folder, str(number)) for number in count())
         runs: list[Path] = []
-        run = first
-        for number in count():
-            if not run:
-                break
-            runs.append(_written(Path(folder, str(number)), run))
+        while run:
+            runs.append(_written(next(paths), run))
             if len(runs) == _OPEN:
-                merged = _written(Path(folder, f"{number}-merged"), heapq.merge(*map(_names, runs)))
+                merged = _written(next(paths), heapq.merge(*map(_names, runs)))
                 for path in runs:
                     path.unlink()
                 runs = [merged]
             run = sorted(islice(names, _RUN))
-        del first, run
         yield from heapq.merge(*map(_names, runs))
 
 
@@ -262,12 +259,10 @@ def fetch(folder: str, names: Sequence[str]) -> Iterator[list[Any]]:
 
 def _small_or_path(path: str) -> bytes | Path | FormatError:
     try:
-        with open(path, "rb", buffering=0) as file:
+        with source_errors(path), open(path, "rb", buffering=0) as file:
             content = file.read(_SMALL + 1)
-    except FileNotFoundError:
-        return FormatError(f"{path}: no such file")
-    except OSError as error:
-        return FormatError(f"cannot read {path}: {error.strerror or error}")
+    except FormatError as error:
+        return error
     return content if len(content) <= _SMALL else Path(path)
 
 

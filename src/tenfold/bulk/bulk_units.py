@@ -2,12 +2,15 @@
 
 import dataclasses
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
 from tenfold.errors import FormatError
+
+T = TypeVar("T")
 
 # Images per unit: half a second of work, so that little is lost when a job is stopped.
 UNIT = 4096
@@ -88,3 +91,26 @@ class UnitCounts:
 
 class BrokenError(FormatError):
     """The rest of a shard cannot be read. It gets one row, which says so, and the job continues."""
+
+
+def in_batches(items: Iterable[tuple[T, int]], batch: int) -> Iterator[list[T]]:
+    """Collects items into lists of at most `batch`, and of little more than `HELD_BYTES`.
+
+    items: each with its number of bytes. A `BrokenError` that they raise comes after the items before it.
+    """
+    held: list[T] = []
+    held_bytes = 0
+    broken = None
+    try:
+        for item, size in items:
+            held.append(item)
+            held_bytes += size
+            if len(held) == batch or held_bytes > HELD_BYTES:
+                yield held
+                held, held_bytes = [], 0
+    except BrokenError as error:
+        broken = error
+    if held:
+        yield held
+    if broken is not None:
+        raise broken

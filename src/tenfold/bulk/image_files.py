@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import BinaryIO, cast
 
 from tenfold.bulk.bulk_sources import SourceFile, decompressed, fetch, is_hidden, is_url, kind_of, open_binary
-from tenfold.bulk.bulk_units import HELD_BYTES, UNIT, UNIT_BYTES, BrokenError, ImageChunk, WorkUnit
+from tenfold.bulk.bulk_units import UNIT, UNIT_BYTES, BrokenError, ImageChunk, WorkUnit, in_batches
 from tenfold.errors import FormatError, TooLargeError
 
 _BLOCK = 512
@@ -65,6 +65,13 @@ def plan_tar(path: str) -> Iterator[WorkUnit]:
 
 def read_tar(unit: WorkUnit, batch: int) -> Iterator[ImageChunk]:
     """The members that are images by name, in order. Raises `BrokenError` when the tar is truncated or damaged."""
+    for members in in_batches(_members(unit), batch):
+        keys, images = zip(*members, strict=True)
+        yield ImageChunk(list(images), keys)
+
+
+def _members(unit: WorkUnit) -> Iterator[tuple[tuple[str, bytes | FormatError], int]]:
+    """The images one by one: name, content and number of bytes."""
     with open_binary(unit.path) as plain:
         try:
             file = _RecordingFile(decompressed(plain))
@@ -73,39 +80,25 @@ def read_tar(unit: WorkUnit, batch: int) -> Iterator[ImageChunk]:
             tar = tarfile.open(fileobj=cast(BinaryIO, file), mode="r:")  # noqa: SIM115
         except Exception as error:  # tarfile and the decompressors raise many kinds of exceptions on damaged files.
             raise BrokenError(f"{unit.path} is not a readable tar: {error}") from error
-        keys: list[str] = []
-        images: list[bytes | FormatError] = []
-        held = 0
-        broken = None
-        while broken is None:
+        while True:
             try:
                 member = tar.next()
             except Exception as error:
-                broken = BrokenError(f"{unit.path} is truncated or damaged: {error}")
-                break
+                raise BrokenError(f"{unit.path} is truncated or damaged: {error}") from error
             # Otherwise tarfile keeps every member that it has passed.
             tar.members.clear()  # type: ignore[attr-defined]
             if member is None:
-                broken = _end(unit.path, file)
-                break
+                _check_end(unit.path, file)
+                return
             if unit.stop and member.offset >= unit.stop:
-                break
+                return
             if not member.isreg() or kind_of(member.name) != "image" or is_hidden(os.path.basename(member.name)):
                 continue
             try:
-                images.append(_content(file, member))
+                content = _content(file, member)
             except Exception as error:
-                broken = BrokenError(f"{unit.path} is truncated or damaged in {member.name}: {error}")
-                break
-            keys.append(member.name)
-            held += member.size
-            if len(images) == batch or held > HELD_BYTES:
-                yield ImageChunk(images, tuple(keys))
-                keys, images, held = [], [], 0
-        if images:
-            yield ImageChunk(images, tuple(keys))
-        if broken is not None:
-            raise broken
+                raise BrokenError(f"{unit.path} is truncated or damaged in {member.name}: {error}") from error
+            yield (member.name, content), member.size
 
 
 class _RecordingFile:
@@ -134,12 +127,11 @@ def _content(file: _RecordingFile, member: tarfile.TarInfo) -> bytes | FormatErr
     return content
 
 
-def _end(path: str, file: _RecordingFile) -> BrokenError | None:
-    """The error at the place where tarfile stopped, if any: POSIX ends a tar with blocks of zeros."""
-    if len(file.last) == _BLOCK and not any(file.last):
-        return None
-    fault = "a header is damaged" if len(file.last) == _BLOCK else "the end is missing"
-    return BrokenError(f"{path} is truncated or damaged: {fault}; create the tar again")
+def _check_end(path: str, file: _RecordingFile) -> None:
+    """Raises `BrokenError` unless tarfile stopped at the tar's end: POSIX ends a tar with blocks of zeros."""
+    if len(file.last) != _BLOCK or any(file.last):
+        fault = "a header is damaged" if len(file.last) == _BLOCK else "the end is missing"
+        raise BrokenError(f"{path} is truncated or damaged: {fault}; create the tar again")
 
 
 def _cuts(file: BinaryIO, size: int) -> Iterator[int]:

@@ -142,18 +142,17 @@ def make_rows(
     """Rows of consecutive inputs. first: the index of the first one; None for the rest of a shard."""
     count = len(readings)
     read = [None if isinstance(one, FormatError) else one for one in readings]
-    columns: list[pa.Array] = [
-        pa.array([source] * count, pa.string()),
-        pa.nulls(count, pa.string()) if keys is None else pa.array([_text(key) for key in keys], pa.string()),
-        pa.nulls(count, pa.int64()) if first is None else pa.array(np.arange(first, first + count)),
-        pa.array([one and one.digit for one in read], pa.int8()),
-        pa.array([one and one.confidence for one in read], pa.float32()),
-        pa.array([one and one.unsure for one in read], pa.bool_()),
-    ]
-    if probabilities:
-        columns.append(_probabilities(read))
-    columns.append(pa.array([_line(one) if isinstance(one, FormatError) else None for one in readings], pa.string()))
-    return pa.RecordBatch.from_arrays(columns, schema=schema(probabilities))
+    columns = {
+        "source": [source] * count,
+        "key": [None] * count if keys is None else [_text(key) for key in keys],
+        "index": [None] * count if first is None else np.arange(first, first + count),
+        "digit": [one and one.digit for one in read],
+        "confidence": [one and one.confidence for one in read],
+        "unsure": [one and one.unsure for one in read],
+        "probabilities": [one and one.probabilities for one in read],
+        "error": [_line(one) if isinstance(one, FormatError) else None for one in readings],
+    }
+    return pa.RecordBatch.from_pydict(columns, schema=schema(probabilities))
 
 
 def parquet_writer(sink: BinaryIO, probabilities: bool) -> pq.ParquetWriter:
@@ -178,14 +177,6 @@ def shifted_rows(path: Path, by: int) -> Iterator[Rows]:
         for batch in part.iter_batches(GROUP, use_threads=False):
             index = batch.schema.get_field_index("index")
             yield batch.set_column(index, batch.schema.field(index), pc.add(batch.column(index), by))
-
-
-def _probabilities(read: Sequence[Reading | None]) -> pa.Array:
-    blank = np.zeros(10, np.float32)
-    flat = np.concatenate([blank if one is None else one.probabilities for one in read]) if read else blank[:0]
-    return pa.FixedSizeListArray.from_arrays(
-        pa.array(flat), 10, mask=pa.array([one is None for one in read], pa.bool_())
-    )
 
 
 def _line(error: FormatError) -> str:

@@ -47,6 +47,7 @@ async def read_json(request: Request, model: type[M]) -> M:
         return model.model_validate_json(await request.body())
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        # As in "label: Input should be less than or equal to 9".
         place = ".".join(map(str, first["loc"])) or "the body"
         message = f"{place}: {first['msg'].removeprefix('Value error, ')}"
         raise ProblemError(400 if first["type"] == "json_invalid" else 422, message) from error
