@@ -93,8 +93,8 @@ class BrokenError(FormatError):
     """The rest of a shard cannot be read. It gets one row, which says so, and the job continues."""
 
 
-def in_batches(items: Iterable[tuple[T, int]], batch: int) -> Iterator[list[T]]:
-    """Collects items into lists of at most `batch`, and of little more than `HELD_BYTES`.
+def in_batches(items: Iterable[tuple[T, int]], batch: int, most_bytes: int = HELD_BYTES) -> Iterator[list[T]]:
+    """Collects items into lists of at most `batch`, each of which ends with the item that exceeds `most_bytes`.
 
     items: each with its number of bytes. A `BrokenError` that they raise comes after the items before it.
     """
@@ -105,7 +105,7 @@ def in_batches(items: Iterable[tuple[T, int]], batch: int) -> Iterator[list[T]]:
         for item, size in items:
             held.append(item)
             held_bytes += size
-            if len(held) == batch or held_bytes > HELD_BYTES:
+            if len(held) == batch or held_bytes > most_bytes:
                 yield held
                 held, held_bytes = [], 0
     except BrokenError as error:

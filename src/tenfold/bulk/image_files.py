@@ -23,15 +23,7 @@ _LARGEST = 512_000_000
 def plan_images(list_source: Iterable[SourceFile]) -> Iterator[WorkUnit]:
     """Divides consecutive image files into units."""
     for folder, group in groupby(list_source, lambda entry: entry.folder):
-        names: list[str] = []
-        size = 0
-        for entry in group:
-            names.append(entry.name)
-            size += _size(entry)
-            if len(names) == UNIT or size > UNIT_BYTES:
-                yield WorkUnit(kind="files", source=folder, path=folder, count=len(names), names=tuple(names))
-                names, size = [], 0
-        if names:
+        for names in in_batches(((entry.name, _size(entry)) for entry in group), UNIT, UNIT_BYTES):
             yield WorkUnit(kind="files", source=folder, path=folder, count=len(names), names=tuple(names))
 
 

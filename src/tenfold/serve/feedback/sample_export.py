@@ -13,14 +13,13 @@ from typing import NamedTuple
 import numpy as np
 
 from tenfold import files
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import Dataset, DatasetPart
 from tenfold.data.idx import encode
 from tenfold.errors import FeedbackError
 from tenfold.serve.schemas import FeedbackSample
 
 # One in this many is held out.
 HELD_OUT = 5
-_FILES = {"train": "train", "test": "t10k"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +62,7 @@ def export_samples(samples: Iterable[FeedbackSample], folder: Path) -> FeedbackD
         raise FeedbackError(
             f"the {empty[0]} part of {len(agreed)} samples is empty (one in {HELD_OUT} is held out): collect more first"
         )
-    data = _dataset(parts, folder)
+    data = Dataset.of_parts(_part(parts["train"]), _part(parts["test"]), name=folder.name, origin="feedback")
     exported = FeedbackDataset(
         folder=folder, train=len(parts["train"]), test=len(parts["test"]), duplicates=duplicates,
         contradictory=contradictory,
@@ -97,21 +96,14 @@ def _agreed(samples: Iterable[FeedbackSample]) -> tuple[list[_Kept], int, int]:
     return sorted((min(group) for group in agreed), key=lambda kept: kept.id.int), duplicates, contradictory
 
 
-def _dataset(parts: dict[str, list[_Kept]], folder: Path) -> Dataset:
-    images = {
-        name: np.frombuffer(b"".join(kept.pixels for kept in part), np.uint8).reshape(-1, 28, 28)
-        for name, part in parts.items()
-    }
-    labels = {name: np.array([kept.label for kept in part], np.uint8) for name, part in parts.items()}
-    return Dataset(
-        name=folder.name, origin="feedback", train_images=images["train"], train_labels=labels["train"],
-        test_images=images["test"], test_labels=labels["test"],
-    )  # fmt: skip
+def _part(part: list[_Kept]) -> DatasetPart:
+    images = np.frombuffer(b"".join(kept.pixels for kept in part), np.uint8).reshape(-1, 28, 28)
+    return DatasetPart(images, np.array([kept.label for kept in part], np.uint8))
 
 
 def _write(data: Dataset, folder: Path) -> None:
     # If an export over an older one is killed, images must not be left with the labels of others.
-    for name in _FILES.values():
+    for name in ("train", "t10k"):
         with files.storage_errors(folder):
             (folder / f"{name}-labels-idx1-ubyte").unlink(missing_ok=True)
     files.write_bytes(folder / "train-images-idx3-ubyte", encode(data.train_images))

@@ -112,17 +112,9 @@ class FeedbackStore:
 
     def __iter__(self) -> Iterator[FeedbackSample]:
         """All samples, ordered by id, a few hundred in memory at a time."""
-        last = None
-        while True:
-            query = sa.select(feedback_samples).order_by(feedback_samples.c.id).limit(_CHUNK)
-            if last is not None:
-                query = query.where(feedback_samples.c.id > last)
-            with self._reading() as connection:
-                rows = connection.execute(query).mappings().all()
-            yield from map(_from_row, rows)
-            if len(rows) < _CHUNK:
-                return
-            last = rows[-1]["id"]
+        query = sa.select(feedback_samples).order_by(feedback_samples.c.id)
+        with self._reading() as connection:
+            yield from map(_from_row, connection.execution_options(yield_per=_CHUNK).execute(query).mappings())
 
     def close(self) -> None:
         """Writes pending samples for up to ten seconds; those not written by then fail with `StoreError`."""
