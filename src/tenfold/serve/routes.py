@@ -6,13 +6,13 @@ import hmac
 import json
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tenfold.errors import FormatError, StoreBusyError, StoreError, TooLargeError, nearest
-from tenfold.reading.reader import Number, Reading
+from tenfold.reading.reader import Number, Reader, Reading
 from tenfold.serve.problems import ProblemError
 from tenfold.serve.reading_pool import BatchReader, ReadingPool, is_small
 from tenfold.serve.schemas import FeedbackSample, StrokesInput
@@ -23,7 +23,6 @@ from tenfold.serve.uploads import count_pixels, read_image, read_json
 if TYPE_CHECKING:
     from tenfold.serve.feedback import FeedbackStore
 
-T = TypeVar("T")
 # Reading takes 22 bytes of memory per pixel: 1.4 GB for the largest image that is accepted.
 _LARGE_PIXELS = 16_000_000
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
@@ -52,26 +51,11 @@ class ReadingRoutes:
 
     async def read(self, request: Request) -> Response:
         """Read an image of one digit."""
-        name, pixels = self._options(request)
-        image = await read_image(request)
-        try:
-            if is_small(image):
-                reading = await self._batches[name].read(image)
-            else:
-                reading = await self._read_file(self._models[name].reader.read, image)
-        except FormatError as error:
-            raise _image_problem(error) from error
-        return self._answer(name, reading, pixels)
+        return await self._read_image(request, Reader.read, in_batches=True)
 
     async def read_number(self, request: Request) -> Response:
         """Read all digits of a photo or scan, in reading order."""
-        name, pixels = self._options(request)
-        image = await read_image(request)
-        try:
-            number = await self._read_file(self._models[name].reader.read_number, image)
-        except FormatError as error:
-            raise _image_problem(error) from error
-        return self._answer(name, number, pixels)
+        return await self._read_image(request, Reader.read_number)
 
     async def read_strokes(self, request: Request) -> Response:
         """Read one or several digits from pen strokes."""
@@ -85,10 +69,23 @@ class ReadingRoutes:
             raise ProblemError(422, str(error)) from error
         return self._answer(name, found, pixels)
 
-    async def _read_file(self, read: Callable[[bytes], T], image: bytes) -> T:
-        pixels = await self._pool.run(count_pixels, image)
-        run = self._pool.run_large if pixels > _LARGE_PIXELS else self._pool.run
-        return await run(read, image)
+    async def _read_image(
+        self, request: Request, read: Callable[[Reader, bytes], Reading | Number], in_batches: bool = False
+    ) -> Response:
+        """in_batches: whether small images may be read together."""
+        name, pixels = self._options(request)
+        image = await read_image(request)
+        found: Reading | Number
+        try:
+            if in_batches and is_small(image):
+                found = await self._batches[name].read(image)
+            else:
+                is_large = await self._pool.run(count_pixels, image) > _LARGE_PIXELS
+                run = self._pool.run_large if is_large else self._pool.run
+                found = await run(read, self._models[name].reader, image)
+        except FormatError as error:
+            raise ProblemError(413 if isinstance(error, TooLargeError) else 400, str(error)) from error
+        return self._answer(name, found, pixels)
 
     def _options(self, request: Request) -> tuple[str, bool]:
         """?model= and ?pixels=."""
@@ -121,10 +118,6 @@ def _document(reading: Reading, pixels: bool) -> dict[str, Any]:
     if pixels:
         document["pixels"] = base64.b64encode(reading.pixels.tobytes()).decode()
     return document
-
-
-def _image_problem(error: FormatError) -> ProblemError:
-    return ProblemError(413 if isinstance(error, TooLargeError) else 400, str(error))
 
 
 class FeedbackRoutes:

@@ -4,13 +4,12 @@ import gzip
 import hashlib
 import mimetypes
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.staticfiles import NotModifiedResponse
 from starlette.types import Receive, Scope, Send
 
 from tenfold.serve.problems import ProblemError
@@ -24,32 +23,6 @@ _CODINGS = {"br": ".br", "gzip": ".gz"}
 _NOT_BUILT = "the web app is not built: run make web-app in the clone, or install the wheel. The API works without it."
 
 
-@dataclass(frozen=True)
-class _StaticFile:
-    """contents, tags: by content coding, "" for none; each coding has an ETag of its own (RFC 9110, 8.8.3.3)."""
-
-    media_type: str
-    cache: str
-    contents: dict[str, bytes]
-
-    @cached_property
-    def tags(self) -> dict[str, str]:
-        return {coding: f'"{hashlib.sha256(content).hexdigest()[:20]}"' for coding, content in self.contents.items()}
-
-    def response(self, accepted: str, known: str) -> Response:
-        coding = next((c for c in _CODINGS if c in self.contents and _accepts(accepted, c)), "")
-        content = self.contents[coding]
-        tag = self.tags[coding]
-        headers = {"Cache-Control": self.cache, "ETag": tag}
-        if len(self.contents) > 1:
-            headers["Vary"] = "Accept-Encoding"
-        if known.strip() == "*" or tag in [one.strip().removeprefix("W/") for one in known.split(",")]:
-            return Response(b"", 304, headers)
-        if coding:
-            headers["Content-Encoding"] = coding
-        return Response(content, 200, headers, self.media_type)
-
-
 class StaticFiles:
     """An ASGI app for all paths but the API's. Only files found at the start can be served."""
 
@@ -57,22 +30,39 @@ class StaticFiles:
         self._files = _load_web_app(folder)
         for model in models:
             contents = {"": model.content, "gzip": gzip.compress(model.content, 9)}
-            self._files[f"/{model.about.url}"] = _StaticFile("application/octet-stream", _FOREVER, contents)
+            self._files[f"/{model.about.url}"] = _responses("application/octet-stream", _FOREVER, contents)
         if ca is not None:
-            self._files["/tenfold-ca.crt"] = _StaticFile("application/x-x509-ca-cert", "no-cache", {"": ca})
+            self._files["/tenfold-ca.crt"] = _responses("application/x-x509-ca-cert", "no-cache", {"": ca})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, headers = scope["path"], Headers(scope=scope)
-        file = self._files.get(path)
-        if file is None:
+        responses = self._files.get(path)
+        if responses is None:
             raise ProblemError(404, _NOT_BUILT if path == "/" else f"there is nothing at {path}")
         if scope["method"] != "GET":
             raise HTTPException(405, headers={"Allow": "GET, HEAD"})
-        response = file.response(headers.get("accept-encoding", ""), headers.get("if-none-match", ""))
+        accepted = headers.get("accept-encoding", "")
+        response = responses[next((c for c in _CODINGS if c in responses and _accepts(accepted, c)), "")]
+        known = [tag.strip().removeprefix("W/") for tag in headers.get("if-none-match", "").split(",")]
+        if "*" in known or response.headers["ETag"] in known:
+            response = NotModifiedResponse(response.headers)
         await response(scope, receive, send)
 
 
-def _load_web_app(folder: Path) -> dict[str, _StaticFile]:
+def _responses(media_type: str, cache: str, contents: dict[str, bytes]) -> dict[str, Response]:
+    """A file's responses by content coding, "" for none; each has an ETag of its own (RFC 9110, 8.8.3.3)."""
+    responses = {}
+    for coding, content in contents.items():
+        headers = {"Cache-Control": cache, "ETag": f'"{hashlib.sha256(content).hexdigest()[:20]}"'}
+        if len(contents) > 1:
+            headers["Vary"] = "Accept-Encoding"
+        if coding:
+            headers["Content-Encoding"] = coding
+        responses[coding] = Response(content, 200, headers, media_type)
+    return responses
+
+
+def _load_web_app(folder: Path) -> dict[str, dict[str, Response]]:
     if not (folder / "index.html").is_file():
         return {}
     files = {}
@@ -87,7 +77,7 @@ def _load_web_app(folder: Path) -> dict[str, _StaticFile]:
                 contents[coding] = compressed.read_bytes()
         media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
         # Vite puts a hash of the content into the names of assets.
-        files[f"/{name}"] = _StaticFile(media_type, _FOREVER if name.startswith("assets/") else "no-cache", contents)
+        files[f"/{name}"] = _responses(media_type, _FOREVER if name.startswith("assets/") else "no-cache", contents)
     files["/"] = files["/index.html"]
     return files
 
