@@ -1,11 +1,14 @@
 """Accuracy on corrupted images, MNIST's test images with fifteen corruptions: `python -m lab.robustness`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from cyclopts import App, Parameter
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from lab import PICTURES, RESULTS
@@ -20,6 +23,7 @@ from tenfold.errors import UsageError
 from tenfold.machine import describe_environment
 from tenfold.reading.model_file import ModelFile
 from tenfold.reading.reader import Reader
+from tenfold.report.figures.figure_style import Theme, figure, name_rows, to_png
 
 SEED = 0
 
@@ -91,9 +95,6 @@ def robustness(
 
 def write_record(results: list[Robustness]) -> None:
     """Writes the results with the machine they come from, and the figure that the README shows."""
-    from tenfold.report.figures.comparison_figures import error_pairs
-    from tenfold.report.figures.figure_style import to_png
-
     document = {"corruptions": [vars(result) for result in results], "environment": describe_environment()}
     files.write_json(RESULTS / "robustness.json", document)
     clean, *corrupted = results
@@ -104,6 +105,28 @@ def write_record(results: list[Robustness]) -> None:
     ]
     picture = to_png(lambda theme: error_pairs(rows, ("the Reader", "a plain CNN"), theme))
     files.write_bytes(PICTURES / "robustness.png", picture)
+
+
+def error_pairs(rows: Sequence[tuple[str, float, float]], names: tuple[str, str], theme: Theme) -> Figure:
+    """The error rates of two models, on a log axis, one row for each case.
+
+    rows: the case and the two error rates in percent. names: of the two models.
+    """
+    drawing = figure(1.2 + 0.28 * len(rows))
+    axes = drawing.add_subplot()
+    axes.set_xscale("log")
+    for row, (_, first, second) in enumerate(rows):
+        axes.plot([first, second], [row, row], color=theme.muted, linewidth=1.5, alpha=0.5, zorder=1)
+    for errors, name, color in (
+        ([r[1] for r in rows], names[0], theme.accent),
+        ([r[2] for r in rows], names[1], theme.contrast),
+    ):
+        axes.plot(errors, range(len(rows)), "o", color=color, markersize=6, label=name, linestyle="none")
+    name_rows(axes, [row[0] for row in rows], theme)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_xlabel("error rate, %")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    return drawing
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from tenfold.report.figures.figure_style import Theme, figure, log_ticks, name_rows
+from tenfold.report.figures.figure_style import Theme, figure, name_rows
 
 
 @dataclass(frozen=True)
@@ -78,3 +80,13 @@ def bar_panels(panels: Sequence[tuple[str, Sequence[LabeledBar]]], theme: Theme)
         axes.spines["bottom"].set_visible(False)
         axes.set_title(title, loc="left", fontsize=9.5, color=theme.text, pad=8)
     return drawing
+
+
+def log_ticks(axes: Axes, margin: float) -> None:
+    """Makes the x axis logarithmic with plain numbers. margin: share of its length left free on the right."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, high * (high / low) ** margin)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from tenfold.report.figures.figure_style import Theme, figure, log_ticks, name_rows
+from lab.frameworks.framework_figures import log_ticks
+from tenfold.report.figures.figure_style import Theme, figure, name_rows
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 from tenfold.data import load_dataset
 from tenfold.data.profile import profile
 from tenfold.evaluation.diagnose import Finding
-from tenfold.evaluation.metrics import Evaluation
 from tenfold.machine import freed_memory_kept
 from tenfold.models.describe import describe_model
 from tenfold.report.run_report import write_report
@@ -25,7 +24,6 @@ class Walk:
     """The results of a walk."""
 
     run: Run
-    evaluation: Evaluation
     findings: list[Finding]
     report: Path
 
@@ -80,4 +78,4 @@ def walk(recipe: Recipe, *, folder: str | Path = "runs", say: Callable[[str], No
         say("   no overfitting, no convergence problem")
 
     say("8  Write the report")
-    return Walk(run, evaluation, findings, write_report(run, data_profile, evaluation))
+    return Walk(run, findings, write_report(run, data_profile, evaluation))

@@ -1,18 +1,10 @@
-"""Downloads the files of a catalog entry: tries mirrors in order, resumes interrupted downloads, verifies digests.
+"""Downloads the files of a catalog entry: tries mirrors in order, resumes interrupted downloads, verifies digests."""
 
-pooch moves a file to its place only when its digest is right. Added here: several mirrors, resuming from a `.part`
-file, a lock between processes, and errors that say what to do.
-"""
-
-import contextlib
-import logging
+import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import pooch
 import requests
 import urllib3
 
@@ -52,6 +44,8 @@ def _fetch_file(file: RemoteFile, folder: Path, report: DownloadProgress, timeou
     reasons = []
     # A second process waits here, and then finds the file complete.
     with lock(folder / f".{file.name}.lock"):
+        if _is_valid(path, file.digest):
+            return path
         for url in file.urls:
             try:
                 _fetch_from(url, file, path, report, timeout_s)
@@ -72,62 +66,52 @@ def _fetch_from(url: str, file: RemoteFile, path: Path, report: DownloadProgress
     for attempt in range(1, _ATTEMPTS + 1):
         before = _size(part)
         try:
-            with storage_errors(path), _quiet_pooch():
-                pooch.retrieve(
-                    url, file.digest, path.name, path.parent, downloader=_downloader(part, report, timeout_s)
-                )
-            return
-        except ValueError as error:
-            # pooch raises ValueError for a wrong digest only, and has deleted the file. If that began with the part of
-            # an earlier download, perhaps from another mirror, the part may be at fault: retry from the start. A part
-            # that still exists was not used.
-            if not before or part.exists():
-                raise _MirrorError("the file is not the published one (wrong digest)") from error
+            complete = _stream(url, part, report, timeout_s)
         except _MirrorError:
             if attempt == _ATTEMPTS or _size(part) <= before:
                 raise
+            continue
+        with storage_errors(path):
+            if _is_valid(complete, file.digest):
+                os.replace(complete, path)
+                return
+            complete.unlink()
+        # The part of an earlier download, perhaps from another mirror, may be at fault: retry from the start.
+        if not before or complete != part:
+            break
     raise _MirrorError("the file is not the published one (wrong digest)")
 
 
-def _downloader(part: Path, report: DownloadProgress, timeout_s: float) -> Callable[[str, str, Any], None]:
-    """Returns the downloader that pooch calls with a URL and a temporary file to write."""
-
-    def download(url: str, output_file: str, _: Any) -> None:
-        aside = part.with_suffix(".again")
-        try:
-            os.replace(_stream(url, part, aside, report, timeout_s), output_file)
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise _MirrorError(_describe_error(error)) from error
-        finally:
-            aside.unlink(missing_ok=True)
-
-    return download
-
-
-def _stream(url: str, part: Path, aside: Path, report: DownloadProgress, timeout_s: float) -> Path:
+def _stream(url: str, part: Path, report: DownloadProgress, timeout_s: float) -> Path:
     """Completes `part`, resuming at its end if the server supports that; returns the complete file.
 
-    A response from the beginning goes to `aside`, so that a long `part` is not overwritten by a short error page with
-    status 200.
+    A response from the beginning goes to another file, so that a long `part` is not overwritten by a short error page
+    with status 200.
     """
-    offset = _size(part)
+    offset, aside = _size(part), part.with_suffix(".again")
     # "identity": a .gz must not be decompressed in transit.
     headers = {"User-Agent": "tenfold", "Accept-Encoding": "identity"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
-    with requests.get(url, headers=headers, stream=True, timeout=timeout_s) as response:
-        if response.status_code == 416 and offset:
-            return part  # no bytes follow: the part is complete, or its digest is wrong
-        if response.status_code == 206:
-            _check_range(response, part, offset)
-            target, done = part, offset
-        elif response.status_code == 200:
-            target, done = (aside, 0) if offset else (part, 0)
-        else:
-            raise _MirrorError(f"answered {response.status_code} {response.reason}")
-        length = response.headers.get("Content-Length", "")
-        total = done + int(length) if length.isdigit() else None
-        _write(response, target, done, total, report, part.name.removesuffix(".part"))
+    try:
+        with requests.get(url, headers=headers, stream=True, timeout=timeout_s) as response:
+            if response.status_code == 416 and offset:
+                return part  # no bytes follow: the part is complete, or its digest is wrong
+            if response.status_code == 206:
+                _check_range(response, part, offset)
+                target, done = part, offset
+            elif response.status_code == 200:
+                target, done = (aside, 0) if offset else (part, 0)
+            else:
+                raise _MirrorError(f"answered {response.status_code} {response.reason}")
+            length = response.headers.get("Content-Length", "")
+            total = done + int(length) if length.isdigit() else None
+            _write(response, target, done, total, report, part.name.removesuffix(".part"))
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise _MirrorError(_describe_error(error)) from error
+    except _MirrorError:
+        aside.unlink(missing_ok=True)
+        raise
     return target
 
 
@@ -170,22 +154,13 @@ def _describe_error(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-@contextlib.contextmanager
-def _quiet_pooch() -> Iterator[None]:
-    """Keeps pooch from logging to stderr what `on_progress` reports already."""
-    logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
 def _is_valid(path: Path, digest: str) -> bool:
     algorithm, _, expected = digest.partition(":")
     with storage_errors(path):
-        return path.is_file() and pooch.file_hash(path, alg=algorithm) == expected
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, algorithm).hexdigest() == expected
 
 
 def _part_path(path: Path) -> Path:

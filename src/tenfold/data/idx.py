@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import DatasetPart, check_images, check_part, describe, to_labels
+from tenfold.data.dataset import DatasetPart, check_part, describe, to_labels
 from tenfold.errors import FormatError
 
 _DTYPES: dict[int, np.dtype[Any]] = {
@@ -179,7 +179,6 @@ def make_part(images: NDArray[Any], labels: NDArray[Any], where: str) -> Dataset
     Raises `FormatError`, starting with `where`, when the two don't match or are not digits.
     """
     writers = None
-    check_images(images, where)
     if labels.ndim == 2 and labels.shape[1] > _WRITER_COLUMN and np.issubdtype(labels.dtype, np.integer):
         writers = labels[:, _WRITER_COLUMN].copy()
         labels = labels[:, _CLASS_COLUMN]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.catalog import CatalogEntry
-from tenfold.data.dataset import SIDE, Dataset
+from tenfold.data.dataset import Dataset
 from tenfold.errors import FormatError
 
 _FIELDS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -33,25 +33,21 @@ def load(entry: CatalogEntry, folder: Path, origin: str) -> Dataset | None:
 
     The images are not hashed: that would take longer than the load.
     """
-    arrays: dict[str, Any] = {field: _map(_path(folder, field)) for field in _FIELDS}
-    if any(array is None for array in arrays.values()) or not _fits(entry, arrays):
+    fields = (*_FIELDS, *(field for field in _WRITERS if _path(folder, field).exists()))
+    arrays: dict[str, Any] = {field: _map(_path(folder, field)) for field in fields}
+    if any(array is None for array in arrays.values()):
         return None
-    writers: dict[str, Any] = {field: _map(_path(folder, field)) for field in _WRITERS if _path(folder, field).exists()}
     try:
-        return Dataset(name=entry.name, class_names=entry.class_names, origin=origin, **arrays, **writers)
+        dataset = Dataset(name=entry.name, class_names=entry.class_names, origin=origin, **arrays)
     except FormatError:
         return None
+    counts = (len(dataset.train_labels), len(dataset.test_labels))
+    return dataset if counts == (entry.train_count, entry.test_count) else None
 
 
 def is_stored(folder: Path) -> bool:
     """Whether all files of a data set exist; only `load` validates them."""
     return all(_path(folder, field).is_file() for field in _FIELDS)
-
-
-def _fits(entry: CatalogEntry, arrays: dict[str, Any]) -> bool:
-    counts = {"train": entry.train_count, "test": entry.test_count}
-    shapes = {field: (counts[field.split("_")[0]], *((SIDE, SIDE) if "images" in field else ())) for field in _FIELDS}
-    return all(arrays[field].shape == shape for field, shape in shapes.items())
 
 
 def _save(array: NDArray[Any], path: Path) -> None:

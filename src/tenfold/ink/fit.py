@@ -15,14 +15,13 @@ from PIL import Image
 from scipy import ndimage
 
 from tenfold.ink import SIDE as SIDE
+from tenfold.ink.image import Ink
 
 BOX = 20
 # Cells a pixel, each way, where strokes are made thicker or thinner.
 CELLS = 4
 # Pixels: strokes are brought to these at least and at most. Most of MNIST's lie between them (docs/log.md).
 THINNEST, THICKEST = 2.2, 3.66
-
-Ink = NDArray[np.float32]
 
 
 def fit(ink: Ink) -> Ink:

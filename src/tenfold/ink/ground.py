@@ -1,14 +1,11 @@
 """Luminance -> ink: what is paper, what is written on it, and what is neither (shade, noise, ruled lines, specks)."""
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from tenfold.ink.image import Gray
+from tenfold.ink.image import Gray, Ink
 from tenfold.ink.ruled import drop_ruled_lines
-
-Ink = NDArray[np.float32]
 
 # Ink must differ from paper by this much of the full range, or there is none to read.
 FAINTEST = 0.06

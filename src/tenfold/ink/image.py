@@ -55,7 +55,9 @@ def write_png(image: Image.Image, path: Path) -> Path:
     return files.write_with(path, lambda temporary: image.save(temporary, "PNG"))
 
 
+# float32[H,W]: of luminance, 0 black to 1 white; and of ink, 0 paper to 1 ink.
 Gray = NDArray[np.float32]
+Ink = NDArray[np.float32]
 
 
 def to_gray(image: Image.Image | NDArray[np.generic]) -> Gray:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tenfold.ink.fit import BOX, SIDE, Ink, center, fit
+from tenfold.ink.fit import BOX, SIDE, center, fit
 from tenfold.ink.ground import find_ink
-from tenfold.ink.image import Gray, reduced, reduction, to_gray
+from tenfold.ink.image import Gray, Ink, reduced, reduction, to_gray
 
 # Pixels a side that ink is looked for at: twelve times the box that it will fill.
 LONGEST = 240

@@ -1,15 +1,12 @@
 """A photo or scan of handwriting -> its ink: what is written, without shade, shadow, ruled lines, edges and specks."""
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
 from tenfold.ink.ground import FAINTEST, detail_is_bright
-from tenfold.ink.image import Gray, reduced
+from tenfold.ink.image import Gray, Ink, reduced
 from tenfold.ink.ruled import drop_ruled_lines
-
-Ink = NDArray[np.float32]
 
 # The paper is looked for at this many pixels a side: strokes vanish there, shadows do not.
 _PAPER = 200

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-Ink = NDArray[np.float32]
+from tenfold.ink.image import Ink
+
 Mask = NDArray[np.bool_]
 
 _SLOPES = np.linspace(-0.2, 0.2, 81)

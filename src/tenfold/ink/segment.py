@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from tenfold.ink.image import Ink
 from tenfold.ink.strokes import check_strokes
-
-Ink = NDArray[np.float32]
 
 # Left, top, right, bottom, in pixels of the picture, right and bottom exclusive; of strokes, in the pen's unit.
 Box = tuple[float, float, float, float]

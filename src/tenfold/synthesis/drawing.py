@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tenfold.ink.fit import BOX, CELLS, Ink, center, distance_to, distance_to_edge, fit, inked_cells, scale
+from tenfold.ink.fit import BOX, CELLS, center, distance_to, distance_to_edge, fit, inked_cells, scale
+from tenfold.ink.image import Ink
 from tenfold.ink.strokes import PEN_WIDTH, center_line, draw_strokes
 from tenfold.synthesis.skeletons import DIGITS, Allograph
 

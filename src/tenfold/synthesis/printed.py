@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from tenfold.errors import UsageError
-from tenfold.ink.fit import BOX, Ink, center, fit, redraw, scale, thickness
+from tenfold.ink.fit import BOX, center, fit, redraw, scale, thickness
+from tenfold.ink.image import Ink
 
 _LATIN = "ABCDEFGHJKLMNPQRTUVWXYacdefhijkmnprtuvwxy"
 _GREEK = "393-394 398 39b 39e 3a0 3a3 3a6 3a8-3a9 3b1-3b3 3b5 3b7-3b8 3ba-3be 3c0-3c1 3c4 3c6-3c9"

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEAVY = ("torch", "PIL", "scipy", "pooch", "requests", "lzma")
+HEAVY = ("torch", "PIL", "scipy", "requests", "lzma")
 
 
 def imported_by(code: str, cache: str = "") -> set[str]:

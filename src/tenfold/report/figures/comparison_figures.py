@@ -99,28 +99,6 @@ def differences(bars: Sequence[Bar], what: str, theme: Theme) -> Figure:
     return drawing
 
 
-def error_pairs(rows: Sequence[tuple[str, float, float]], names: tuple[str, str], theme: Theme) -> Figure:
-    """The error rates of two models, on a log axis, one row for each case.
-
-    rows: the case and the two error rates in percent. names: of the two models.
-    """
-    drawing = figure(1.2 + 0.28 * len(rows))
-    axes = drawing.add_subplot()
-    axes.set_xscale("log")
-    for row, (_, first, second) in enumerate(rows):
-        axes.plot([first, second], [row, row], color=theme.muted, linewidth=1.5, alpha=0.5, zorder=1)
-    for errors, name, color in (
-        ([r[1] for r in rows], names[0], theme.accent),
-        ([r[2] for r in rows], names[1], theme.contrast),
-    ):
-        axes.plot(errors, range(len(rows)), "o", color=color, markersize=6, label=name, linestyle="none")
-    name_rows(axes, [row[0] for row in rows], theme)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_xlabel("error rate, %")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
-    return drawing
-
-
 def _short(value: float) -> str:
     for unit, factor in ((" M", 1e6), (" k", 1e3)):
         if value >= factor:

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 WIDTH = 7.65  # inches: the report's column
@@ -113,16 +113,6 @@ def name_rows(axes: Axes, labels: Sequence[str], theme: Theme) -> None:
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.grid(axis="x")
     axes.spines["left"].set_visible(False)
-
-
-def log_ticks(axes: Axes, margin: float) -> None:
-    """Makes the x axis logarithmic with plain numbers. margin: share of its length left free on the right."""
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    low, high = axes.get_xlim()
-    axes.set_xlim(low, high * (high / low) ** margin)
 
 
 def accuracy_axis(axes: Axes, error_ticks: Sequence[float]) -> None:
