@@ -1,16 +1,12 @@
 """Data sets: loading, validation, download and splits. Heavy imports are deferred until they are needed."""
 
-from tenfold.data.catalog import CATALOG, CatalogEntry, RemoteFile
 from tenfold.data.dataset import Dataset
 from tenfold.data.splits import stratified_split, writer_split
 from tenfold.data.store import DatasetInfo, cache_folder, dataset_info, list_datasets, load_dataset
 
 __all__ = [
-    "CATALOG",
-    "CatalogEntry",
     "Dataset",
     "DatasetInfo",
-    "RemoteFile",
     "cache_folder",
     "dataset_info",
     "list_datasets",

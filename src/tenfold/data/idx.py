@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import DatasetPart, check_part, describe, to_labels
+from tenfold.data.dataset import DatasetPart, check_images, check_part, to_labels
 from tenfold.errors import FormatError
 
 _DTYPES: dict[int, np.dtype[Any]] = {
@@ -30,7 +30,7 @@ _CODES = {dtype.newbyteorder("="): code for code, dtype in _DTYPES.items()}
 _LARGEST_SIZE = 2**32 - 1
 _COMPRESSIONS = ("", ".gz", ".xz")
 # train-images-idx3-ubyte, train-images.idx3-ubyte, qmnist-train-labels-idx2-int, each with .gz or .xz or neither
-_NAME = re.compile(r"(?P<before>.*)(?P<kind>images|labels)(?P<dash>[-.])idx\d-(ubyte|int)(\.gz|\.xz)?")
+_NAME = re.compile(r"(?P<stem>.*(?P<kind>images|labels)[-.]idx\d-(ubyte|int))(\.gz|\.xz)?")
 # MNIST's labels are the first, QMNIST's the second.
 _LABEL_TAILS = ("idx1-ubyte", "idx2-int")
 # QMNIST's extended labels, columns of its `idx2-int` files (facebookresearch/qmnist, README.md, section 2.2).
@@ -144,11 +144,10 @@ def read_idx_folder(folder: Path) -> tuple[DatasetPart, DatasetPart | None]:
 
     Raises `FormatError` when files are missing, damaged, don't match, or are ambiguous.
     """
-    names = {path.name for path in folder.iterdir() if is_idx_name(path.name)}
-    stems = sorted({_without_compression(name) for name in names})
-    found = [stem for stem in stems if _kind(stem) == "images"]
+    names = [match for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))]
+    found = sorted({match["stem"] for match in names if match["kind"] == "images"})
     if not found:
-        raise FormatError(f"{folder} has labels ({stems[0]}) but no images: add the images file to that folder")
+        raise FormatError(f"{folder} has labels ({names[0].string}) but no images: add the images file to that folder")
     if len(found) == 1:
         return _read_pair(folder, found[0]), None
     train = [stem for stem in found if "train" in stem.lower()]
@@ -163,14 +162,15 @@ def read_idx_folder(folder: Path) -> tuple[DatasetPart, DatasetPart | None]:
 
 def read_idx_file(path: Path) -> DatasetPart:
     """Reads an IDX file of images, and its labels file in the same folder. Raises `FormatError` as for folders."""
-    if not is_idx_name(path.name):
+    match = _NAME.fullmatch(path.name)
+    if match is None:
         raise FormatError(
             f"{path}: the labels of IDX images are found by name; name both files like MNIST's, such as "
             "train-images-idx3-ubyte and train-labels-idx1-ubyte"
         )
-    if _kind(path.name) == "labels":
+    if match["kind"] == "labels":
         raise FormatError(f"{path} holds labels: give the images file; the labels are found in the same folder")
-    return _read_pair(path.parent, _without_compression(path.name), path)
+    return _read_pair(path.parent, match["stem"], path)
 
 
 def make_part(images: NDArray[Any], labels: NDArray[Any], where: str) -> DatasetPart:
@@ -178,6 +178,7 @@ def make_part(images: NDArray[Any], labels: NDArray[Any], where: str) -> Dataset
 
     Raises `FormatError`, starting with `where`, when the two don't match or are not digits.
     """
+    check_images(images, where)
     writers = None
     if labels.ndim == 2 and labels.shape[1] > _WRITER_COLUMN and np.issubdtype(labels.dtype, np.integer):
         writers = labels[:, _WRITER_COLUMN].copy()
@@ -190,27 +191,12 @@ def make_part(images: NDArray[Any], labels: NDArray[Any], where: str) -> Dataset
 def _read_pair(folder: Path, stem: str, images_path: Path | None = None) -> DatasetPart:
     """Reads the images named `stem`, compressed or not, and the labels named accordingly."""
     images_path = images_path or _find(folder, stem)
-    match = _NAME.fullmatch(stem)
     assert images_path is not None
-    assert match is not None
-    stems = [f"{match['before']}labels{match['dash']}{tail}" for tail in _LABEL_TAILS]
+    stems = [re.sub(r"(.*)images([-.])idx.*", rf"\1labels\2{tail}", stem) for tail in _LABEL_TAILS]
     labels_path = next((path for stem in stems if (path := _find(folder, stem))), None)
     if labels_path is None:
         raise FormatError(f"the labels of {images_path} are missing: put {stems[0]} (or .gz, .xz) into the same folder")
-    images = read_idx(images_path)
-    if images.ndim != 3:
-        raise FormatError(f"{images_path} does not hold images: it is {describe(images)}, not uint8[N,28,28]")
-    return make_part(images, read_idx(labels_path), str(images_path))
-
-
-def _kind(name: str) -> str:
-    match = _NAME.fullmatch(name)
-    assert match is not None
-    return match["kind"]
-
-
-def _without_compression(name: str) -> str:
-    return re.sub(r"\.(gz|xz)$", "", name)
+    return make_part(read_idx(images_path), read_idx(labels_path), str(images_path))
 
 
 def _find(folder: Path, stem: str) -> Path | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenfold.data import CatalogEntry, RemoteFile
+from tenfold.data.catalog import CatalogEntry, RemoteFile
 from tenfold.data.fetch import fetch
 from tenfold.errors import DownloadError, StorageError
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenfold.data import CatalogEntry, RemoteFile, catalog, dataset_info, load_dataset, store
+from tenfold.data import catalog, dataset_info, load_dataset, store
+from tenfold.data.catalog import CatalogEntry, RemoteFile
 from tenfold.data.idx import encode
 from tenfold.errors import DownloadError, FormatError, StorageError
 

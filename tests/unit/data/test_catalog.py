@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from tenfold.data import CATALOG
-from tenfold.data.catalog import find_entry, is_known
+from tenfold.data.catalog import CATALOG, find_entry, is_known
 from tenfold.errors import UsageError
 
 

@@ -112,7 +112,7 @@ class TestIdx:
             ),
             (
                 lambda f: (f / "t10k-images-idx3-ubyte").write_bytes(encode(np.zeros(14, np.uint8))),
-                "does not hold images",
+                r"images are uint8\[N,28,28\], not uint8\[14\]",
             ),
             (lambda f: (f / "train-images-idx3-ubyte").write_bytes(b"\0\0\x08"), "truncated"),
         ],

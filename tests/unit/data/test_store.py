@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenfold.data import CatalogEntry, Dataset, cache_folder, catalog, dataset_info, list_datasets, load_dataset, store
-from tenfold.data.catalog import find_entry
+from tenfold.data import Dataset, cache_folder, catalog, dataset_info, list_datasets, load_dataset, store
+from tenfold.data.catalog import CatalogEntry, find_entry
 from tenfold.data.idx import encode
 from tenfold.errors import DataError, UsageError
 
