@@ -5,8 +5,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tenfold.errors import FormatError
-from tenfold.ink.image import opened
-from tenfold.ink.normalize import normalize
+from tenfold.ink.image import opened, to_gray
+from tenfold.ink.normalize import has_mnist_form, normalize, to_uint8
+from tenfold.ink.page import find_page_ink
+from tenfold.ink.segment import find_lines
 
 
 def seven(
@@ -128,3 +130,46 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
     Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
     with pytest.raises(FormatError, match="megapixels"):
         normalize_file(tmp_path / "bomb.png")
+
+
+def test_a_small_digit_on_a_large_page_is_the_digit_alone():
+    page = Image.new("L", (2400, 2400), 255)
+    page.paste(seven(), (1700, 300))
+    assert difference(normalize(page), normalize(seven())) < 1
+
+
+def test_an_image_of_mnists_size_that_is_off_center_is_centered(mnist):
+    image = mnist.test_images[0]
+    assert has_mnist_form(image[None])[0]
+    for shift in ((1, 0), (0, -1), (1, 1)):
+        moved = np.roll(image, shift, (0, 1))
+        assert not has_mnist_form(moved[None])[0]
+        weights = normalize(moved) / normalize(moved).sum()
+        assert (weights.sum(1) @ np.arange(28)) == pytest.approx(14, abs=0.51)
+        assert (weights.sum(0) @ np.arange(28)) == pytest.approx(14, abs=0.51)
+
+
+def test_every_gray_level_stays_what_it_is():
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    assert np.array_equal(to_uint8(to_gray(levels)), levels)
+
+
+def test_what_lies_beside_the_paper_is_no_ink():
+    photo = np.full((400, 600), 0.9, np.float32)
+    photo[:, :150] = 0.2  # A dark table, with scratches as dark as ink.
+    photo[::40, 20:130] = 0.05
+    photo[150:250, 380:392] = 0.1  # A stroke.
+    ink = find_page_ink(photo)
+    assert ink[160:240, 384:388].min() > 0.5
+    assert ink[:, :140].max() == 0
+
+
+def test_a_bar_that_stands_apart_belongs_to_the_digit_below_it():
+    ink = np.zeros((120, 300), np.float32)
+    for left in (20, 120, 220):
+        ink[30:100, left : left + 8] = 1
+        ink[92:100, left : left + 40] = 1
+        ink[21:27, left + 4 : left + 44] = 1  # The detached bar of a 5.
+    (line,) = find_lines(ink)
+    assert len(line) == 3
+    assert [(piece.place[1], piece.place[3]) for piece in line] == [(21, 100)] * 3

@@ -1,0 +1,91 @@
+"""The mathematics of training, each rule against numbers worked out from its definition."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from tenfold.models import build_model
+from tenfold.runs.fit import best_epoch
+from tenfold.training.optimizers import decay_weights, learning_rate_factor
+from tenfold.training.recipe import Recipe
+from tenfold.training.records import EpochRecord
+from tenfold.training.step import NON_DIGIT, targets_of
+from tenfold.training.subset import ImageSubset, scale_pixels
+from tenfold.training.trainer import Trainer
+
+
+def test_cosine_annealing_follows_half_a_cosine():
+    for progress in (0.2, 0.3, 0.4, 0.6, 0.8, 1.0):
+        expected = (1 + math.cos(math.pi * (progress - 0.2) / 0.8)) / 2
+        assert learning_rate_factor("cosine", 0.2, progress) == pytest.approx(expected)
+
+
+def test_sgd_decays_weights_in_proportion_to_the_learning_rate_and_no_biases():
+    layer = nn.Linear(3, 2)
+    weight, bias = layer.weight.detach().clone(), layer.bias.detach().clone()
+    recipe = Recipe.load("tutorial").replace(optimizer="sgd", weight_decay=0.1)
+    decay_weights(layer, recipe.training, learning_rate=0.5)
+    assert torch.allclose(layer.weight, 0.95 * weight)
+    assert torch.equal(layer.bias, bias)
+
+
+def test_a_non_digit_is_uniform_over_the_classes_and_digits_are_smoothed():
+    targets = targets_of(torch.tensor([3, NON_DIGIT]), label_smoothing=0.1)
+    assert torch.allclose(targets[1], torch.full((10,), 0.1))
+    assert targets[0, 3] == pytest.approx(0.91)
+    assert targets[0, 4] == pytest.approx(0.01)
+    labels = torch.tensor([3, 4])
+    assert targets_of(labels, label_smoothing=0.1) is labels
+
+
+def test_of_equal_epochs_the_first_is_the_best():
+    accuracies = [0.9, 0.95, 0.95, 0.94]
+    assert best_epoch([record(epoch, accuracy) for epoch, accuracy in enumerate(accuracies, start=1)]) == 2
+
+
+def record(epoch, accuracy):
+    return EpochRecord(
+        epoch=epoch, train_loss=0.1, train_accuracy=0.9, validation_loss=0.1, validation_accuracy=accuracy,
+        learning_rate=0.1, seconds=1.0,
+    )  # fmt: skip
+
+
+def a_trainer(**changes):
+    recipe = Recipe.load("tutorial").replace(hidden=(4,), **changes)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Trainer(build_model(recipe.model), recipe)
+
+
+def subset(count, labels=None):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+    labels = rng.integers(0, 10, count).astype(np.uint8) if labels is None else labels
+    return ImageSubset.of(images, labels, np.arange(count), torch.device("cpu"))
+
+
+def epoch_of(trainer, train, validation):
+    return [found for found in trainer.run_epoch(train, validation) if isinstance(found, EpochRecord)][-1]
+
+
+def test_the_epochs_loss_is_the_mean_over_images_though_the_last_batch_is_smaller():
+    trainer, part = a_trainer(batch_size=4, learning_rate=1e-12), subset(9)
+    inputs = torch.stack([image for images, _ in part.batches(9) for image in scale_pixels(images)])
+    with torch.no_grad():
+        losses = functional.cross_entropy(trainer.network(inputs), part.labels[part.rows], reduction="none")
+    # By chance the odd image of these nine is not one of mean loss, or a mean of batches would pass.
+    with torch.random.fork_rng():
+        found = epoch_of(trainer, part, subset(2)).train_loss
+    assert found == pytest.approx(losses.mean().item(), rel=1e-5)
+
+
+def test_weights_are_averaged_over_the_last_steps_alone():
+    trainer, part = a_trainer(batch_size=2, epochs=2, weight_averaging=0.25, final_weights="last"), subset(20)
+    with torch.random.fork_rng():
+        for _ in range(2):
+            epoch_of(trainer, part, subset(2))
+    assert int(trainer.averaged.n_averaged) == 5  # A quarter of two epochs of ten steps.
