@@ -122,6 +122,10 @@ def test_a_seed_that_diverges_is_reported_and_the_others_continue(quick, tmp_pat
     assert "the loss is nan" in lines[1]
     assert list(done.finished) == [0, 2]
     assert list(Seeds.load(done.path).failed) == [1]
+    # It would diverge again.
+    monkeypatch.setattr(trainer.Trainer, "run_epoch", lambda self, *parts: pytest.fail("nothing is left to train"))
+    assert list(resume_seeds(done.path).failed) == [1]
+    monkeypatch.setattr(trainer.Trainer, "run_epoch", poisoned)
     study = Study.create("recipes", {"a": quick.replace(epochs=1), "b": quick.replace(epochs=2)}, 3, tmp_path / "study")
     rows = study.run(lambda record: None, lambda line: None)
     assert [row.failed for row in rows] == [1, 1]

@@ -162,6 +162,8 @@ def test_a_burst_and_then_a_rate() -> None:
     rates.acquire("b"), rates.acquire("c")  # of three addresses, two are remembered
     assert len(rates._buckets) == 2
     assert rates.acquire("a") == 0
+    now[0] = 3600  # A client that was silent for long may send a burst, and no more.
+    assert [rates.acquire("a") for _ in range(4)] == [0, 0, 0, 0.5]
 
 
 def test_clients_are_identified_by_address() -> None:

@@ -1,96 +1,16 @@
 """The HTTP API: answers, and errors that name what is wrong with a request."""
 
-import asyncio
 import base64
-import io
 import json
-import threading
-import uuid
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
-from PIL import Image
 
 from tenfold import Reader
 from tenfold.data import Dataset
-from tenfold.errors import StoreBusyError, StoreError
-from tenfold.serve import ServeSettings, create_app
-from tenfold.serve.feedback import FeedbackStore
-
-PNG = {"Content-Type": "image/png"}
-JSON = {"Content-Type": "application/json"}
-
-
-class Client:
-    """Asks an app in this process. many: several requests at a time."""
-
-    def __init__(self, app: Any, address: str = "127.0.0.1", base: str = "http://localhost") -> None:
-        self.app, self.address, self.base = app, address, base
-
-    def __call__(self, method: str, path: str, **what: Any) -> httpx.Response:
-        return self.many([(method, path, what)])[0]
-
-    def many(self, requests: list[tuple[str, str, dict[str, Any]]]) -> list[httpx.Response]:
-        async def ask() -> list[httpx.Response]:
-            transport = httpx.ASGITransport(self.app, client=(self.address, 1))
-            async with httpx.AsyncClient(transport=transport, base_url=self.base) as client:
-                return await asyncio.gather(*(client.request(m, path, **what) for m, path, what in requests))
-
-        return asyncio.run(ask())
-
-
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[Callable[..., Client]]:
-    """Makes a client of a new app with these settings."""
-    apps = []
-
-    def make(address: str = "127.0.0.1", base: str = "http://localhost", **settings: Any) -> Client:
-        database = f"sqlite:///{tmp_path / f'{len(apps)}.sqlite'}"
-        apps.append(create_app(ServeSettings(**{"database": database, **settings})))
-        return Client(apps[-1], address, base)
-
-    async def end() -> None:
-        for app in apps:
-            async with app.router.lifespan_context(app):
-                pass
-
-    yield make
-    asyncio.run(end())
-
-
-@pytest.fixture(scope="module")
-def digits(mnist: Dataset) -> list[bytes]:
-    return [png(np.array(pixels)) for pixels in mnist.test_images[:20]]
-
-
-def png(pixels: np.ndarray, kind: str = "PNG") -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind)
-    return file.getvalue()
-
-
-def sample(**changes: Any) -> dict[str, Any]:
-    made = {
-        "id": str(uuid.uuid4()), "label": 7, "predicted": 1, "confidence": 0.6, "probabilities": [0.1] * 10,
-        "pixels": base64.b64encode(bytes([255] * 784)).decode(), "strokes": [[[0, 0], [1.5, 2]]], "source": "draw",
-        "model_digest": "a" * 64, "created_at": "2026-11-23T10:00:00.123+01:00",
-    }  # fmt: skip
-    return {**made, **changes}
-
-
-def problem(answer: httpx.Response, status: int) -> str:
-    """Its detail; every error has this one shape."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    document = answer.json()
-    assert document.keys() == {"type", "title", "status", "detail"}
-    assert document["status"] == status
-    assert "Traceback" not in answer.text
-    return str(document["detail"])
+from tests.unit.serve.api_client import JSON, PNG, Client, png, problem
 
 
 def test_reads_as_the_reader_does(client: Callable[..., Client], digits: list[bytes]) -> None:
@@ -205,80 +125,6 @@ def test_a_decompression_bomb_is_never_decoded(client: Callable[..., Client]) ->
 )
 def test_invalid_strokes_are_rejected(client: Callable[..., Client], status: int, content: str) -> None:
     problem(client(feedback=False)("POST", "/v1/read-strokes", content=content, headers=JSON), status)
-
-
-def test_a_sample_is_stored_once(client: Callable[..., Client]) -> None:
-    ask, sent = client(), sample()
-    for status in (201, 200, 200):
-        answer = ask("POST", "/v1/feedback", json=sent)
-        assert (answer.status_code, answer.json()) == (status, {"id": sent["id"]})
-    least = sample(predicted=None, confidence=None, probabilities=None, strokes=None, model_digest=None, source="api")
-    assert ask("POST", "/v1/feedback", json=least).status_code == 201
-    assert 'tenfold_feedback_total{outcome="stored"} 2.0' in ask("GET", "/metrics").text
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"id": "7"}, {"label": 10}, {"label": "7"}, {"predicted": -1}, {"confidence": 1.5}, {"probabilities": [1]},
-        {"pixels": base64.b64encode(bytes(783)).decode()}, {"pixels": "*" * 1048},
-        {"pixels": base64.b64encode(bytes(784)).decode()}, {"source": "fax"},
-        {"model_digest": "no"}, {"created_at": "2026-11-23T10:00:00"}, {"created_at": "yesterday"}, {"more": 1},
-    ],
-)  # fmt: skip
-def test_what_is_no_sample(client: Callable[..., Client], changes: dict[str, Any]) -> None:
-    problem(client()("POST", "/v1/feedback", json=sample(**changes)), 422)
-
-
-def test_feedback_requires_the_token(client: Callable[..., Client]) -> None:
-    ask = client(token="open sesame")
-    for headers in ({}, {"Authorization": "Bearer no"}, {"Authorization": "open sesame"}, {"Authorization": "ä"}):
-        encoded = {name: value.encode() for name, value in headers.items()}
-        answer = ask("POST", "/v1/feedback", json=sample(), headers=encoded)
-        problem(answer, 401)
-        assert answer.headers["www-authenticate"] == "Bearer"
-    authorized = {"Authorization": "Bearer open sesame"}
-    assert ask("POST", "/v1/feedback", json=sample(), headers=authorized).status_code == 201
-
-
-@pytest.mark.parametrize("error", [StoreError("the database is gone"), StoreBusyError("too many wait")])
-def test_an_unavailable_database(
-    client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch, error: StoreError
-) -> None:
-    ask = client()
-
-    def fail(*_: object) -> None:
-        raise error
-
-    assert ask("GET", "/readyz").status_code == 200
-    monkeypatch.setattr(FeedbackStore, "add", fail)
-    monkeypatch.setattr(FeedbackStore, "check", fail)
-    for answer in (ask("POST", "/v1/feedback", json=sample()), ask("GET", "/readyz")):
-        problem(answer, 503)
-        assert int(answer.headers["retry-after"]) > 0
-    assert ask("GET", "/healthz").json() == {"status": "ok"}
-
-
-def test_the_queue_is_bounded(
-    client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch, digits: list[bytes]
-) -> None:
-    ask, go, read = client(threads=1, queue=1, feedback=False), threading.Event(), Reader.read_each
-
-    def slow(reader: Reader, images: list[bytes]) -> object:
-        assert go.wait(10)
-        return read(reader, images)
-
-    monkeypatch.setattr(Reader, "read_each", slow)
-    large = png(np.kron(np.array(Image.open(io.BytesIO(digits[0]))), np.ones((9, 9), np.uint8)))
-    for picture in (large, digits[0]):  # one by one, and in batches
-        go.clear()
-        threading.Timer(0.2, go.set).start()
-        answers = ask.many([("POST", "/v1/read", {"content": picture, "headers": PNG})] * 5)
-        assert sorted(answer.status_code for answer in answers) == [200, 200, 503, 503, 503]
-        refused = next(answer for answer in answers if answer.status_code == 503)
-        problem(refused, 503)
-        assert refused.headers["retry-after"] == "1"
-        assert "tenfold_pool_in_use 0.0" in ask("GET", "/metrics").text
 
 
 def test_too_many_requests(client: Callable[..., Client], digits: list[bytes]) -> None:
