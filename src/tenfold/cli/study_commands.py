@@ -14,6 +14,7 @@ from tenfold.cli.console import PLAIN, Screen, counted
 from tenfold.cli.flags import NO_RECIPE_FLAGS, RecipeFlags, RecipeName, given, recipe_changes, resolve_recipe
 from tenfold.errors import UsageError
 from tenfold.machine import freed_memory_kept, usable_cores
+from tenfold.studies import study_recipes
 
 if TYPE_CHECKING:
     from tenfold.jobs.pool import Pool
@@ -157,16 +158,12 @@ def models(
     options: Comparison = NEW,
 ) -> None:
     """Compare architectures: accuracy against parameters and multiply-adds."""
-    from tenfold.studies import study_recipes
-
     _compare("models", partial(study_recipes.models, recipes), bool(recipes), options)
 
 
 @compare_app.command
 def remedies(recipe: RecipeName = "tutorial", /, *, options: Comparison = NEW) -> None:
     """Measure the effect of common regularization methods on a recipe."""
-    from tenfold.studies import study_recipes
-
     _compare("remedies", partial(study_recipes.remedies, recipe), recipe != "tutorial", options)
 
 
@@ -178,8 +175,6 @@ def recipes(
     options: Comparison = NEW,
 ) -> None:
     """Test whether recipes differ significantly."""
-    from tenfold.studies import study_recipes
-
     _compare("recipes", partial(study_recipes.recipes, names), bool(names), options)
 
 

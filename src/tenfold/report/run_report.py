@@ -3,9 +3,6 @@
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tenfold.data import Dataset
 from tenfold.data import profile as data_profile
 from tenfold.data.profile import Profile
@@ -13,12 +10,13 @@ from tenfold.evaluation.metrics import Evaluation
 from tenfold.models.describe import LAYER_COLUMNS, describe_model, layer_rows, model_totals
 from tenfold.models.model_config import MLPConfig
 from tenfold.report.figures import data_figures, evaluation_figures
+from tenfold.report.figures.figure_files import predictions_figure
 from tenfold.report.figures.figure_style import Draw
 from tenfold.report.figures.training_figures import learning_curves, network_diagram
 from tenfold.report.html_report import environment_rows, number, percent, write_html_report
 from tenfold.runs.augmentation_cost import examples
 from tenfold.runs.evaluate import diagnose, evaluate
-from tenfold.runs.predict import random_test_images
+from tenfold.runs.predict import Prediction, predict_random
 from tenfold.runs.run import Run
 from tenfold.training.records import EpochRecord
 
@@ -38,8 +36,7 @@ def write_report(run: Run, known_profile: Profile | None = None, evaluation: Eva
     # Of an ensemble, the first network.
     history = run.history[: recipe.training.epochs]
     description = recipe.description or recipe.name
-    picks = random_test_images(run, _PREDICTIONS, recipe.training.seed)
-    probabilities = run.predict(data.test_images[picks])
+    predictions = predict_random(run, _PREDICTIONS, recipe.training.seed)
     model = run.model()
     measured_with = environment_rows(environment, environment["packages"], recipe.device.threads)
     measured_with.append(["data", f"{data.name}: {data.origin}"])
@@ -49,7 +46,7 @@ def write_report(run: Run, known_profile: Profile | None = None, evaluation: Eva
     return write_html_report(
         run.path / "report.html",
         "run.html",
-        _figures(run, profile, history, evaluation, picks, probabilities),
+        _figures(run, profile, history, evaluation, predictions),
         run=run,
         description=description[:1].upper() + description[1:],
         data=data,
@@ -67,8 +64,8 @@ def write_report(run: Run, known_profile: Profile | None = None, evaluation: Eva
             range(len(data.class_names)), key=lambda d: (evaluation.classes[d].support == 0, evaluation.classes[d].f1)
         ),
         class_scores=_class_scores(data, evaluation),
-        predicted=len(picks),
-        predicted_right=(probabilities.argmax(1) == data.test_labels[picks]).sum(),
+        predicted=len(predictions),
+        predicted_right=sum(prediction.digit == prediction.label for prediction in predictions),
         findings=[(found, [[r.flag, r.why, r.measured] for r in found.remedies]) for found in findings],
         environment=measured_with,
     )
@@ -79,8 +76,7 @@ def _figures(
     profile: Profile,
     history: list[EpochRecord],
     evaluation: Evaluation,
-    picks: NDArray[np.int64],
-    probabilities: NDArray[np.float32],
+    predictions: list[Prediction],
 ) -> dict[str, Draw]:
     data, recipe = run.dataset, run.recipe
     names = data.class_names
@@ -105,9 +101,7 @@ def _figures(
     figures["risk-coverage"] = partial(evaluation_figures.risk_coverage_curve, evaluation)
     if len(evaluation.mistakes):
         figures["mistakes"] = partial(evaluation_figures.mistakes, evaluation, data.test_images, names)
-    figures["predictions"] = partial(
-        evaluation_figures.predictions, data.test_images[picks], probabilities, names, labels=data.test_labels[picks]
-    )
+    figures["predictions"] = predictions_figure(predictions, names)
     return figures
 
 

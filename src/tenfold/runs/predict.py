@@ -55,15 +55,10 @@ def predict_files(run: Run, paths: Sequence[Path]) -> list[Prediction]:
 
 
 def predict_random(run: Run, count: int, seed: int) -> list[Prediction]:
-    """Predicts `count` random test images, the same for the same seed."""
+    """Predicts `count` distinct test images, the same for the same seed; all of them when there are fewer."""
     data = run.dataset
-    chosen = random_test_images(run, count, seed)
+    total = len(data.test_labels)
+    chosen = np.random.default_rng(seed).choice(total, min(count, total), replace=False)
     pixels = data.test_images[chosen]
     rows = zip(chosen, pixels, run.predict(pixels), data.test_labels[chosen], strict=True)
     return [Prediction(f"test {index}", image, row, int(label)) for index, image, row, label in rows]
-
-
-def random_test_images(run: Run, count: int, seed: int) -> NDArray[np.int64]:
-    """`count` distinct indices of test images, the same for the same seed; all of them when there are fewer."""
-    total = len(run.dataset.test_labels)
-    return np.random.default_rng(seed).choice(total, min(count, total), replace=False)

@@ -1,6 +1,7 @@
 """Figures as files, for the commands that draw one."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from tenfold import files
 from tenfold.data import Dataset
 from tenfold.data.profile import Profile
 from tenfold.report.figures import data_figures, evaluation_figures
-from tenfold.report.figures.figure_style import to_png
+from tenfold.report.figures.figure_style import Draw, to_png
 from tenfold.runs.augmentation_cost import examples
 from tenfold.runs.predict import Prediction
 from tenfold.training.recipe import AugmentConfig
@@ -30,10 +31,16 @@ def draw_augmentation(data: Dataset, config: AugmentConfig, path: Path) -> Path:
 
 def draw_predictions(predictions: Sequence[Prediction], names: tuple[str, ...], path: Path) -> Path:
     """Saves the predictions as a grid of images."""
+    return files.write_bytes(path, to_png(predictions_figure(predictions, names)))
+
+
+def predictions_figure(predictions: Sequence[Prediction], names: tuple[str, ...]) -> Draw:
+    """The predictions as a grid of images, with the true labels where all are known."""
     labels = [prediction.label for prediction in predictions]
-    known = None if None in labels else np.array(labels, np.int64)
-    images = np.stack([prediction.pixels for prediction in predictions])
-    probabilities = np.stack([prediction.probabilities for prediction in predictions])
-    return files.write_bytes(
-        path, to_png(lambda theme: evaluation_figures.predictions(images, probabilities, names, theme, known))
+    return partial(
+        evaluation_figures.predictions,
+        np.stack([prediction.pixels for prediction in predictions]),
+        np.stack([prediction.probabilities for prediction in predictions]),
+        names,
+        labels=None if None in labels else np.array(labels, np.int64),
     )
