@@ -1,4 +1,4 @@
-"""Atomic file writes, and locks between processes.
+"""Atomic file writes, locks between processes, and the cache's place.
 
 A write that is killed or fills the disk leaves the old file, never a partial new one.
 """
@@ -25,6 +25,17 @@ _ADVICE = {
     errno.ENOTDIR: "a part of that path is a file, not a folder",
     errno.EEXIST: "a part of that path is a file, not a folder",
 }
+
+
+def cache_folder() -> Path:
+    """The folder of decoded and downloaded data sets, and of what libraries keep for the command: `TENFOLD_CACHE`, by
+    default in the user's cache."""
+    chosen = os.environ.get("TENFOLD_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("tenfold", appauthor=False)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,8 @@
 """The command `tenfold`: parse, call, print. A command imports heavy packages only when it runs."""
 
 import io
+import logging
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +22,7 @@ from tenfold.cli import (  # noqa: F401
 from tenfold.cli.app import app, group_commands
 from tenfold.cli.console import complain
 from tenfold.errors import MissingDependencyError, TenfoldError, UsageError
+from tenfold.files import cache_folder
 
 group_commands()
 
@@ -27,6 +30,9 @@ group_commands()
 def main(tokens: Sequence[str] | None = None, command: App = app) -> None:
     """Run `command` and exit: 0 when done, 2 on a usage error, 1 on any other error, 130 when interrupted."""
     tokens = sys.argv[1:] if tokens is None else tokens
+    # Matplotlib's list of fonts goes into the cache; without one it is made again each time, and that is no news.
+    os.environ.setdefault("MPLCONFIGDIR", str(cache_folder() / "matplotlib"))
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     sys.exit(_run(lambda: command(tokens, exit_on_error=False, print_error=False), debug="--debug" in tokens))
 
 

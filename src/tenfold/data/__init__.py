@@ -2,7 +2,8 @@
 
 from tenfold.data.dataset import Dataset
 from tenfold.data.splits import stratified_split, writer_split
-from tenfold.data.store import DatasetInfo, cache_folder, dataset_info, list_datasets, load_dataset
+from tenfold.data.store import DatasetInfo, dataset_info, list_datasets, load_dataset
+from tenfold.files import cache_folder
 
 __all__ = [
     "Dataset",

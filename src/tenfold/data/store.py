@@ -1,7 +1,6 @@
 """Loads a data set by name (from the package, the cache or the network) or from a user's files."""
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from tenfold.data.catalog import CATALOG, CatalogEntry, DownloadProgress, find_e
 from tenfold.data.dataset import SIDE, Dataset, DatasetPart
 from tenfold.data.idx import decode, make_part, read_bytes, unpack
 from tenfold.errors import DataError, FormatError, StorageError, UsageError, nearest
+from tenfold.files import cache_folder
 
 # Increment it whenever the same files are decoded into other arrays than before.
 _CACHE_VERSION = 1
@@ -66,16 +66,6 @@ def dataset_info(name: str) -> DatasetInfo:
 def list_datasets() -> tuple[DatasetInfo, ...]:
     """Describes all known data sets."""
     return tuple(_describe_entry(entry) for entry in CATALOG)
-
-
-def cache_folder() -> Path:
-    """Returns the folder of decoded and downloaded data sets: `TENFOLD_CACHE`, by default in the user's cache."""
-    chosen = os.environ.get("TENFOLD_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("tenfold", appauthor=False)
 
 
 def _load_known(entry: CatalogEntry, on_progress: DownloadProgress | None) -> Dataset:

@@ -247,6 +247,7 @@ def import_ray() -> Any:
     """The module `ray`. Raises `MissingDependencyError`, which says how to install it."""
     # Ray 2.60 warns, each time, of a default that will change; this takes the new one.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # It would report to its makers.
     try:
         import ray
     except ModuleNotFoundError as error:
