@@ -155,6 +155,8 @@ def test_an_image_of_mnists_size_that_is_off_center_is_centered(mnist):
 def test_every_gray_level_stays_what_it_is():
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
     assert np.array_equal(to_uint8(to_gray(levels)), levels)
+    between = np.array([[10.4, 10.6]], np.float32) / 255
+    assert to_uint8(between).tolist() == [[10, 11]]
 
 
 def test_what_lies_beside_the_paper_is_no_ink():

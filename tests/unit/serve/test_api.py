@@ -140,6 +140,17 @@ def test_too_many_requests(client: Callable[..., Client], digits: list[bytes]) -
     assert [a.status_code for a in behind.many([("POST", "/v1/read", through)] * 3)] == [200, 200, 429]
 
 
+def test_the_bodies_in_memory_are_counted_while_they_are_there(
+    client: Callable[..., Client], digits: list[bytes]
+) -> None:
+    ask = client(held_bytes=2 * len(digits[0]), feedback=False)
+    for _ in range(5):
+        assert ask("POST", "/v1/read", content=digits[0], headers=PNG).status_code == 200
+    answer = ask("POST", "/v1/read", content=digits[0] + bytes(2 * len(digits[0])), headers=PNG)
+    assert "too many large images" in problem(answer, 503)
+    assert ask("POST", "/v1/read", content=digits[0], headers=PNG).status_code == 200
+
+
 def test_an_internal_error_logs_one_line(
     client: Callable[..., Client],
     monkeypatch: pytest.MonkeyPatch,
