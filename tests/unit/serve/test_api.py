@@ -10,6 +10,7 @@ import pytest
 
 from tenfold import Reader
 from tenfold.data import Dataset
+from tenfold.serve.reading_pool import ReadingPool
 from tests.unit.serve.api_client import JSON, PNG, Client, png, problem
 
 
@@ -138,6 +139,17 @@ def test_too_many_requests(client: Callable[..., Client], digits: list[bytes]) -
     through = {"content": digits[0], "headers": {**PNG, "X-Forwarded-For": "127.0.0.1, 192.0.2.7"}}
     behind = client(trust_proxy=True, **rates)
     assert [a.status_code for a in behind.many([("POST", "/v1/read", through)] * 3)] == [200, 200, 429]
+
+
+def test_large_images_are_read_one_at_a_time(client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch) -> None:
+    alone, run_large = [], ReadingPool.run_large
+    monkeypatch.setattr("tenfold.serve.routes._LARGE_PIXELS", 400 * 400)
+    monkeypatch.setattr(ReadingPool, "run_large", lambda self, *work: alone.append(work) or run_large(self, *work))
+    ask = client(feedback=False)
+    for side, count in ((400, 0), (401, 1)):
+        content = png(np.full((side, side), 255, np.uint8))
+        assert ask("POST", "/v1/read-number", content=content, headers=PNG).status_code == 200
+        assert len(alone) == count
 
 
 def test_the_bodies_in_memory_are_counted_while_they_are_there(
