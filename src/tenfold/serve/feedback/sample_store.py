@@ -111,10 +111,10 @@ class FeedbackStore:
             return int(connection.execute(sa.select(sa.func.count()).select_from(feedback_samples)).scalar_one())
 
     def __iter__(self) -> Iterator[FeedbackSample]:
-        """All samples, ordered by id, a few hundred in memory at a time."""
-        query = sa.select(feedback_samples).order_by(feedback_samples.c.id)
+        """All samples, in any order, a few hundred in memory at a time."""
         with self._reading() as connection:
-            yield from map(_from_row, connection.execution_options(yield_per=_CHUNK).execute(query).mappings())
+            rows = connection.execution_options(yield_per=_CHUNK).execute(sa.select(feedback_samples))
+            yield from map(_from_row, rows.mappings())
 
     def close(self) -> None:
         """Writes pending samples for up to ten seconds; those not written by then fail with `StoreError`."""
