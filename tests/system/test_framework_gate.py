@@ -13,7 +13,6 @@ from lab.frameworks.framework_task import TASKS, Digits, load_weights, save_weig
 from lab.frameworks.on_numpy import NumPy
 from lab.worker import run_worker
 
-pytestmark = pytest.mark.usefixtures("own_core")
 SETUPS = [(name, network) for name, entry in FRAMEWORKS.items() for network in entry.networks]
 
 
@@ -68,6 +67,7 @@ def test_the_weights_file_gives_back_what_was_put_in(tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(weights, back, strict=True))
 
 
+@pytest.mark.usefixtures("own_core")
 @pytest.mark.parametrize(("name", "network"), SETUPS)
 def test_every_framework_passes_the_gate(tmp_path, name, network, needs):
     entry = FRAMEWORKS[name]
@@ -77,6 +77,7 @@ def test_every_framework_passes_the_gate(tmp_path, name, network, needs):
     assert gate["first_step_s"] > 0
 
 
+@pytest.mark.usefixtures("own_core")
 @pytest.mark.parametrize(
     ("name", "what"),
     [
