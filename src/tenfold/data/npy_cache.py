@@ -22,7 +22,8 @@ def store(dataset: Dataset, folder: Path) -> None:
     """
     from tenfold.files import write_with
 
-    for field in (*_FIELDS, *_WRITERS):
+    # Writers first: with the others in place, their absence would mean that there are none.
+    for field in (*_WRITERS, *_FIELDS):
         array = getattr(dataset, field)
         if array is not None:
             write_with(_path(folder, field), partial(_save, array))
