@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenfold.reading.inputs import gray_of
-from tenfold.reading.reader import Number
+from tenfold.reading.reader import Number, _gray
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,7 +40,7 @@ def test_the_page_reads_photos_as_python_does(reader, tmp_path, ink_sets):
     numbers = []
     with zipfile.ZipFile(photos) as archive:
         for name in sorted(name for name in archive.namelist() if not name.endswith(".csv")):
-            gray, _ = gray_of(archive.read(name))
+            gray, _ = _gray(archive.read(name))
             pixels = np.rint(gray * 255).astype(np.uint8)
             file = f"{Path(name).stem}.raw"
             (tmp_path / file).write_bytes(pixels.tobytes())

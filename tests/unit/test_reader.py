@@ -195,7 +195,7 @@ def test_files_of_every_make_are_answered(reader, mnist):
     files = [
         encoded(Image.fromarray(np.asarray(digit).astype(np.uint16) * 257), "PNG"),
         encoded(digit.convert("CMYK"), "JPEG"),
-        encoded(digit, "GIF"),
+        encoded(digit, "GIF", save_all=True, append_images=[Image.new("L", (140, 140), 255)] * 3),
         encoded(digit.rotate(90), "JPEG", exif=exif),
         encoded(digit.convert("P"), "PNG"),
         encoded(digit.convert("1"), "TIFF"),

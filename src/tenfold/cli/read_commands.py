@@ -1,36 +1,24 @@
 """tenfold read and read-all."""
 
 import dataclasses
-import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from tenfold.cli.app import app
-from tenfold.cli.console import PLAIN, Screen, complain, counted
+from tenfold.cli.console import PLAIN, Screen, counted
 from tenfold.cli.flags import given, switch
 from tenfold.cli.study_commands import connection, pool_for
-from tenfold.errors import BulkError, DataError, FormatError, UsageError
+from tenfold.errors import BulkError, UsageError
 
-if TYPE_CHECKING:
-    from tenfold.reading.reader import Reader
-
-STANDARD_INPUT = Path("-")
 ModelPath = Annotated[Path | None, Parameter(help=".onnx file that tenfold export wrote. [default: the shipped model]")]
 
 
 @app.command
 def read(
-    images: Annotated[
-        tuple[Path, ...],
-        Parameter(
-            show_default=False,
-            allow_leading_hyphen=True,
-            help="Images of one digit each; - reads one from standard input.",
-        ),
-    ] = (),
+    images: Annotated[tuple[Path, ...], given("Images of one digit each.")] = (),
     /,
     *,
     number: Annotated[bool, switch("Read all numbers in a photo or scan, line by line.")] = False,
@@ -43,60 +31,37 @@ def read(
     """Read images of handwritten digits with the shipped model."""
     if not images:
         raise UsageError("no image given: tenfold read seven.png, or tenfold read --number photo.jpg")
-    if option := next((path for path in images if path.name.startswith("--")), None):
-        raise UsageError(f"unknown option {option}: tenfold read --help lists them")
     if number and explain:
         raise UsageError("--explain works for images of one digit; leave out --number")
-    if folder := next((path for path in images if path.is_dir()), None):
-        raise UsageError(f"{folder} is a folder: tenfold read-all {folder} --out digits.parquet reads all images in it")
     from tenfold.reading.reader import Reader
 
     reader = Reader(model)
-    found: list[tuple[Path, Any]] = []
-    failed: dict[Path, str] = {}
-    for path in images:
-        try:
-            source = sys.stdin.buffer.read() if path == STANDARD_INPUT else path
-            found.append((path, reader.read_number(source) if number else reader.read(source)))
-        except FormatError as error:
-            if len(images) == 1:
-                raise
-            failed[path] = str(error)
-            complain(str(error))
     if number:
-        for path, reading in found:
+        numbers = [(path, reader.read_number(path)) for path in images]
+        for path, found in numbers:
             if len(images) > 1:
                 screen.heading(str(path))
-            screen.say(reading.text or "no digits found")
-            doubtful = sum(digit.unsure for digit in reading.digits)
+            screen.say(found.text or "no digits found")
+            doubtful = sum(digit.unsure for digit in found.digits)
             if doubtful:
-                screen.say(f"unsure of {doubtful} of {len(reading.digits)} digits", style="dim")
-    else:
-        screen.table(
-            ["image", "digit", ">confidence", ""],
-            [[path, r.digit, f"{100 * r.confidence:.1f} %", "unsure" if r.unsure else ""] for path, r in found],
-        )
+                screen.say(f"unsure of {doubtful} of {len(found.digits)} digits", style="dim")
+        screen.result({"numbers": [{"image": str(path), **found.to_dict()} for path, found in numbers]})
+        return
+    readings = [(path, reader.read(path)) for path in images]
+    screen.table(
+        ["image", "digit", ">confidence", ""],
+        [[path, r.digit, f"{100 * r.confidence:.1f} %", "unsure" if r.unsure else ""] for path, r in readings],
+    )
     if explain:
-        _explain(screen, reader, found)
-    documents = [{"image": str(path), **reading.to_dict()} for path, reading in found]
-    documents += [{"image": str(path), "error": message} for path, message in failed.items()]
-    screen.result({"numbers" if number else "readings": documents})
-    if failed:
-        raise DataError(f"{len(failed)} of {len(images)} images could not be read")
+        from tenfold.ink.image import write_png
+        from tenfold.reading.explain import draw_explanation
+        from tenfold.reading.explain import explain as look
 
-
-def _explain(screen: Screen, reader: "Reader", found: list[tuple[Path, Any]]) -> None:
-    from tenfold.data import load_dataset
-    from tenfold.ink.image import write_png
-    from tenfold.reading.explain import draw_explanation
-    from tenfold.reading.explain import explain as look
-
-    data = load_dataset("mnist")
-    for path, reading in found:
-        seen = look(reading.pixels, reading.digit, reader.probabilities, data.train_images, data.train_labels)
-        drawing = path.with_name(f"{'standard-input' if path == STANDARD_INPUT else path.stem}-explained.png")
-        write_png(draw_explanation(seen), drawing)
-        screen.say(f"\nexplained in {drawing}")
+        for path, reading in readings:
+            drawing = path.with_name(f"{path.stem}-explained.png")
+            write_png(draw_explanation(look(reading.pixels, reading.digit, reader.probabilities)), drawing)
+            screen.say(f"\nexplained in {drawing}")
+    screen.result({"readings": [{"image": str(path), **reading.to_dict()} for path, reading in readings]})
 
 
 @app.command

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from tenfold.cli.app import app
-from tenfold.cli.console import PLAIN, Screen, counted, size
+from tenfold.cli.console import PLAIN, Screen, size
 from tenfold.cli.flags import RunPath, given
 from tenfold.errors import DataError, RunError, UsageError
 
@@ -70,35 +70,23 @@ def _before_and_after(screen: Screen, run: "Run") -> dict[str, Any]:
 @app.command
 def predict(
     run: RunPath = "latest",
-    images: Annotated[
-        tuple[Path, ...],
-        given("Image files of one digit each; or a folder, a .csv of pixels or an .npz. [default: random test images]"),
-    ] = (),
+    images: Annotated[tuple[Path, ...], given("Image files of one digit each. [default: random test images]")] = (),
     /,
     *,
     count: Annotated[int, Parameter(help="Number of random test images.")] = 12,
     seed: Annotated[int, Parameter(help="Seed for choosing test images.")] = 0,
     out: Annotated[
-        Path | None,
-        given(".png file to draw in; of many images .csv or .parquet. [default for test images: in the run's figures]"),
+        Path | None, Parameter(help=".png file to draw in. [default for test images: in the run's figures]")
     ] = None,
     screen: Screen = PLAIN,
 ) -> None:
     """Predict image files, or random test images, with a run's model."""
     if not images and (count < 1 or seed < 0):
         raise UsageError(f"--count is {count} and --seed {seed}; they must be >= 1 and >= 0")
-    from tenfold.runs.predict import is_image_set, predict_files, predict_random, predict_set, write_predictions
+    from tenfold.runs.predict import predict_files, predict_random
     from tenfold.runs.run import Run
 
     opened = Run.load(run)
-    if many := [path for path in images if is_image_set(path)]:
-        if len(images) > 1 or out is None:
-            raise UsageError(f"{many[0]} holds many images: give it alone, with --out predictions.csv")
-        made = predict_set(opened, many[0])
-        write_predictions(made, out)
-        screen.say(f"{counted(len(made), 'prediction')} in {out}")
-        screen.result({"run": str(opened.path), "out": str(out), "images": len(made)})
-        return
     made = predict_files(opened, images) if images else predict_random(opened, count, seed)
     names = tuple(opened.training["class_names"])
     screen.table(

@@ -1,87 +1,62 @@
-"""User-supplied images in one folder per class."""
+"""User-supplied images in one folder per class: `0/` to `9/`, optionally under `train/` and `test/`."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import DatasetPart
+from tenfold.data.dataset import DIGITS, DatasetPart
 from tenfold.errors import FormatError
 
-SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif", ".jp2", ".pgm",
-     ".ppm", ".heic", ".heif"}
-)  # fmt: skip
-_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-
-
-def class_of(name: str) -> int | None:
-    """The digit that a folder's name says: `7`, `digit_7`, `7 - seven`, `seven`; None for any other name."""
-    words = re.findall(r"[a-z]+|[0-9]+", name.lower())
-    said = {_WORDS.index(word) if word in _WORDS else int(word) for word in words if word in _WORDS or word.isdigit()}
-    return said.pop() if len(said) == 1 and max(said) <= 9 else None
-
-
-def folders_of(folder: Path) -> list[Path]:
-    """The folders in a folder by name, without those that programs keep for themselves (.git, __MACOSX)."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 
 
 def is_class_folder(folder: Path) -> bool:
-    """Whether the folder holds folders that are named after digits."""
-    return any(class_of(path.name) is not None for path in folders_of(folder))
+    """Whether the folder, or its `train/`, holds folders named after digits."""
+    return any((folder / part / digit).is_dir() for part in ("", "train") for digit in DIGITS)
 
 
-def read_class_folder(folder: Path) -> tuple[DatasetPart, list[str]]:
-    """Reads every image, sorted by name: the order is the same on every machine; and says what was left out.
+def read_class_folder(folder: Path) -> tuple[DatasetPart, DatasetPart | None]:
+    """Reads the training part and, if there is a `test/`, the test part.
 
     Images are normalized as `tenfold predict` normalizes an image file, so that trained and predicted pixels are the
     same; those that have MNIST's form already are kept pixel for pixel. Raises `FormatError` naming an image that
-    can't be read, a class folder that is named after no digit, two of the same digit, or a folder without images.
+    can't be read, a class folder that is not 0 to 9, or a folder without images.
     """
-    images: list[NDArray[np.uint8]] = []
-    labels: list[int] = []
-    others = 0
-    for label, path in _files(folder):
-        if path.suffix.lower() in SUFFIXES:
-            images.append(normalized(path))
-            labels.append(label)
-        else:
-            others += 1
+    if (folder / "train").is_dir():
+        has_test = (folder / "test").is_dir()
+        return _read_part(folder / "train"), _read_part(folder / "test") if has_test else None
+    return _read_part(folder), None
+
+
+def _read_part(folder: Path) -> DatasetPart:
+    images, labels = [], []
+    for label, path in _labeled_images(folder):
+        images.append(_read_image(path))
+        labels.append(label)
     if not images:
         raise FormatError(f"{folder} has no images: put them into folders named 0 to 9 ({', '.join(sorted(SUFFIXES))})")
-    notes = [f"{others:,} files in {folder.name} that are no images were left out"] if others else []
-    return DatasetPart(np.stack(images), np.array(labels, np.uint8)), notes
+    return DatasetPart(np.stack(images), np.array(labels, np.uint8))
 
 
-def _files(folder: Path) -> Iterator[tuple[int, Path]]:
-    """The label and the path of each file in a class folder, without hidden ones and what lies in hidden folders."""
-    known: dict[int, Path] = {}
-    for class_folder in folders_of(folder):
-        label = class_of(class_folder.name)
-        if label is None:
+def _labeled_images(folder: Path) -> Iterator[tuple[int, Path]]:
+    """Yields the label and path of each image, sorted by name: the order is the same on every machine."""
+    for class_folder in sorted(path for path in folder.iterdir() if path.is_dir()):
+        if class_folder.name.startswith((".", "__")):  # .git, __MACOSX
+            continue
+        if class_folder.name not in DIGITS:
             raise FormatError(
                 f"{class_folder}: a class folder is named 0 to 9, by its digit; rename it or move it away"
             )
-        if label in known:
-            raise FormatError(f"{known[label]} and {class_folder.name} are both of the digit {label}: keep one")
-        known[label] = class_folder
         for path in sorted(class_folder.rglob("*")):
-            inside = path.relative_to(class_folder).parts
-            if path.is_file() and not any(name.startswith((".", "__")) for name in inside) and path.name != "Thumbs.db":
-                yield label, path
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
+                yield int(class_folder.name), path
 
 
-def normalized(source: Path | bytes, where: str = "") -> NDArray[np.uint8]:
-    """An image file, or its bytes -> uint8[28,28], as `tenfold predict` reads it. where: what names the bytes in the
-    `FormatError` that is raised for what is no image."""
+def _read_image(path: Path) -> NDArray[np.uint8]:
     from tenfold.ink.image import opened
     from tenfold.ink.normalize import normalize
 
-    try:
-        with opened(source) as image:
-            return normalize(image)
-    except FormatError as error:
-        raise FormatError(f"{where}: {error}" if where else str(error)) from error
+    with opened(path) as image:
+        return normalize(image)

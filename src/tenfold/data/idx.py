@@ -191,8 +191,7 @@ def make_part(images: NDArray[Any], labels: NDArray[Any], where: str) -> Dataset
 def _read_pair(folder: Path, stem: str, images_path: Path | None = None) -> DatasetPart:
     """Reads the images named `stem`, compressed or not, and the labels named accordingly."""
     images_path = images_path or _find(folder, stem)
-    if images_path is None:
-        raise FormatError(f"{folder / stem} is a folder that does not hold one file: put the file {stem} in its place")
+    assert images_path is not None
     stems = [re.sub(r"(.*)images([-.])idx.*", rf"\1labels\2{tail}", stem) for tail in _LABEL_TAILS]
     labels_path = next((path for stem in stems if (path := _find(folder, stem))), None)
     if labels_path is None:
@@ -201,12 +200,5 @@ def _read_pair(folder: Path, stem: str, images_path: Path | None = None) -> Data
 
 
 def _find(folder: Path, stem: str) -> Path | None:
-    """Finds the file of that name; prefers a plain one to a compressed one. 7-Zip unpacks a file into a folder that has
-    the file's name, and names the file in it anew."""
-    for path in (folder / (stem + suffix) for suffix in _COMPRESSIONS):
-        if path.is_file():
-            return path
-        inside = [file for file in path.iterdir() if file.is_file()] if path.is_dir() else []
-        if len(inside) == 1:
-            return inside[0]
-    return None
+    """Finds the file of that name; prefers a plain one to a compressed one."""
+    return next((path for suffix in _COMPRESSIONS if (path := folder / (stem + suffix)).is_file()), None)

@@ -7,68 +7,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import (
-    CLASSES,
-    SIDE,
-    DatasetPart,
-    Images,
-    Labels,
-    Writers,
-    check_images,
-    check_part,
-    describe,
-    to_labels,
-)
+from tenfold.data.dataset import SIDE, DatasetPart, Images, Writers, check_images, check_part, describe, to_labels
 from tenfold.errors import FormatError
 
-# Keys of the images and labels of one part: of Keras's mnist.npz, of MedMNIST and `tenfold preprocess --out`, of
-# scikit-learn's habit, and plain ones.
-_TRAIN = (("x_train", "y_train"), ("train_images", "train_labels"), ("images", "labels"), ("X", "y"))
-_MORE = (("x_val", "y_val"), ("val_images", "val_labels"), ("validation_images", "validation_labels"))
-_TEST = (("x_test", "y_test"), ("test_images", "test_labels"))
-# Bytes of all arrays: MNIST has 440 MB as float64.
-_LARGEST = 4_000_000_000
+_LAYOUTS = (("x_train", "y_train"), ("images", "labels"))
+_TEST_KEYS = ("x_test", "y_test")
 _WRITER_KEYS = ("train_writer", "train_writers", "writers")
 
 
-def read_npz(path: Path) -> tuple[DatasetPart, DatasetPart | None, list[str]]:
-    """Reads the training part and, if there is one, the test part of an .npz; and what was done with its arrays.
+def read_npz(path: Path) -> tuple[DatasetPart, DatasetPart | None]:
+    """Reads the training part and, if there is one, the test part of an .npz.
 
-    Keys: x_train and y_train, train_images and train_labels, images and labels, or X and y; for the test part x_test
-    and y_test, or test_images and test_labels. Images of a validation part join those of the training part. Images are
-    28x28 or 784 long: integers from 0 (paper) to 255 (ink), or floats from 0 to 1, from -1 to 1 or from 0 to 255.
-    Labels are whole numbers in any type, [N] or [N,1], or one-hot [N,10]. Pickled objects are never loaded: they can
-    run code. Raises `FormatError` for a damaged file, missing keys, or arrays that are not digits.
+    Keys: x_train, y_train and optionally x_test, y_test (as in Keras's mnist.npz); or images, labels. Images are
+    integers from 0 (paper) to 255 (ink), 28x28 or 784 long. Pickled objects are never loaded: they can run code. Raises
+    `FormatError` for a damaged file, missing keys, or arrays that are not digits.
     """
-    arrays = _load(path, {key for layout in (*_TRAIN, *_MORE, *_TEST) for key in layout})
+    arrays = _load(path, {key for layout in (*_LAYOUTS, _TEST_KEYS) for key in layout})
     if "" in arrays:
         raise FormatError(f"{path} is a single array, not an npz: save images and labels with np.savez")
-    train, more, test = (
-        next((pair for pair in layouts if pair[0] in arrays), None) for layouts in (_TRAIN, _MORE, _TEST)
+    for images_key, labels_key in _LAYOUTS:
+        if images_key in arrays:
+            train = _part(arrays, images_key, labels_key, path)
+            has_test = images_key == "x_train" and _TEST_KEYS[0] in arrays
+            return train, _part(arrays, *_TEST_KEYS, path) if has_test else None
+    raise FormatError(
+        f"{path} holds {', '.join(sorted(arrays)) or 'nothing'}: save it with x_train, y_train, x_test, y_test, "
+        "or with images, labels"
     )
-    if train is None:
-        raise FormatError(
-            f"{path} holds {', '.join(sorted(arrays)) or 'nothing'}: save it with x_train, y_train, x_test, y_test, "
-            "or with images, labels"
-        )
-    part, notes = _part(arrays, *train, path)
-    if more is not None:
-        added, _ = _part(arrays, *more, path)
-        part = DatasetPart(*(np.concatenate(pair) for pair in zip(part[:2], added[:2], strict=True)))
-        notes.append(f"the {len(added.labels):,} images of {more[0]} joined those to train on")
-    return part, None if test is None else _part(arrays, *test, path)[0], notes
-
-
-def read_npz_images(path: Path) -> Images:
-    """Reads the images of an .npz whose labels are not asked for, those of a test part first. Raises `FormatError`."""
-    keys = [pair[0] for pair in (*_TEST, *_TRAIN)]
-    arrays = _load(path, keys)
-    found = next((key for key in keys if key in arrays), None)
-    if found is None:
-        raise FormatError(f"{path} holds {', '.join(sorted(arrays)) or 'nothing'}: save the images as 'images'")
-    images, _ = _images(arrays[found], f"{path}, {found}")
-    check_images(images, f"{path}, {found}")
-    return images
 
 
 def load_writers(path: Path) -> Writers:
@@ -95,9 +60,6 @@ def _load(path: Path, wanted: Collection[str] | None = None) -> dict[str, NDArra
             content = np.load(file, allow_pickle=False)
             if isinstance(content, np.ndarray):
                 return {"": content}
-            sizes = {info.filename.removesuffix(".npy"): info.file_size for info in content.zip.infolist()}
-            if (unpacked := sum(size for key, size in sizes.items() if wanted is None or key in wanted)) > _LARGEST:
-                raise ValueError(f"its arrays unpack to {unpacked / 1e9:.0f} GB, more than {_LARGEST / 1e9:.0f}")
             return {key: content[key] if wanted is None or key in wanted else np.empty(0) for key in content.files}
     except FileNotFoundError as error:
         raise FormatError(f"{path}: no such file") from error
@@ -107,50 +69,26 @@ def _load(path: Path, wanted: Collection[str] | None = None) -> dict[str, NDArra
         raise FormatError(f"{path} is not an .npy or .npz file of numbers: {error}") from error
 
 
-def _part(
-    arrays: dict[str, NDArray[Any]], images_key: str, labels_key: str, path: Path
-) -> tuple[DatasetPart, list[str]]:
+def _part(arrays: dict[str, NDArray[Any]], images_key: str, labels_key: str, path: Path) -> DatasetPart:
     if labels_key not in arrays:
         raise FormatError(f"{path} has {images_key} but no {labels_key}: save the labels with the images")
     where = f"{path}, {images_key}"
-    images, notes = _images(arrays[images_key], where)
-    part = DatasetPart(images, _labels(arrays[labels_key], f"{path}, {labels_key}"))
+    part = DatasetPart(_images(arrays[images_key], where), to_labels(arrays[labels_key], f"{path}, {labels_key}"))
     check_part(part, where)
-    return part, notes
+    return part
 
 
-def _labels(values: NDArray[Any], where: str) -> Labels:
-    if values.ndim == 2 and values.shape[1] == CLASSES and np.isin(values, (0, 1)).all():
-        if not (values.sum(1) == 1).all():
-            wrong = int(np.flatnonzero(values.sum(1) != 1)[0])
-            raise FormatError(f"{where}: row {wrong} is not one-hot: it marks {values[wrong].sum():g} classes")
-        values = values.argmax(1)
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if np.issubdtype(values.dtype, np.floating) and np.isfinite(values).all() and (values == np.rint(values)).all():
-        values = values.astype(np.int64)
-    return to_labels(values, where)
-
-
-def _images(values: NDArray[Any], where: str) -> tuple[Images, list[str]]:
+def _images(values: NDArray[Any], where: str) -> Images:
+    if not np.issubdtype(values.dtype, np.integer):
+        raise FormatError(
+            f"{where}: images are integers from 0 (paper) to 255 (ink), not {describe(values)}; convert floats from 0 "
+            "to 1 with (255 * images).round().astype('uint8')"
+        )
     if values.shape[1:] in ((SIDE * SIDE,), (SIDE, SIDE, 1), (1, SIDE, SIDE)):
         values = values.reshape(-1, SIDE, SIDE)
-    if values.size == 0 or values.dtype == np.uint8:
-        return values, []
-    if values.dtype == np.bool_:
-        return values.astype(np.uint8) * np.uint8(255), []
-    if not np.issubdtype(values.dtype, np.integer) and not np.issubdtype(values.dtype, np.floating):
-        raise FormatError(f"{where}: images are numbers, not {describe(values)}")
-    low, high = values.min(), values.max()
-    if np.issubdtype(values.dtype, np.integer):
-        if low < 0 or high > 255:
-            raise FormatError(f"{where}: pixels are 0 to 255, not {low} to {high}")
-        return values.astype(np.uint8), []
-    for least, most in ((0, 1), (-1, 1), (0, 255)):
-        # Pixels that are dark throughout may be of any range: half of it must be used.
-        if least <= low and (most + least) / 2 < high <= most and (least == 0 or low < least / 2):
-            scaled = np.rint((values - least) * (255 / (most - least))).astype(np.uint8)
-            return scaled, [f"its floats from {least} to {most} were scaled to 0 to 255"]
-    raise FormatError(
-        f"{where}: images are 0 (paper) to 255 (ink), or floats from 0 to 1 or from -1 to 1, not {low:g} to {high:g}"
-    )
+    if values.dtype != np.uint8 and values.size:
+        if values.min() < 0 or values.max() > 255:
+            raise FormatError(f"{where}: pixels are 0 to 255, not {values.min()} to {values.max()}")
+        values = values.astype(np.uint8)
+    check_images(values, where)
+    return values

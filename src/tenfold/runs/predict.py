@@ -1,7 +1,5 @@
 """Predictions of a run's model for single images."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold import files
-from tenfold.data.formats import read_images
-from tenfold.errors import UsageError
 from tenfold.ink.image import opened
 from tenfold.ink.normalize import normalize
 from tenfold.runs.run import Run
@@ -57,45 +52,6 @@ def predict_files(run: Run, paths: Sequence[Path]) -> list[Prediction]:
             pixels.append(normalize(image))
     rows = run.predict(np.stack(pixels))
     return [Prediction(str(path), *pair) for path, *pair in zip(paths, pixels, rows, strict=True)]
-
-
-def is_image_set(path: Path) -> bool:
-    """Whether a path holds many images: a folder, a CSV file of pixels or an .npz."""
-    return path.is_dir() or path.name.lower().endswith((".csv", ".csv.gz", ".npz"))
-
-
-def predict_set(run: Run, path: Path) -> list[Prediction]:
-    """Predicts all images of a folder, a CSV file of pixels, labeled or not, or an .npz. Raises `FormatError`."""
-    names, images = read_images(path)
-    return [Prediction(*row) for row in zip(names, images, run.predict(images), strict=True)]
-
-
-def write_predictions(predictions: Sequence[Prediction], path: Path) -> Path:
-    """Writes a table, .csv or .parquet: ImageId and Label for numbered images, as Kaggle takes a submission, or the
-    image's name, the digit and the confidence. Raises `UsageError` for another name, and `StorageError`."""
-    if all(prediction.source.isdecimal() for prediction in predictions):
-        columns: dict[str, list[Any]] = {
-            "ImageId": [int(prediction.source) for prediction in predictions],
-            "Label": [prediction.digit for prediction in predictions],
-        }
-    else:
-        columns = {
-            "image": [prediction.source for prediction in predictions],
-            "digit": [prediction.digit for prediction in predictions],
-            "confidence": [round(prediction.confidence, 6) for prediction in predictions],
-        }
-    if path.suffix == ".parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        return files.write_with(path, lambda temporary: pq.write_table(pa.table(columns), temporary))
-    if path.suffix != ".csv":
-        raise UsageError(f"--out is {path}; of many images it ends in .csv or .parquet")
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    return files.write_text(path, table.getvalue())
 
 
 def predict_random(run: Run, count: int, seed: int) -> list[Prediction]:

@@ -59,14 +59,12 @@ def prepare(recipe: Recipe, data: Dataset | None = None) -> Prepared:
     """Checks that `recipe` can be trained on `data`, and makes what training starts from. Writes nothing.
 
     data: in place of the data set that the recipe names. The model depends on the recipe's seed alone; torch's
-    generator is left as it was. Raises `UsageError` for images of one class alone, a batch larger than the data or a
-    device that this machine lacks, `DataError` for data that can't be loaded, `RunError` or `CheckpointError` for a run
-    to start from that is missing, unfinished or of another architecture.
+    generator is left as it was. Raises `UsageError` for a batch larger than the data or a device that this machine
+    lacks, `DataError` for data that can't be loaded, `RunError` or `CheckpointError` for a run to start from that is
+    missing, unfinished or of another architecture.
     """
     data = data or load_dataset(recipe.data.dataset)
     started = time.perf_counter()
-    if len(np.unique(data.train_labels)) < 2:
-        raise UsageError(f"{data.name}: all training images are of class {data.train_labels[0]}: add others")
     recipe = with_absolute_paths(recipe)
     torch_device(recipe.device.device)
     model = _initial_model(recipe)

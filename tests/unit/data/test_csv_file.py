@@ -120,7 +120,7 @@ def test_a_text_label_in_the_first_line_is_no_header(digits, tmp_path: Path) -> 
         (lambda row: [row.replace(",", ";")], "line 1: 1 columns, 785 expected: separate them with commas"),
         (lambda row: [row, "", row], "line 2 is empty: remove it"),
         (lambda row: [HEADER.removeprefix("label,"), row.partition(",")[2]], "no labels.*Kaggle"),
-        (lambda row: [HEADER.replace("pixel5,", "class,"), row], "the columns label and class could both be the label"),
+        (lambda row: [HEADER.removeprefix("label,") + ",label", row], "the label is column 785: move it to the first"),
         (lambda row: [HEADER + ",extra", row], "line 1: 786 columns"),
         (lambda row: [HEADER], "is empty"),
     ],
