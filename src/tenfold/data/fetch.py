@@ -107,10 +107,10 @@ def _stream(url: str, part: Path, report: DownloadProgress, timeout_s: float) ->
             length = response.headers.get("Content-Length", "")
             total = done + int(length) if length.isdigit() else None
             _write(response, target, done, total, report, part.name.removesuffix(".part"))
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise _MirrorError(_describe_error(error)) from error
-    except _MirrorError:
-        aside.unlink(missing_ok=True)
+    except BaseException as error:
+        aside.unlink(missing_ok=True)  # Also after Ctrl-C, and when the disk is full.
+        if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError):
+            raise _MirrorError(_describe_error(error)) from error
         raise
     return target
 
