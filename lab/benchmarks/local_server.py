@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
@@ -43,7 +44,7 @@ def served() -> Iterator[str]:
             stop_server(server)
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol, ABC):
     """One kept connection that sends a request, waits for the answer, and sends the next.
 
     It does little, because it shares the machine with the server. latencies: seconds of each answer.
@@ -56,13 +57,13 @@ class Connection(asyncio.Protocol):
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._buffer = b""
 
+    @abstractmethod
     def next_request(self) -> bytes:
         """The whole request, head and body."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answered(self, head: bytes) -> None:
         """Called with the head of each answer."""
-        raise NotImplementedError
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass.
