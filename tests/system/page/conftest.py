@@ -109,7 +109,10 @@ Browse = Callable[..., BrowserContext]
 
 @pytest.fixture
 def browse(chromium: str, tmp_path: Path) -> Iterator[Browse]:
-    """Opens Chromium with a fresh profile. What a page complains of on its console fails the test."""
+    """Opens Chromium with a fresh profile. What a page complains of on its console fails the test.
+
+    A test requests its server first: the browser is closed before it then, and does not complain that it is gone.
+    """
     complaints: list[str] = []
     opened: list[BrowserContext] = []
 

@@ -34,7 +34,7 @@ def test_it_can_be_installed(page):
     assert [error for error in errors if error != "in-incognito"] == []
 
 
-def test_it_reads_after_a_reload_without_a_server(browse, own_server, draw):
+def test_it_reads_after_a_reload_without_a_server(own_server, browse, draw):
     page = browse().pages[0]
     page.goto(own_server.url)
     wait_for_worker(page)
@@ -44,7 +44,7 @@ def test_it_reads_after_a_reload_without_a_server(browse, own_server, draw):
     draw.wait_for_text(page, "96")
 
 
-def test_feedback_reaches_the_server(browse, own_server, draw):
+def test_feedback_reaches_the_server(own_server, browse, draw):
     page = browse().pages[0]
     page.goto(own_server.url)
     correct(page, draw, "1", 7)
@@ -52,7 +52,7 @@ def test_feedback_reaches_the_server(browse, own_server, draw):
     assert stored(own_server) == [(7, 1)]
 
 
-def test_feedback_waits_for_the_server_and_is_stored_once_from_two_tabs(browse, own_server, draw):
+def test_feedback_waits_for_the_server_and_is_stored_once_from_two_tabs(own_server, browse, draw):
     context = browse()
     page = context.pages[0]
     page.goto(own_server.url)
@@ -74,7 +74,7 @@ def test_feedback_waits_for_the_server_and_is_stored_once_from_two_tabs(browse, 
     assert stored(own_server) == [(5, 3)]
 
 
-def test_a_number_is_corrected_digit_by_digit(browse, own_server, draw):
+def test_a_number_is_corrected_digit_by_digit(own_server, browse, draw):
     page = browse().pages[0]
     page.goto(own_server.url)
     draw.write(page, "40")
@@ -90,7 +90,7 @@ def test_a_number_is_corrected_digit_by_digit(browse, own_server, draw):
     assert 0 < len(strokes) < 6000
 
 
-def test_the_token_is_requested_and_saved(browse, built_page, tmp_path, draw, serve):
+def test_the_token_is_requested_and_saved(serve, browse, built_page, tmp_path, draw):
     running = serve("--token", "opensesame")
     page = browse().pages[0]
     page.goto(running.url)
@@ -106,7 +106,7 @@ def test_the_token_is_requested_and_saved(browse, built_page, tmp_path, draw, se
     assert "token" not in page.url
 
 
-def test_blocked_storage(browse, own_server, draw):
+def test_blocked_storage(own_server, browse, draw):
     context = browse()
     context.add_init_script(
         "for (const name of ['indexedDB', 'localStorage']) Object.defineProperty(window, name, { get() { throw new DOMException('blocked', 'SecurityError'); } });"
@@ -118,7 +118,7 @@ def test_blocked_storage(browse, own_server, draw):
     assert stored(own_server) == [(0, 6)]
 
 
-def test_full_storage_is_reported_when_the_server_is_unreachable(browse, own_server, draw):
+def test_full_storage_is_reported_when_the_server_is_unreachable(own_server, browse, draw):
     page = browse().pages[0]
     page.goto(own_server.url)
     page.wait_for_function("() => document.getElementById('models').children.length > 0")
@@ -134,7 +134,7 @@ def test_full_storage_is_reported_when_the_server_is_unreachable(browse, own_ser
     expect(page.locator("#toast")).to_contain_text("Sending failed")
 
 
-def test_a_static_host_offers_no_feedback(browse, built_page, draw, static_host):
+def test_a_static_host_offers_no_feedback(static_host, browse, built_page, draw):
     page = browse().pages[0]
     page.goto(static_host)
     draw.write(page, "7")
