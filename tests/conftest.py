@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cyclopts import App
+from hypothesis import settings
 from numpy.typing import NDArray
 
 from tenfold.data import Dataset, load_dataset
@@ -24,6 +25,9 @@ from tenfold.training.recipe import Recipe
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Each worker has a core; threads of several would only wait for each other.
     os.environ["OMP_NUM_THREADS"] = "1"
+# An example may take long beside other work; `UNIT_SECONDS` bounds computing.
+settings.register_profile("tenfold", deadline=None)
+settings.load_profile("tenfold")
 # Seconds of computing that a unit test may take. Processor time, which other work on the machine does not change.
 UNIT_SECONDS = 2.0
 # Fixtures that train or start something.

@@ -216,7 +216,7 @@ def test_a_cut_jpeg_and_a_bomb_are_refused(reader, mnist):
 
 
 @given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=60)))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_any_pixels_are_answered(reader, array):
     reading = reader.read(array)
     assert 0 <= reading.digit <= 9
@@ -231,7 +231,7 @@ def test_any_pixels_are_answered(reader, array):
         array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=40),
     )
 )
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_any_array_is_answered_or_refused(reader, array):
     for read in (reader.read, reader.read_number):
         with contextlib.suppress(TenfoldError):
@@ -239,7 +239,7 @@ def test_any_array_is_answered_or_refused(reader, array):
 
 
 @given(st.lists(arrays(st.sampled_from([np.float32, np.int64, np.bool_]), array_shapes(min_side=0, max_side=30))))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_any_strokes_are_answered_or_refused(reader, strokes):
     for read in (reader.read_strokes, reader.read_stroke_number):
         with contextlib.suppress(TenfoldError):
@@ -288,7 +288,7 @@ def test_readings_compare_by_value_and_are_short(reader, mnist):
     st.binary(max_size=400),
     st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a", b"BM", b"II*\0"]),
 )
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_any_bytes_are_answered_or_refused(reader, content, begin):
     with contextlib.suppress(TenfoldError):
         reader.read(begin + content)

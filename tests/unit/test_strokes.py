@@ -90,7 +90,7 @@ def test_a_hundred_thousand_points_are_no_trouble():
 
 
 @given(st.lists(arrays(np.float64, st.tuples(st.integers(0, 6), st.just(2)), elements=st.floats(width=32)), max_size=4))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_any_numbers_are_drawn_or_refused(strokes):
     try:
         pixels = draw_strokes(strokes)
