@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -84,6 +85,27 @@ def test_every_architecture_is_exported(name, mnist, tmp_path):
         assert "--to onnx" in str(error)  # noqa: PT017
     else:
         assert softmax(evaluate_layers(layers, images)) == pytest.approx(probabilities, abs=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, 100])
+@pytest.mark.parametrize("name", ["reader", "mlp", "cnn", "resnet", "separable", "sprint", "dash"])
+def test_opencv_reads_what_has_an_inference_graph(name, count, mnist, tmp_path):
+    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed (dependency group runtimes)")
+    path = shipped_model() if name == "reader" else tmp_path / "model.onnx"
+    images = np.array(mnist.test_images[:count])
+    if name != "reader":
+        write_onnx(inference_layers(lively(Recipe.load(name))), path, {})
+    network = cv2.dnn.readNetFromONNX(str(path))
+    network.setInput(images, "images")
+    assert network.forward("probabilities") == pytest.approx(ModelFile(path).probabilities(images), abs=1e-4)
+
+
+def test_an_onnx_file_says_what_it_takes_and_gives():
+    said = onnx.load(shipped_model())
+    assert "uint8[n,28,28], 0 paper to 255 ink" in said.doc_string
+    properties = {entry.key: entry.value for entry in said.metadata_props}
+    assert properties.keys() == {"tenfold", "input", "range", "output"}
+    assert "float32[n,10]" in properties["output"]
 
 
 def test_half_precision_web_files_are_nearer(mnist, tmp_path):

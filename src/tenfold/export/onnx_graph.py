@@ -16,6 +16,8 @@ from tenfold.reading.model_file import METADATA
 
 # Opset 20 is the first with Gelu; ONNX Runtime 1.17 and later read it.
 _OPSET, _IR = 20, 9
+_IMAGES = "uint8[n,28,28], 0 paper to 255 ink, a digit in a box of 20x20, its center of mass in the middle, as MNIST's"
+_OUTPUTS = "logits and probabilities: float32[n,10], of the digits 0 to 9"
 _NAMES = {"relu": "Relu", "leaky_relu": "LeakyRelu", "elu": "Elu", "gelu": "Gelu", "tanh": "Tanh", "sigmoid": "Sigmoid"}
 
 
@@ -79,8 +81,12 @@ def write_onnx(layers: Sequence[InferenceLayer], path: Path, settings: Mapping[s
 
 
 def describe(model: onnx.ModelProto, settings: Mapping[str, Any]) -> None:
-    """Stores in an ONNX model what it says of itself."""
-    helper.set_model_props(model, {METADATA: json.dumps(settings, sort_keys=True)})
+    """Stores in an ONNX model what it says of itself; docs/deploy.md lists it."""
+    model.doc_string = f"Reads one handwritten digit an image. images: {_IMAGES}. {_OUTPUTS}."
+    helper.set_model_props(
+        model,
+        {METADATA: json.dumps(settings, sort_keys=True), "input": _IMAGES, "range": "0 to 255", "output": _OUTPUTS},
+    )
 
 
 def _add(graph: _OnnxGraph, layer: InferenceLayer) -> None:
@@ -132,7 +138,8 @@ def _pixels(graph: _OnnxGraph, options: Mapping[str, Any]) -> None:
     crop, patch, border = options["crop"], options["patch"], options["border"]
     graph.channels = patch * patch
     margin = (28 - crop) // 2
-    graph.node("Unsqueeze", graph.constant(np.array([1], np.int64)))
+    # Not Unsqueeze: OpenCV 4 divides by zero at it where the batch is larger than 1.
+    graph.node("Reshape", graph.constant(np.array([-1, 1, 28, 28], np.int64)))
     if margin:
         ends = [np.array(values, np.int64) for values in ([margin] * 2, [margin + crop] * 2, [2, 3])]
         graph.node("Slice", *[graph.constant(values) for values in ends])
