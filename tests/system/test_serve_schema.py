@@ -1,5 +1,6 @@
 """The OpenAPI document is true: valid requests are accepted, invalid ones rejected, and answers match their schemas."""
 
+import base64
 import io
 import threading
 from collections.abc import Iterator
@@ -31,6 +32,9 @@ def _picture(kind: str, index: int) -> bytes:
 # Of bytes, OpenAPI can't say more than that they are bytes: what is a picture is said here.
 for _kind in IMAGE_TYPES:
     schemathesis.openapi.media_type(_kind, st.integers(0, 99).map(lambda index, kind=_kind: _picture(kind, index)))
+_PNG = st.integers(0, 99).map(lambda index: _picture("image/png", index))
+schemathesis.openapi.media_type("application/octet-stream", _PNG)
+schemathesis.openapi.format("image", _PNG.map(lambda content: base64.b64encode(content).decode()))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenfold.reading.reader import Number, _gray
+from tenfold.reading.inputs import gray_of
+from tenfold.reading.reader import Number
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,7 +41,7 @@ def test_the_page_reads_photos_as_python_does(reader, tmp_path, ink_sets):
     numbers = []
     with zipfile.ZipFile(photos) as archive:
         for name in sorted(name for name in archive.namelist() if not name.endswith(".csv")):
-            gray, _ = _gray(archive.read(name))
+            gray, _ = gray_of(archive.read(name))
             pixels = np.rint(gray * 255).astype(np.uint8)
             file = f"{Path(name).stem}.raw"
             (tmp_path / file).write_bytes(pixels.tobytes())

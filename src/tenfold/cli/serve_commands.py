@@ -1,6 +1,7 @@
 """tenfold serve and feedback export."""
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,10 @@ def serve(
     token: Annotated[
         str | None, given("Bearer token required for feedback; generated when listening on a public address.")
     ] = None,
+    allow_origin: Annotated[
+        tuple[str, ...],
+        Parameter(negative="", show_default=False, help="Web site whose pages may call the API, or *; repeatable."),
+    ] = (),
     trust_proxy: Annotated[
         bool, switch("Trust X-Forwarded-For and X-Forwarded-Proto. Use it only behind a reverse proxy.")
     ] = False,
@@ -57,7 +62,10 @@ def serve(
     # Behind a proxy everybody can reach the server, whatever address it listens on.
     if token is None and feedback and (trust_proxy or not is_local):
         token = secrets.token_urlsafe(16)
-    settings = ServeSettings(models=model, database=database, feedback=feedback, trust_proxy=trust_proxy, token=token)
+    if wrong := [one for one in allow_origin if one != "*" and not re.fullmatch(r"https?://[^/\s]+", one)]:
+        raise UsageError(f"--allow-origin is {wrong[0]!r}; it takes https://example.org or *")
+    settings = ServeSettings(models=model, database=database, feedback=feedback, trust_proxy=trust_proxy, token=token,
+                             allow_origins=allow_origin)  # fmt: skip
     hosts = ["127.0.0.1" if all_addresses else host, *lan]
     with server.listen(host, port) as listener:
         urls = _urls(hosts, listener.getsockname()[1], https, token)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -52,15 +53,25 @@ def create_app(settings: ServeSettings) -> Starlette:
         return json_response(document)
 
     known_paths = frozenset([*document["paths"], "/openapi.json"])
+    gate = Middleware(GateMiddleware, settings=settings, metrics=metrics, routes=known_paths)
     app = Starlette(
         routes=[*(operation.route() for operation in operations), Route("/openapi.json", openapi)],
         exception_handlers={HTTPException: on_http_exception},
         lifespan=lifespan,
-        middleware=[Middleware(GateMiddleware, settings=settings, metrics=metrics, routes=known_paths)],
+        middleware=[*_cors(settings), gate],
     )
     app.router.redirect_slashes = False
     app.router.default = StaticFiles(settings.web_app, models.values(), settings.ca)
     return app
+
+
+def _cors(settings: ServeSettings) -> list[Middleware]:
+    """Lets pages of other web sites call the API, where that was asked for."""
+    if not settings.allow_origins:
+        return []
+    headers = ["authorization", "content-type"]
+    return [Middleware(CORSMiddleware, allow_origins=settings.allow_origins, allow_methods=["GET", "POST"],
+                       allow_headers=headers, max_age=600)]  # fmt: skip
 
 
 def _operations(

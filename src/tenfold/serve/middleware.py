@@ -37,6 +37,8 @@ SECURITY_HEADERS = (
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 _LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]", ""}
 # The metrics' name of all paths that are not the API's.
+# What takes images, also as base64 in JSON.
+_IMAGE_PATHS = ("/v1/read", "/v1/read-number")
 _OTHER_ROUTES = "web-app"
 
 _log = logging.getLogger("tenfold.serve")
@@ -113,7 +115,8 @@ class _Exchange:
         self.status = self.received = 0
         self._is_secure = scope["scheme"] == "https"
         is_json = self.headers.get("content-type", "").lower().startswith("application/json")
-        self._limit = gate.settings.json_bytes if is_json else gate.settings.image_bytes
+        is_small = is_json and scope["path"] not in _IMAGE_PATHS
+        self._limit = gate.settings.json_bytes if is_small else gate.settings.image_bytes
         self._complete = "content-length" not in self.headers and "transfer-encoding" not in self.headers
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()

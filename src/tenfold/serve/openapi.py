@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tenfold.serve.problems import MEDIA_TYPE
-from tenfold.serve.schemas import ProblemDetails
+from tenfold.serve.schemas import ImageInput, ProblemDetails
 from tenfold.serve.uploads import IMAGE_TYPES
 
 _POST_PROBLEMS = (400, 408, 413, 415, 422, 429, 500, 503)
@@ -62,7 +62,7 @@ def build_document(operations: Iterable[Operation], models: Iterable[str]) -> di
     operations = list(operations)
     paths = {operation.path: {operation.method.lower(): _describe(operation, list(models))} for operation in operations}
     used = {model for operation in operations for answer in operation.answers.values() for model in answer or ()}
-    bodies = {operation.body for operation in operations if isinstance(operation.body, type)}
+    bodies = {operation.body for operation in operations if isinstance(operation.body, type)} | {ImageInput}
     _, schemas = models_json_schema(
         [*((model, "serialization") for model in used | {ProblemDetails}), *((body, "validation") for body in bodies)],
         ref_template=_SCHEMAS,
@@ -107,8 +107,9 @@ def _content(body: type[BaseModel] | str) -> dict[str, Any]:
         return {"application/json": {"schema": _reference(body)}}
     form = {"type": "object", "required": ["image"], "properties": {"image": _BINARY}}
     encoding = {"image": {"contentType": ", ".join(IMAGE_TYPES)}}
-    images: dict[str, Any] = {kind: {"schema": _BINARY} for kind in IMAGE_TYPES}
-    return {**images, "multipart/form-data": {"schema": form, "encoding": encoding}}
+    images: dict[str, Any] = {kind: {"schema": _BINARY} for kind in (*IMAGE_TYPES, "application/octet-stream")}
+    json = {"application/json": {"schema": _reference(ImageInput)}}
+    return {**images, **json, "multipart/form-data": {"schema": form, "encoding": encoding}}
 
 
 def _answer(status: int, schemas: tuple[type[BaseModel], ...] | None) -> dict[str, Any]:

@@ -83,6 +83,15 @@ class _StrictInput(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class ImageInput(_StrictInput):
+    """An image file as text."""
+
+    image: str = Field(
+        description="Base64 of the file's bytes, or a data URL.",
+        json_schema_extra={"format": "image", "contentEncoding": "base64"},
+    )
+
+
 class StrokesInput(_StrictInput):
     """Pen strokes, x to the right and y down, in any unit."""
 

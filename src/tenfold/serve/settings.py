@@ -20,6 +20,8 @@ class ServeSettings:
     built web app. database: URL for feedback; None for the default. feedback: whether feedback is accepted. token:
     bearer token required for feedback; None for none. ca: PEM certificate that phones can install.
 
+    allow_origins: web sites whose pages may call the API (CORS), such as https://example.org; "*" for all.
+
     trust_proxy: take the client's address from the last entry of X-Forwarded-For and the scheme from X-Forwarded-Proto.
 
     threads, queue: images read at a time, and images that may wait. held_bytes: request bodies in memory, in total.
@@ -33,6 +35,7 @@ class ServeSettings:
     database: str | None = None
     feedback: bool = True
     token: str | None = None
+    allow_origins: tuple[str, ...] = ()
     trust_proxy: bool = False
     ca: bytes | None = None
     threads: int = _reading_threads()

@@ -1,5 +1,7 @@
 """Request bodies: images and JSON."""
 
+import base64
+import binascii
 from collections.abc import AsyncGenerator
 from typing import TypeVar
 
@@ -10,6 +12,7 @@ from starlette.requests import Request
 
 from tenfold.ink.image import opened
 from tenfold.serve.problems import ProblemError
+from tenfold.serve.schemas import ImageInput
 
 M = TypeVar("M", bound=BaseModel)
 # First bytes of the accepted formats. Pillow knows more: some run other programs (EPS), some are rarely tested.
@@ -23,19 +26,32 @@ class _InMemoryParser(MultiPartParser):
 
 
 async def read_image(request: Request) -> bytes:
-    """The bytes of an image file: a raw image/* body, or the field `image` of a form. Raises `ProblemError`."""
+    """The bytes of an image file: the body, or the field `image` of a form or of a JSON object.
+
+    Its first bytes decide what it is, whatever type is declared: clients often declare none, or a wrong one. Raises
+    `ProblemError`.
+    """
     kind = _content_type(request)
     if kind == "multipart/form-data":
         image = await _image_of_form(request)
-    elif kind.startswith("image/"):
-        image = await request.body()
+    elif kind == "application/json":
+        image = _of_base64((await read_json(request, ImageInput)).image)
     else:
-        raise ProblemError(
-            415, f"send an image as image/png or another image type, or as multipart/form-data, not {kind or 'untyped'}"
-        )
+        image = await request.body()
     if not _is_accepted(image):
-        raise ProblemError(400, "not a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF file: save it again as PNG or JPEG")
+        raise ProblemError(
+            400,
+            "not a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF file: save it again as PNG or JPEG",
+        )
     return image
+
+
+def _of_base64(text: str) -> bytes:
+    """The bytes of base64, or of a data URL."""
+    try:
+        return base64.b64decode(text.partition(",")[2] if text.startswith("data:") else text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ProblemError(422, "image: it must be base64 or a data URL") from error
 
 
 async def read_json(request: Request, model: type[M]) -> M:
@@ -84,8 +100,6 @@ async def _image_of_form(request: Request) -> bytes:
         file = form.get("image")
         if not isinstance(file, UploadFile):
             raise ProblemError(422, "the form has no file named image")
-        if not (file.content_type or "").lower().startswith("image/"):
-            raise ProblemError(415, f"the form's file must be an image type, not {file.content_type or 'untyped'}")
         return await file.read()
     finally:
         await form.close()

@@ -8,7 +8,8 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
@@ -169,6 +170,42 @@ def serve(built_page: Path, tmp_path: Path) -> Iterator[Callable[..., Server]]:
     yield start
     for server in running:
         server.stop()
+
+
+@pytest.fixture
+def sub_path(own_server: Server) -> Iterator[str]:
+    """The server behind a proxy that shows it as /digits/ of another host, as in docs/deploy.md."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            if not self.path.startswith("/digits/"):
+                self.send_error(404)
+                return
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            upstream = HTTPConnection("127.0.0.1", own_server.port)
+            upstream.request(self.command, self.path.removeprefix("/digits"), body, dict(self.headers))
+            answer = upstream.getresponse()
+            content = answer.read()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in ("content-length", "transfer-encoding", "connection", "date", "server"):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+            upstream.close()
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as host:
+        Thread(target=host.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{host.server_port}/digits/"
+        host.shutdown()
 
 
 @pytest.fixture

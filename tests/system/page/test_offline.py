@@ -1,8 +1,11 @@
 """The installed web app: offline use, and feedback that is queued and stored once."""
 
+import io
 import sqlite3
 from pathlib import Path
 
+import requests
+from PIL import Image, ImageDraw
 from playwright.sync_api import expect
 
 
@@ -140,6 +143,24 @@ def test_a_static_host_offers_no_feedback(static_host, browse, built_page, draw)
     draw.write(page, "7")
     draw.wait_for_text(page, "7")
     expect(page.locator("#wrong")).to_be_hidden()
+
+
+def test_under_a_path_of_a_host_it_reads_stores_feedback_and_works_offline(own_server, sub_path, browse, draw):
+    page = browse().pages[0]
+    page.goto(sub_path)
+    wait_for_worker(page)
+    correct(page, draw, "1", 7)
+    expect(page.locator("#toast")).to_contain_text("Thank you: that was a 7.")
+    assert stored(own_server) == [(7, 1)]
+    picture, file = Image.new("L", (200, 200), 255), io.BytesIO()
+    ImageDraw.Draw(picture).line([(60, 50), (140, 50), (90, 160)], 0, 16)
+    picture.save(file, "PNG")
+    answer = requests.post(f"{sub_path}v1/read", files={"image": file.getvalue()}, timeout=30)
+    assert answer.json()["digit"] == 7
+    own_server.stop()
+    page.reload()
+    draw.write(page, "96")
+    draw.wait_for_text(page, "96")
 
 
 def test_on_a_slow_network_the_pad_works_before_the_model_is_loaded(browse, server, draw):

@@ -1,12 +1,14 @@
 """The HTTP API: answers, and errors that name what is wrong with a request."""
 
 import base64
+import io
 import json
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tenfold import Reader
 from tenfold.data import Dataset
@@ -35,6 +37,16 @@ def test_invalid_images_do_not_fail_others_of_their_batch(client: Callable[..., 
             assert "can't be decoded" in problem(answer, 400)
         else:
             assert answer.json()["digit"] == Reader().read(digit).digit
+
+
+def test_a_photo_as_base64_is_accepted_and_other_json_of_its_size_is_not(client: Callable[..., Client]) -> None:
+    photo = io.BytesIO()
+    Image.new("L", (1200, 1200), 255).save(photo, "BMP")
+    body = json.dumps({"image": base64.b64encode(photo.getvalue()).decode()}).encode()
+    assert len(body) > 1_500_000
+    answers = client().many([("POST", path, {"content": body, "headers": JSON}) for path in
+                             ("/v1/read", "/v1/read-number", "/v1/read-strokes")])  # fmt: skip
+    assert [answer.status_code for answer in answers] == [200, 200, 413]
 
 
 def test_accepts_forms_and_other_formats(client: Callable[..., Client], mnist: Dataset) -> None:
@@ -78,8 +90,10 @@ def test_models_are_listed_and_served(client: Callable[..., Client]) -> None:
 @pytest.mark.parametrize(
     ("status", "content", "kind"),
     [
-        (415, b"{}", "application/json"),
-        (415, b"", ""),
+        (422, b"{}", "application/json"),
+        (422, b'{"image": "no base64!"}', "application/json"),
+        (400, b'{"image": "aGVsbG8="}', "application/json"),
+        (400, b"", ""),
         (400, b"", "image/png"),
         (400, b"\x89PNG but no more", "image/png"),
         (400, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "image/eps"),
@@ -88,13 +102,43 @@ def test_models_are_listed_and_served(client: Callable[..., Client]) -> None:
         (400, b"--x", "multipart/form-data"),
         (422, b'--x\r\nContent-Disposition: form-data; name="photo"\r\n\r\n1\r\n--x--\r\n',
          "multipart/form-data; boundary=x"),
-        (415, b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\nContent-Type: text/plain\r\n\r\n1'
+        (400, b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\nContent-Type: text/plain\r\n\r\n1'
          b"\r\n--x--\r\n", "multipart/form-data; boundary=x"),
     ],
 )  # fmt: skip
 def test_invalid_images_are_rejected(client: Callable[..., Client], status: int, content: bytes, kind: str) -> None:
     for path in ("/v1/read", "/v1/read-number"):
         problem(client(feedback=False)("POST", path, content=content, headers={"Content-Type": kind}), status)
+
+
+@pytest.mark.parametrize("kind", ["", "application/octet-stream", "application/x-www-form-urlencoded", "image/jpeg"])
+def test_the_first_bytes_decide_what_an_image_is(
+    client: Callable[..., Client], digits: list[bytes], reader: Reader, kind: str
+) -> None:
+    ask, digit = client(feedback=False), reader.read(digits[0]).digit
+    assert ask("POST", "/v1/read", content=digits[0], headers={"Content-Type": kind}).json()["digit"] == digit
+    declared = {"image": ("seven", digits[0], kind)} if kind else {"image": digits[0]}
+    assert ask("POST", "/v1/read", files=declared).json()["digit"] == digit
+
+
+def test_an_image_may_come_as_base64(client: Callable[..., Client], digits: list[bytes], reader: Reader) -> None:
+    ask, text = client(feedback=False), base64.b64encode(digits[0]).decode()
+    for image in (text, f"data:image/png;base64,{text}"):
+        answer = ask("POST", "/v1/read", json={"image": image})
+        assert answer.json()["digit"] == reader.read(digits[0]).digit
+
+
+def test_other_sites_may_call_where_that_is_set(client: Callable[..., Client], digits: list[bytes]) -> None:
+    origin = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
+    assert "access-control-allow-origin" not in client(feedback=False)("OPTIONS", "/v1/read", headers=origin).headers
+    ask = client(feedback=False, allow_origins=("https://example.org",))
+    asked = ask("OPTIONS", "/v1/read", headers={**origin, "Access-Control-Request-Headers": "content-type"})
+    assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, "https://example.org")
+    read = ask("POST", "/v1/read", content=digits[0], headers={**PNG, "Origin": "https://example.org"})
+    assert read.headers["access-control-allow-origin"] == "https://example.org"
+    other = ask("POST", "/v1/read", content=digits[0], headers={**PNG, "Origin": "https://other.org"})
+    assert "access-control-allow-origin" not in other.headers
+    problem(ask("POST", "/v1/read", content=b"none", headers={**PNG, "Origin": "https://example.org"}), 400)
 
 
 def test_a_decompression_bomb_is_never_decoded(client: Callable[..., Client]) -> None:
