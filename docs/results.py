@@ -179,9 +179,16 @@ def _thousand() -> str:
     return _table(columns, [[title, f"{t:,.1f}", *_paper(1000 * t)] for title, t in trials.items()])
 
 
+def _layouts() -> str:
+    """The layouts that tests/unit/data/test_layouts.py goes through."""
+    from tests.unit.data.layouts import LAYOUTS
+
+    return "\n".join(["| layout | what is done |", "|---|---|", *(f"| {one.shown} | {one.done} |" for one in LAYOUTS)])
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "runtimes": _runtimes, "sweeps": _sweeps, "bulk": _bulk, "bulk memory": _bulk_memory,
-    "a billion images": _billion, "a thousand trials": _thousand,
+    "a billion images": _billion, "a thousand trials": _thousand, "layouts": _layouts,
 }  # fmt: skip
 for _network in ("mlp", "cnn"):
     for _threads in (1, 2):

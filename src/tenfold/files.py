@@ -32,7 +32,7 @@ def cache_folder() -> Path:
     default in the user's cache."""
     chosen = os.environ.get("TENFOLD_CACHE")
     if chosen:
-        return Path(chosen).expanduser()
+        return expanded(chosen)
     from platformdirs import user_cache_path
 
     return user_cache_path("tenfold", appauthor=False)
@@ -53,6 +53,14 @@ def make_folder(path: Path) -> Path:
     with storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def expanded(path: str | Path) -> Path:
+    """The path with the user's folder for a leading `~`, which shells leave as it is in `--dataset=~/digits`."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # The folder of a user that there isn't.
+        return Path(path)
 
 
 def write_with(path: Path, write: Callable[[Path], object], mode: int = 0o666) -> Path:

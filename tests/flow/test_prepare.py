@@ -1,5 +1,8 @@
 """A training is prepared once, in one place, and leaves the process as it was."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -129,3 +132,9 @@ def outer_job(report, folder):
 def test_an_error_of_the_outer_source_is_not_taken_for_one_of_a_nested_job(tmp_path):
     with pytest.raises(RunError, match="storage is full"), in_process_pool() as pool:
         pool.run(Failing(Job(key=0, function=outer_job, folder=tmp_path)))
+
+
+def test_images_of_one_class_are_refused_before_anything_is_made(quick, small):
+    alone = dataclasses.replace(small, train_labels=np.zeros_like(small.train_labels))
+    with pytest.raises(UsageError, match="all training images are of class 0"):
+        prepare(quick, alone)

@@ -1,12 +1,16 @@
 """What a person types to read a picture, and what they get when they mistype it."""
 
+import io
 import json
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tenfold import cli
+from tenfold.data.idx import encode
 from tenfold.reading.explain import evidence, explain, nearest_images
 from tenfold.reading.reader import Reader
 from tenfold.runs.evaluate import calibrate
@@ -45,10 +49,23 @@ def test_read_explains_in_a_picture_beside_the_input(tenfold_json, seven):
         assert picture.width > 2 * picture.height
 
 
+def test_pages_of_a_pdf_are_read_one_by_one(tenfold_json, seven, tmp_path):
+    with Image.open(seven) as picture:
+        blank = Image.new("L", picture.size, 255)
+        picture.save(tmp_path / "form.pdf", save_all=True, append_images=[blank, picture])
+    readings = tenfold_json("read", tmp_path / "form.pdf", "--pages", "all")["readings"]
+    assert [(r["page"], r["digit"], r["unsure"]) for r in readings if not r["unsure"]] == [(0, 7, False), (2, 7, False)]
+    numbers = tenfold_json("read", "--number", tmp_path / "form.pdf", "--pages", "2,1")["numbers"]
+    assert [(n["page"], n["text"]) for n in numbers] == [(2, "7"), (1, "")]
+    tenfold_json("read", "--explain", tmp_path / "form.pdf", "--pages", "0")
+    assert (tmp_path / "form-0-explained.png").is_file()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "expected"),
     [
         (["read"], 2, "no image given"),
+        (["read", "x.pdf", "--pages", "first"], 2, "--pages is 'first'; it takes all, or numbers such as 0,2"),
         (["read", "gone.png"], 1, "no such file"),
         (["read", "--number", "--explain", "x.png"], 2, "--explain"),
         (["read", "x.png", "--model", "gone.onnx"], 1, "no such file"),
@@ -66,7 +83,7 @@ def test_mistakes_are_reported_in_a_line(words, code, expected, capsys, tmp_path
 
 def test_evidence_lies_on_the_ink_and_speaks_for_the_digit(mnist):
     reader = Reader()
-    found = explain(mnist.test_images[0], 7, reader.probabilities)
+    found = explain(mnist.test_images[0], 7, reader.probabilities, mnist.train_images, mnist.train_labels)
     assert not found.evidence[mnist.test_images[0] == 0].any()
     assert found.evidence.sum() > 0
     assert (found.neighbor_labels == 7).mean() >= 0.5
@@ -97,3 +114,83 @@ def test_synthetic_ink_is_the_same_for_the_same_seed(quick, tmp_path):
     recipe = quick.replace(synthetic=50, non_digits=50, epochs=1)
     first, second = (train(recipe, folder=tmp_path / name).model().state_dict() for name in "ab")
     assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_reading_continues_after_a_bad_file_and_says_so_at_the_end(seven, tmp_path, capsys, monkeypatch):
+    (tmp_path / "bad.png").write_bytes(b"none")
+    words = ["read", str(tmp_path / "bad.png"), "-", str(seven), "--json"]
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(seven.read_bytes())))
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(words)
+    captured = capsys.readouterr()
+    assert stopped.value.code == 1
+    readings = json.loads(captured.out)["readings"]
+    assert [(r["image"], r.get("digit")) for r in readings] == [
+        ("-", 7), (str(seven), 7), (str(tmp_path / "bad.png"), None)
+    ]  # fmt: skip
+    assert "is not an image" in readings[2]["error"]
+    assert captured.err.splitlines()[-1] == "error: 1 of 3 images could not be read"
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["read", str(tmp_path)])
+    assert stopped.value.code == 2
+    assert "tenfold read-all" in capsys.readouterr().err
+
+
+def test_predictions_of_many_images_are_a_table(run, small, seven, tmp_path, tenfold_json):
+    pixels = small.test_images[:30].reshape(30, -1)
+    np.savetxt(tmp_path / "test.csv", pixels, fmt="%d", delimiter=",", header=",".join(f"pixel{i}" for i in range(784)),
+               comments="")  # fmt: skip
+    document = tenfold_json("predict", run.path, tmp_path / "test.csv", "--out", tmp_path / "submission.csv")
+    assert document["images"] == 30
+    rows = (tmp_path / "submission.csv").read_text().splitlines()
+    expected = run.predict(small.test_images[:30]).argmax(1)
+    assert rows == ["ImageId,Label", *(f"{n},{digit}" for n, digit in enumerate(expected, start=1))]
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    shutil.copy(seven, folder)
+    tenfold_json("predict", run.path, folder, "--out", tmp_path / "digits.csv")
+    head, row = (tmp_path / "digits.csv").read_text().splitlines()
+    assert head == "image,digit,confidence"
+    assert row.startswith("seven.png,7,")
+
+
+def test_predictions_of_every_input_are_written_as_csv_and_parquet(run, small, seven, tmp_path, tenfold_json):
+    from pyarrow.parquet import read_table
+
+    images = np.array(small.test_images[:30])
+    digits = run.predict(images).argmax(1).tolist()
+    np.savez(tmp_path / "test.npz", images=images, labels=small.test_labels[:30])
+    np.savez(tmp_path / "white.npz", images=255 - images, labels=small.test_labels[:30])
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(encode(images))
+    for name in ("test.npz", "white.npz", "t10k-images-idx3-ubyte"):
+        document = tenfold_json("predict", run.path, tmp_path / name, "--out", tmp_path / "out.parquet")
+        assert document["notes"] == (["images on white paper, inverted: 30"] if "white" in name else [])
+        assert read_table(tmp_path / "out.parquet").to_pydict() == {"ImageId": [*range(1, 31)], "Label": digits}
+    rows = [f"{number},{','.join(map(str, image.ravel()))}" for number, image in enumerate(images, 28_000)]
+    names = ",".join(["id", *(f"pixel{i}" for i in range(784))])
+    (tmp_path / "test.csv").write_text("\n".join([names, *rows]))
+    tenfold_json("predict", run.path, tmp_path / "test.csv", "--out", tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text().splitlines()[1] == f"28000,{digits[0]}"
+    tenfold_json("predict", run.path, seven, "--out", tmp_path / "one.csv")
+    assert (tmp_path / "one.csv").read_text().splitlines()[1].startswith(f"{seven},7,")
+
+
+@pytest.mark.parametrize("words", [["7.png", "--out", "x.txt"], ["."], [".", "--out", "x.png"], [".", "7.png"]])
+def test_what_predictions_can_not_be_written_to_is_refused_before_they_are_made(
+    words, run, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Image.new("L", (9, 9)).save("7.png")
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["predict", str(run.path), *words])
+    assert stopped.value.code == 2
+    assert ".csv or .parquet" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["7.png"]
+
+
+def test_predictions_do_not_overwrite_what_they_are_of(run, tmp_path, capsys):
+    (tmp_path / "own.csv").write_text("not read")
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["predict", str(run.path), str(tmp_path / "own.csv"), "--out", str(tmp_path / "own.csv")])
+    assert stopped.value.code == 2
+    assert "which is an input" in capsys.readouterr().err

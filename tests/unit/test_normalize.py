@@ -103,11 +103,12 @@ def test_a_sideways_photo_is_turned_upright(tmp_path):
         np.zeros((0, 5), np.uint8),
         np.zeros(28, np.uint8),
         np.zeros((28, 28, 2), np.uint8),
-        np.zeros((28, 28), np.int64),
+        np.full((28, 28), 256),
+        np.full((28, 28), -1),
         np.full((28, 28), np.nan),
         np.full((28, 28), 2.0),
     ],
-    ids=["no pixels", "one row", "two channels", "integers", "NaN", "over 1"],
+    ids=["no pixels", "one row", "two channels", "above 255", "below 0", "NaN", "over 1"],
 )
 def test_what_is_not_an_image_is_refused(array):
     with pytest.raises(FormatError):

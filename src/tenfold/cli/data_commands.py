@@ -27,6 +27,7 @@ def profile(
 
     data = load_dataset(dataset)
     found = look(data)
+    screen.say(f"{data.origin}\n")
     rows = [
         [name, f"{train:,}", f"{test:,}", f"{100 * ink:.1f}", f"{100 * spread:.1f}"]
         for name, train, test, ink, spread in zip(
@@ -50,7 +51,7 @@ def profile(
 
         figures = draw_profile(data, found, out)
         screen.say(f"figures in {out}")
-    screen.result({**found.summary(), "figures": [str(path) for path in figures]})
+    screen.result({**found.summary(), "origin": data.origin, "figures": [str(path) for path in figures]})
 
 
 @app.command

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from tenfold import files
 from tenfold.cli.app import app
-from tenfold.cli.console import PLAIN, Screen, size
+from tenfold.cli.console import PLAIN, Screen, counted, size
 from tenfold.cli.flags import RunPath, given
 from tenfold.errors import DataError, RunError, UsageError
 
@@ -70,24 +71,47 @@ def _before_and_after(screen: Screen, run: "Run") -> dict[str, Any]:
 @app.command
 def predict(
     run: RunPath = "latest",
-    images: Annotated[tuple[Path, ...], given("Image files of one digit each. [default: random test images]")] = (),
+    images: Annotated[
+        tuple[Path, ...],
+        given("Image files of one digit each; or a folder, .csv, .npz or IDX file. [default: random test images]"),
+    ] = (),
     /,
     *,
     count: Annotated[int, Parameter(help="Number of random test images.")] = 12,
     seed: Annotated[int, Parameter(help="Seed for choosing test images.")] = 0,
     out: Annotated[
-        Path | None, Parameter(help=".png file to draw in. [default for test images: in the run's figures]")
+        Path | None,
+        given(
+            ".csv or .parquet file for a table, or .png for a drawing. [default for test images: in the run's figures]"
+        ),
     ] = None,
     screen: Screen = PLAIN,
 ) -> None:
     """Predict image files, or random test images, with a run's model."""
     if not images and (count < 1 or seed < 0):
         raise UsageError(f"--count is {count} and --seed {seed}; they must be >= 1 and >= 0")
-    from tenfold.runs.predict import predict_files, predict_random
+    from tenfold.runs.predict import is_image_set, predict_files, predict_random, predict_set, write_predictions
     from tenfold.runs.run import Run
 
     opened = Run.load(run)
-    made = predict_files(opened, images) if images else predict_random(opened, count, seed)
+    is_table = out is not None and out.suffix in (".csv", ".parquet")
+    many = [path for path in images if is_image_set(path)]
+    if many and (len(images) > 1 or not is_table):
+        raise UsageError(f"{many[0]} holds many images: give it alone, with --out predictions.csv or .parquet")
+    if out is not None and not is_table and out.suffix != ".png":
+        raise UsageError(f"--out is {out}; it ends in .csv or .parquet for a table, or in .png for a drawing")
+    if out is not None and any(files.expanded(path).resolve() == files.expanded(out).resolve() for path in images):
+        raise UsageError(f"--out is {out}, which is an input: name another file")
+    notes: list[str] = []
+    if many:
+        made, notes = predict_set(opened, many[0])
+    else:
+        made = predict_files(opened, images) if images else predict_random(opened, count, seed)
+    if out is not None and is_table:
+        write_predictions(made, out)
+        screen.say("; ".join([f"{counted(len(made), 'prediction')} in {out}", *notes]))
+        screen.result({"run": str(opened.path), "out": str(out), "images": len(made), "notes": notes})
+        return
     names = tuple(opened.training["class_names"])
     screen.table(
         ["image", "predicted", ">confidence", "label"],

@@ -1,73 +1,213 @@
-"""Reads user-supplied digits in any supported layout."""
+"""Reads a user's own digits, in any of the layouts that people have, into a data set."""
 
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-from tenfold.data.class_folder import is_class_folder, read_class_folder
-from tenfold.data.csv_file import read_csv
-from tenfold.data.dataset import Dataset, DatasetPart
-from tenfold.data.idx import is_idx_name, read_idx_file, read_idx_folder
-from tenfold.data.npz_file import read_npz
+import numpy as np
+
+from tenfold.data import parquet_file
+from tenfold.data.class_folder import (
+    SUFFIXES,
+    class_of,
+    files_below,
+    folders_of,
+    is_class_folder,
+    is_hidden,
+    normalized,
+    read_class_folder,
+)
+from tenfold.data.csv_file import UnlabeledError, read_csv, read_pixels
+from tenfold.data.dataset import Dataset, DatasetPart, Images, check_images
+from tenfold.data.idx import is_idx_name, read_idx, read_idx_file, read_idx_folder
+from tenfold.data.labeled_files import is_table_of_files, read_labeled_files
+from tenfold.data.npz_file import read_npz, read_npz_images
+from tenfold.data.repair import ink_on_black, put_right
 from tenfold.data.splits import take_stratified
 from tenfold.errors import FormatError
+from tenfold.files import expanded
 
 # As MNIST holds out 10,000 of its 70,000.
 HELD_OUT = 7
 _SEED = 0
+# The names of the parts: of folders, and of files among other words.
+_PARTS = {
+    "train": re.compile(r"(^|[^a-z])train(ing)?(set)?([^a-z]|$)"),
+    "test": re.compile(r"(^|[^a-z])(test(ing)?(set)?|t10k)([^a-z]|$)"),
+    "more": re.compile(r"(^|[^a-z])(val(id|idation)?(set)?|dev)([^a-z]|$)"),
+}
+# Tables of pixels or of files, and arrays: each holds a data set, or a part of one.
+FILES = (".csv", ".csv.gz", ".csv.xz", ".npz")
+# How deep a folder may lie in folders that hold nothing else, as in torchvision's MNIST/raw.
+_DEEP = 3
 _SUPPORTED = (
-    "MNIST's IDX files, train.csv (label and 784 pixels) with or without test.csv, folders 0/ to 9/ of images "
-    "(optionally under train/ and test/), or a single .csv, .npz or IDX file"
+    "MNIST's IDX files; CSV files of train and test (a label and 784 pixels, or a file and its label); folders of "
+    "images that are named 0 to 9, optionally in train and test; Parquet; or a single file of these, or an .npz "
+    "(docs/data.md)"
 )
+
+
+class _Source(NamedTuple):
+    """What was read: the parts, the layout in words, and what is to be said of it."""
+
+    train: DatasetPart
+    test: DatasetPart | None
+    layout: str
+    notes: list[str]
 
 
 def read_source(path: str | Path) -> Dataset:
     """Reads the digits at `path`, a file or a folder, into a data set.
 
-    Supported are: a folder of IDX files, or one IDX file of images with its labels file in the same folder (plain, .gz
-    or .xz); a folder per class; a CSV file or a folder with train.csv and optionally test.csv (plain or .gz); an npz.
-    If there is no test part, a seventh of each class is held out (always the same images), and `origin` says so. Raises
-    `FormatError` naming the file, and what to change in it.
+    docs/data.md lists the layouts. What would be misread is put right (`repair.put_right`), and `origin` says what was
+    done and what was left out. If there is no test part, a seventh of each class is held out (always the same images).
+    Raises `FormatError` naming the file, and what to change in it.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if not path.exists():
         raise FormatError(f"there is no file or folder {path}")
     try:
-        train, test, layout = _read_folder(path) if path.is_dir() else _read_file(path)
+        train, test, layout, notes = _read_folder(path) if path.is_dir() else _read_file(path)
     except OSError as error:
         raise FormatError(f"cannot read {error.filename or path}: {error.strerror or error}") from error
-    origin = f"{layout} at {path}"
-    if test is None:
+    train, found = put_right(train, str(path))
+    notes += found
+    if test is not None:
+        test, found = put_right(test, f"{path}, test part")
+        notes += [f"test part: {note}" for note in found]
+    else:
         train, test, held_out = _hold_out(train, path)
-        origin += f"; it has no test part, so {held_out} were held out"
-    return Dataset.of_parts(train, test, name=path.resolve().name, origin=origin)
+        notes.append(f"it has no test part, so {held_out} were held out")
+    return Dataset.of_parts(train, test, name=path.resolve().name, origin="; ".join([f"{layout} at {path}", *notes]))
 
 
-def _read_folder(folder: Path) -> tuple[DatasetPart, DatasetPart | None, str]:
-    train_csv = _csv(folder, "train")
-    if any(is_idx_name(path.name) for path in folder.iterdir()):
-        return *read_idx_folder(folder), "IDX files"
-    if train_csv is not None:
-        test_csv = _csv(folder, "test")
-        return read_csv(train_csv), read_csv(test_csv) if test_csv else None, "CSV files"
+def read_images(path: Path) -> tuple[list[str], Images, list[str]]:
+    """The images of a CSV file of pixels, labeled or not, of an .npz or IDX file, or of all image files in a folder.
+
+    Returns their names, the images, and what was done with them: names are the index of a CSV file, numbers from 1, or
+    paths in the folder; white paper is inverted. Raises `FormatError`.
+    """
+    path = expanded(path)
+    if path.is_dir():
+        files = [file for file in files_below(path) if file.suffix.lower() in SUFFIXES]
+        if not files:
+            raise FormatError(f"{path} has no images ({', '.join(sorted(SUFFIXES))})")
+        return [str(file.relative_to(path)) for file in files], np.stack([normalized(file) for file in files]), []
+    names = None
+    if path.name.lower().endswith(".npz"):
+        images = read_npz_images(path)
+    elif is_idx_name(path.name):
+        images = read_idx(path)
+        check_images(images, str(path))
+    else:
+        try:
+            images = read_csv(path)[0].images
+        except UnlabeledError:
+            names, images = read_pixels(path)
+    images, notes = ink_on_black(images)
+    return names or [str(number) for number in range(1, len(images) + 1)], images, notes
+
+
+def _read_folder(folder: Path, deep: int = _DEEP) -> _Source:
+    visible = [folder / name for name in sorted(os.listdir(folder)) if not is_hidden(name)]
+    folders = folders_of(folder)
+    files = [path for path in visible if path.name.lower().endswith(FILES) and path.is_file()]
+    # The hub's library keeps files of its own, named cache-*, next to a set that it saved.
+    shards = [
+        path for path in visible if path.suffix.lower() in parquet_file.SUFFIXES and not path.name.startswith("cache-")
+    ]
+    if idx := [path for path in visible if is_idx_name(path.name)]:
+        return _Source(*read_idx_folder(folder), "IDX files", _left_out(files + shards + folders, idx))
+    if _part_of(files, "train"):
+        return _read_parts(files, _read_one)
+    if shards:
+        return _read_parts(shards, _read_shards) if _part_of(shards, "train") else _read_shards(shards)
+    lists = [path for path in files if not path.name.lower().endswith(".npz") and is_table_of_files(path)]
+    if len(lists) == 1:
+        return _read_file(lists[0])
+    if _part_of(folders, "train"):
+        return _read_parts(folders, _read_one)
     if is_class_folder(folder):
-        return *read_class_folder(folder), "images in a folder per class"
-    found = sorted(path.name for path in folder.iterdir())
+        part, notes = read_class_folder(folder)
+        return _Source(part, None, "images in a folder per class", notes + _left_out(files, []))
+    if len(files) == 1:
+        return _read_file(files[0])
+    # Older versions of torchvision keep a folder processed beside raw.
+    inside = [path for path in folders if path.name.lower() == "raw"] or folders
+    if len(inside) == 1 and deep:
+        return _read_folder(inside[0], deep - 1)
+    if visible and all(path.suffix.lower() in SUFFIXES for path in visible):
+        raise UnlabeledError(f"{folder} holds images without labels: put them into folders named 0 to 9")
+    found = [path.name for path in visible]
     listed = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "") if found else "nothing"
     raise FormatError(f"{folder} holds {listed}; supported are {_SUPPORTED}")
 
 
-def _read_file(path: Path) -> tuple[DatasetPart, DatasetPart | None, str]:
+def _left_out(paths: list[Path], used: list[Path]) -> list[str]:
+    others = [path.name for path in paths if path not in used]
+    return [f"{', '.join(others[:5])}{', ...' if len(others) > 5 else ''} left out"] if others else []
+
+
+def _part_of(paths: list[Path], part: str) -> list[Path]:
+    """What is named as this part, and as no other: train_test.csv holds both, and is neither."""
+    return [
+        path
+        for path in paths
+        if class_of(path.name) is None
+        and [name for name, words in _PARTS.items() if words.search(path.name.lower())] == [part]
+    ]
+
+
+def _read_parts(paths: list[Path], read: Callable[[list[Path]], _Source]) -> _Source:
+    """Reads what is named train, test or validation; images to validate on join those to train on."""
+    named = {name: found for name in _PARTS if (found := _part_of(paths, name))}
+    notes = _left_out(paths, [path for found in named.values() for path in found])
+    parts: dict[str, _Source] = {}
+    for name, found in named.items():
+        try:
+            parts[name] = read(found)
+        except UnlabeledError:
+            if name == "train":
+                raise
+            notes.append(f"{found[0].name} has no labels and was left out")
+            continue
+        notes += parts[name].notes
+        if parts[name].test is not None:
+            raise FormatError(f"{found[0]} holds a training and a test part of its own: give that path alone")
+    train = parts["train"].train
+    if "more" in parts:
+        more = parts["more"].train
+        notes.append(f"the {len(more.labels):,} images to validate on joined those to train on")
+        train = DatasetPart(*(np.concatenate(pair) for pair in zip(train[:2], more[:2], strict=True)))
+    return _Source(train, parts["test"].train if "test" in parts else None, parts["train"].layout, notes)
+
+
+def _read_one(paths: list[Path]) -> _Source:
+    if len(paths) > 1:
+        raise FormatError(f"{paths[0].parent} holds {' and '.join(path.name for path in paths)}: keep one of them")
+    return _read_folder(paths[0]) if paths[0].is_dir() else _read_file(paths[0])
+
+
+def _read_shards(paths: list[Path]) -> _Source:
+    part, notes = parquet_file.read_parquet(paths)
+    return _Source(part, None, "Parquet", notes)
+
+
+def _read_file(path: Path) -> _Source:
     name = path.name.lower()
-    if name.endswith((".csv", ".csv.gz")):
-        return read_csv(path), None, "CSV file"
     if name.endswith(".npz"):
-        return *read_npz(path), "npz file"
+        train, test, notes = read_npz(path)
+        return _Source(train, test, "npz", notes)
+    if name.endswith(FILES):
+        part, notes = (read_labeled_files if is_table_of_files(path) else read_csv)(path)
+        return _Source(part, None, "CSV", notes)
+    if path.suffix.lower() in parquet_file.SUFFIXES:
+        return _read_shards([path])
     if is_idx_name(path.name) or ".idx" in name or "-idx" in name:
-        return read_idx_file(path), None, "IDX files"
+        return _Source(read_idx_file(path), None, "IDX files", [])
     raise FormatError(f"{path} is in no supported format; supported are {_SUPPORTED}")
-
-
-def _csv(folder: Path, part: str) -> Path | None:
-    return next((path for suffix in (".csv", ".csv.gz") if (path := folder / (part + suffix)).is_file()), None)
 
 
 def _hold_out(part: DatasetPart, path: Path) -> tuple[DatasetPart, DatasetPart, str]:

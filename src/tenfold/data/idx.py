@@ -5,12 +5,13 @@ values, big-endian, the last dimension running fastest. Source: "The IDX file fo
 http://yann.lecun.com/exdb/mnist/ (Y. LeCun and C. Cortes).
 """
 
+import io
 import math
 import re
 import struct
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,10 @@ _DTYPES: dict[int, np.dtype[Any]] = {
 }
 _CODES = {dtype.newbyteorder("="): code for code, dtype in _DTYPES.items()}
 _LARGEST_SIZE = 2**32 - 1
+# Bytes that a file may unpack to: a bomb is refused before it fills the memory. EMNIST has 1.9 GB as CSV.
+LARGEST = 4_000_000_000
+# Bytes that are unpacked at a time.
+_PART = 1 << 24
 _COMPRESSIONS = ("", ".gz", ".xz")
 # train-images-idx3-ubyte, train-images.idx3-ubyte, qmnist-train-labels-idx2-int, each with .gz or .xz or neither
 _NAME = re.compile(r"(?P<stem>.*(?P<kind>images|labels)[-.]idx\d-(ubyte|int))(\.gz|\.xz)?")
@@ -83,8 +88,7 @@ def read_idx(path: str | Path) -> NDArray[Any]:
 
     Returns the array of `decode`. Raises `FormatError` when the file is missing or damaged.
     """
-    path = Path(path)
-    return decode(unpack(read_bytes(path), path.name), str(path))
+    return decode(read_unpacked(Path(path)), str(path))
 
 
 def read_bytes(path: Path) -> bytes:
@@ -95,27 +99,58 @@ def read_bytes(path: Path) -> bytes:
         raise FormatError(f"cannot read {path}: {error.strerror or error}") from error
 
 
+def read_unpacked(path: Path, size: int | None = None) -> bytes:
+    """Reads a file's bytes, decompressed as by `unpack`: all of them, or the first `size`.
+
+    Raises `FormatError` naming the file when it can't be read, is damaged, or holds more than 4 GB.
+    """
+    try:
+        with path.open("rb") as file:
+            return _unpack(file, str(path), size)
+    except OSError as error:
+        raise FormatError(f"cannot read {path}: {error.strerror or error}") from error
+
+
 def unpack(content: bytes, name: str) -> bytes:
     """Decompresses gzip or xz, detected by the first bytes; returns other content unchanged.
 
-    Raises `FormatError` for damaged data.
+    Raises `FormatError` for damaged data, and for more than 4 GB.
     """
+    return _unpack(io.BytesIO(content), name, None)
+
+
+def _unpack(file: BinaryIO, name: str, size: int | None) -> bytes:
+    head = file.read(6)
+    file.seek(0)
     # Imported here: a cached data set loads without them.
-    if content.startswith(b"\x1f\x8b"):
+    if head.startswith(b"\x1f\x8b"):
         import gzip
 
         try:
-            return gzip.decompress(content)
+            with gzip.GzipFile(fileobj=file) as stream:
+                return _read(cast(BinaryIO, stream), name, size)
         except (OSError, EOFError, zlib.error, struct.error) as error:
             raise FormatError(f"{name} is damaged gzip ({error}); fetch it again") from error
-    if content.startswith(b"\xfd7zXZ\x00"):
+    if head.startswith(b"\xfd7zXZ\x00"):
         import lzma
 
         try:
-            return lzma.decompress(content)
+            with lzma.LZMAFile(file) as stream:
+                return _read(cast(BinaryIO, stream), name, size)
         except (lzma.LZMAError, EOFError) as error:
             raise FormatError(f"{name} is damaged xz ({error}); fetch it again") from error
-    return content
+    return _read(file, name, size)
+
+
+def _read(stream: BinaryIO, name: str, size: int | None) -> bytes:
+    """A part at a time: asked for all that is allowed, a stream takes that much memory first."""
+    parts, missing = [], LARGEST if size is None else size
+    while missing and (part := stream.read(min(missing, _PART))):
+        parts.append(part)
+        missing -= len(part)
+    if size is None and not missing and stream.read(1):
+        raise FormatError(f"{name} holds more than {LARGEST // 10**9} GB: split it")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def read_header(content: bytes, name: str) -> tuple[np.dtype[Any], tuple[int, ...], int]:
@@ -144,8 +179,10 @@ def read_idx_folder(folder: Path) -> tuple[DatasetPart, DatasetPart | None]:
 
     Raises `FormatError` when files are missing, damaged, don't match, or are ambiguous.
     """
-    names = [match for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))]
-    found = sorted({match["stem"] for match in names if match["kind"] == "images"})
+    names = [match for path in sorted(folder.iterdir()) if (match := _NAME.fullmatch(path.name))]
+    # Kaggle's copy of MNIST holds train-images.idx3-ubyte and train-images-idx3-ubyte, which are the same.
+    found = list({match["stem"].replace(".idx", "-idx"): match["stem"] for match in names
+                  if match["kind"] == "images"}.values())  # fmt: skip
     if not found:
         raise FormatError(f"{folder} has labels ({names[0].string}) but no images: add the images file to that folder")
     if len(found) == 1:
@@ -191,7 +228,8 @@ def make_part(images: NDArray[Any], labels: NDArray[Any], where: str) -> Dataset
 def _read_pair(folder: Path, stem: str, images_path: Path | None = None) -> DatasetPart:
     """Reads the images named `stem`, compressed or not, and the labels named accordingly."""
     images_path = images_path or _find(folder, stem)
-    assert images_path is not None
+    if images_path is None:
+        raise FormatError(f"{folder / stem} is a folder that does not hold one file: put the file {stem} in its place")
     stems = [re.sub(r"(.*)images([-.])idx.*", rf"\1labels\2{tail}", stem) for tail in _LABEL_TAILS]
     labels_path = next((path for stem in stems if (path := _find(folder, stem))), None)
     if labels_path is None:
@@ -200,5 +238,12 @@ def _read_pair(folder: Path, stem: str, images_path: Path | None = None) -> Data
 
 
 def _find(folder: Path, stem: str) -> Path | None:
-    """Finds the file of that name; prefers a plain one to a compressed one."""
-    return next((path for suffix in _COMPRESSIONS if (path := folder / (stem + suffix)).is_file()), None)
+    """Finds the file of that name; prefers a plain one to a compressed one. 7-Zip unpacks a file into a folder that has
+    the file's name, and names the file in it anew."""
+    for path in (folder / (stem + suffix) for suffix in _COMPRESSIONS):
+        if path.is_file():
+            return path
+        inside = [file for file in path.iterdir() if file.is_file() and file.name[0] != "."] if path.is_dir() else []
+        if len(inside) == 1:
+            return inside[0]
+    return None

@@ -1,36 +1,102 @@
 """User-supplied NumPy files: images with their labels in an .npz, and the writers of images in an .npy or .npz."""
 
-from collections.abc import Collection
+import math
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import SIDE, DatasetPart, Images, Writers, check_images, check_part, describe, to_labels
+from tenfold.data.dataset import (
+    CLASSES,
+    SIDE,
+    DatasetPart,
+    Images,
+    Labels,
+    Writers,
+    check_images,
+    check_part,
+    describe,
+    to_labels,
+)
+from tenfold.data.idx import LARGEST
 from tenfold.errors import FormatError
 
-_LAYOUTS = (("x_train", "y_train"), ("images", "labels"))
-_TEST_KEYS = ("x_test", "y_test")
+if TYPE_CHECKING:
+    from zipfile import ZipFile
+
+# Words of keys, in any case and order: X_train, train_images, images, data, y_test, val_labels, target ...
+_PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test",
+          "val": "more", "valid": "more", "validation": "more"}  # fmt: skip
+_KINDS = {**dict.fromkeys(("x", "image", "images", "data", "features"), "images"),
+          **dict.fromkeys(("y", "label", "labels", "target", "targets"), "labels")}  # fmt: skip
+# How far a float may lie outside of its range.
+_ROUNDING = 1e-3
 _WRITER_KEYS = ("train_writer", "train_writers", "writers")
 
 
-def read_npz(path: Path) -> tuple[DatasetPart, DatasetPart | None]:
-    """Reads the training part and, if there is one, the test part of an .npz.
+def read_npz(path: Path) -> tuple[DatasetPart, DatasetPart | None, list[str]]:
+    """Reads the training part and, if there is one, the test part of an .npz; and what was done with its arrays.
 
-    Keys: x_train, y_train and optionally x_test, y_test (as in Keras's mnist.npz); or images, labels. Images are
-    integers from 0 (paper) to 255 (ink), 28x28 or 784 long. Pickled objects are never loaded: they can run code. Raises
-    `FormatError` for a damaged file, missing keys, or arrays that are not digits.
+    Keys: those of Keras (x_train, y_train, x_test, y_test), of MedMNIST and `tenfold preprocess --out` (train_images,
+    train_labels, ...), and the like; without the name of a part (images and labels, X and y) all are to train on.
+    Images of a validation part join those of the training part. Images are 28x28 or 784 long: integers from 0 (paper)
+    to 255 (ink), or floats from 0 to 1, from -1 to 1 or from 0 to 255. Labels are whole numbers in any type, [N] or
+    [N,1], or one-hot [N,10]. Pickled objects are never loaded: they can run code. Raises `FormatError` for a damaged
+    file, missing or ambiguous keys, or arrays that are not digits.
     """
-    arrays = _load(path, {key for layout in (*_LAYOUTS, _TEST_KEYS) for key in layout})
+    arrays = _load(path, lambda key: _meaning(key) is not None)
+    keys = _keys(arrays, path)
+    part, notes = _part(arrays, keys, "train", path)
+    if others := [key for key in arrays if key not in keys.values()]:
+        notes.append(f"its arrays {', '.join(others)} left out")
+    if ("more", "images") in keys or ("more", "labels") in keys:
+        added, _ = _part(arrays, keys, "more", path)
+        part = DatasetPart(*(np.concatenate(pair) for pair in zip(part[:2], added[:2], strict=True)))
+        notes.append(f"the {len(added.labels):,} images to validate on joined those to train on")
+    is_tested = ("test", "images") in keys or ("test", "labels") in keys
+    return part, _part(arrays, keys, "test", path)[0] if is_tested else None, notes
+
+
+def read_npz_images(path: Path) -> Images:
+    """Reads the images of an .npz whose labels are not asked for, those of a test part if there is one. Raises
+    `FormatError`."""
+    arrays = _load(path, lambda key: (_meaning(key) or ("", ""))[1] == "images")
+    keys = _keys(arrays, path)
+    key = keys.get(("test", "images")) or keys.get(("train", "images"))
+    if key is None:
+        raise _no_images(arrays, path)
+    images, _ = scaled_images(arrays[key], f"{path}, {key}")
+    check_images(images, f"{path}, {key}")
+    return images
+
+
+def _meaning(key: str) -> tuple[str, str] | None:
+    """The part and the kind of array that a key names: train, test or more; images or labels."""
+    words = re.findall("[a-z]+", key.lower())
+    kinds = [_KINDS[word] for word in words if word in _KINDS]
+    parts = [_PARTS[word] for word in words if word in _PARTS]
+    return (parts[0] if parts else "train", kinds[0]) if len(kinds) == 1 and len(kinds + parts) == len(words) else None
+
+
+def _keys(arrays: Mapping[str, NDArray[Any]], path: Path) -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for key in arrays:
+        if (meaning := _meaning(key)) is None:
+            continue
+        if meaning in found:
+            raise FormatError(f"{path}: both {found[meaning]} and {key} could be the {meaning[1]}: keep one of them")
+        found[meaning] = key
+    return found
+
+
+def _no_images(arrays: Mapping[str, NDArray[Any]], path: Path) -> FormatError:
     if "" in arrays:
-        raise FormatError(f"{path} is a single array, not an npz: save images and labels with np.savez")
-    for images_key, labels_key in _LAYOUTS:
-        if images_key in arrays:
-            train = _part(arrays, images_key, labels_key, path)
-            has_test = images_key == "x_train" and _TEST_KEYS[0] in arrays
-            return train, _part(arrays, *_TEST_KEYS, path) if has_test else None
-    raise FormatError(
+        return FormatError(f"{path} is a single array, not an npz: save images and labels with np.savez")
+    return FormatError(
         f"{path} holds {', '.join(sorted(arrays)) or 'nothing'}: save it with x_train, y_train, x_test, y_test, "
         "or with images, labels"
     )
@@ -52,7 +118,7 @@ def load_writers(path: Path) -> Writers:
     return writers
 
 
-def _load(path: Path, wanted: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
+def _load(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> dict[str, NDArray[Any]]:
     """Loads the arrays of an .npz by key, or that of an .npy under ''; keys that are not wanted are empty arrays."""
     try:
         # Opened here: NumPy leaves a file open that it fails to read.
@@ -60,7 +126,13 @@ def _load(path: Path, wanted: Collection[str] | None = None) -> dict[str, NDArra
             content = np.load(file, allow_pickle=False)
             if isinstance(content, np.ndarray):
                 return {"": content}
-            return {key: content[key] if wanted is None or key in wanted else np.empty(0) for key in content.files}
+            chosen = [key for key in content.files if wanted(key)]
+            unpacked = sum(content.zip.getinfo(f"{key}.npy").file_size for key in chosen)
+            if unpacked > LARGEST:
+                raise ValueError(f"its arrays unpack to {unpacked / 1e9:.0f} GB, more than {LARGEST / 1e9:.0f}")
+            for key in chosen:
+                _check_size(content.zip, f"{key}.npy")
+            return {key: content[key] if key in chosen else np.empty(0) for key in content.files}
     except FileNotFoundError as error:
         raise FormatError(f"{path}: no such file") from error
     except Exception as error:
@@ -69,26 +141,75 @@ def _load(path: Path, wanted: Collection[str] | None = None) -> dict[str, NDArra
         raise FormatError(f"{path} is not an .npy or .npz file of numbers: {error}") from error
 
 
-def _part(arrays: dict[str, NDArray[Any]], images_key: str, labels_key: str, path: Path) -> DatasetPart:
-    if labels_key not in arrays:
-        raise FormatError(f"{path} has {images_key} but no {labels_key}: save the labels with the images")
+def _check_size(archive: "ZipFile", name: str) -> None:
+    """Raises `ValueError` for an array that holds less than its header says: NumPy would take the memory first."""
+    with archive.open(name) as member:
+        read_header = {(1, 0): read_array_header_1_0, (2, 0): read_array_header_2_0}.get(read_magic(member))
+        if read_header is None:
+            return
+        shape, _, dtype = read_header(member)
+    declared, held = math.prod(shape) * dtype.itemsize, archive.getinfo(name).file_size
+    if declared > held:
+        raise ValueError(f"{name} declares {declared:,} bytes and holds {held:,}")
+
+
+def _part(
+    arrays: Mapping[str, NDArray[Any]], keys: Mapping[tuple[str, str], str], part: str, path: Path
+) -> tuple[DatasetPart, list[str]]:
+    if (part, "images") not in keys and part == "train":
+        raise _no_images(arrays, path)
+    images_key, labels_key = (keys.get((part, kind)) for kind in ("images", "labels"))
+    if images_key is None or labels_key is None:
+        missing = "no labels: save the labels with the images" if images_key else "no images: save both"
+        raise FormatError(f"{path} has {images_key or labels_key} but {missing}")
     where = f"{path}, {images_key}"
-    part = DatasetPart(_images(arrays[images_key], where), to_labels(arrays[labels_key], f"{path}, {labels_key}"))
-    check_part(part, where)
-    return part
+    images, notes = scaled_images(arrays[images_key], where)
+    found = DatasetPart(images, whole_labels(arrays[labels_key], f"{path}, {labels_key}"))
+    check_part(found, where)
+    return found, notes
 
 
-def _images(values: NDArray[Any], where: str) -> Images:
-    if not np.issubdtype(values.dtype, np.integer):
-        raise FormatError(
-            f"{where}: images are integers from 0 (paper) to 255 (ink), not {describe(values)}; convert floats from 0 "
-            "to 1 with (255 * images).round().astype('uint8')"
-        )
+def whole_labels(values: NDArray[Any], where: str) -> Labels:
+    """Labels uint8[N] from whole numbers in any type, [N] or [N,1], or one-hot [N,10]. Raises `FormatError`."""
+    if values.ndim == 2 and values.shape[1] == CLASSES and np.isin(values, (0, 1)).all():
+        if not (values.sum(1) == 1).all():
+            wrong = int(np.flatnonzero(values.sum(1) != 1)[0])
+            raise FormatError(f"{where}: row {wrong} is not one-hot: it marks {values[wrong].sum():g} classes")
+        values = values.argmax(1)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.dtype.kind in "SU" and np.char.isdigit(values).all():
+        values = values.astype(np.int64)
+    if np.issubdtype(values.dtype, np.floating) and np.isfinite(values).all() and (values == np.rint(values)).all():
+        values = values.astype(np.int64)
+    return to_labels(values, where)
+
+
+def scaled_images(values: NDArray[Any], where: str) -> tuple[Images, list[str]]:
+    """Images uint8[N,28,28] from numbers of 0 to 255, of 0 to 1 or of -1 to 1, flat or not; and what was done. Raises
+    `FormatError` for other ranges."""
     if values.shape[1:] in ((SIDE * SIDE,), (SIDE, SIDE, 1), (1, SIDE, SIDE)):
         values = values.reshape(-1, SIDE, SIDE)
-    if values.dtype != np.uint8 and values.size:
-        if values.min() < 0 or values.max() > 255:
-            raise FormatError(f"{where}: pixels are 0 to 255, not {values.min()} to {values.max()}")
-        values = values.astype(np.uint8)
-    check_images(values, where)
-    return values
+    if values.size == 0 or values.dtype == np.uint8:
+        return values, []
+    if values.dtype == np.bool_:
+        return values.astype(np.uint8) * np.uint8(255), []
+    if not np.issubdtype(values.dtype, np.integer) and not np.issubdtype(values.dtype, np.floating):
+        raise FormatError(f"{where}: images are numbers, not {describe(values)}")
+    low, high = values.min(), values.max()
+    if np.issubdtype(values.dtype, np.integer):
+        if low < 0 or high > 255:
+            raise FormatError(f"{where}: pixels are 0 to 255, not {low} to {high}")
+        return values.astype(np.uint8), []
+    for least, most in ((0, 1), (-1, 1), (0, 255)):
+        # Pixels that are dark throughout may be of any range: half of it must be used.
+        if (
+            least - _ROUNDING <= low
+            and (most + least) / 2 < high <= most + _ROUNDING
+            and (least == 0 or low < least / 2)
+        ):
+            scaled = np.rint((values - least) * (255 / (most - least))).clip(0, 255).astype(np.uint8)
+            return scaled, [f"its floats from {least} to {most} were scaled to 0 to 255"]
+    raise FormatError(
+        f"{where}: images are 0 (paper) to 255 (ink), or floats from 0 to 1 or from -1 to 1, not {low:g} to {high:g}"
+    )

@@ -12,7 +12,7 @@ from tenfold.data.catalog import CATALOG, CatalogEntry, DownloadProgress, find_e
 from tenfold.data.dataset import SIDE, Dataset, DatasetPart
 from tenfold.data.idx import decode, make_part, read_bytes, unpack
 from tenfold.errors import DataError, FormatError, StorageError, UsageError, nearest
-from tenfold.files import cache_folder
+from tenfold.files import cache_folder, expanded
 
 # Increment it whenever the same files are decoded into other arrays than before.
 _CACHE_VERSION = 1
@@ -45,7 +45,7 @@ def load_dataset(name_or_path: str | Path, *, on_progress: DownloadProgress | No
     """
     if isinstance(name_or_path, str) and is_known(name_or_path):
         return _load_known(find_entry(name_or_path), on_progress)
-    path = Path(name_or_path)
+    path = expanded(name_or_path)
     if str(name_or_path).strip() and _exists(path):
         if not (path.is_file() or path.is_dir()):
             raise DataError(f"{path} is neither a file nor a folder")

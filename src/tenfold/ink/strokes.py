@@ -18,6 +18,9 @@ PEN_WIDTH = 2.4
 # Segments that are marked at a time, so that a hundred thousand points take little memory.
 _CHUNK = 4096
 
+# Values of a point at most: x, y, time, pressure and two of tilt.
+_VALUES = 6
+
 Line = NDArray[np.float64]
 
 
@@ -50,22 +53,38 @@ def center_line(lines: Sequence[Line], width: float) -> NDArray[np.bool_]:
 
 
 def check_strokes(strokes: Iterable[ArrayLike]) -> list[Line]:
-    """The strokes as float64[n,2], n >= 1. Raises `FormatError` for what is none."""
-    lines = []
+    """The strokes as float64[n,2], n >= 1, x and y of each point.
+
+    strokes: each float[n,2]; float[n,k], whose further columns (time, pressure) are left out; or, as Quick, Draw! holds
+    them, the rows x and y, and perhaps time. Raises `FormatError` for what is none, or may be either.
+    """
+    arrays = []
     for number, stroke in enumerate(strokes):
         try:
-            line = np.asarray(stroke, np.float64)
+            array = np.asarray(stroke, np.float64)
         except (TypeError, ValueError) as error:
             raise FormatError(f"stroke {number} is not an array of numbers: {error}") from error
-        if line.size == 0:
+        if array.size == 0:
             continue
-        if line.ndim != 2 or line.shape[1] != 2:
-            raise FormatError(f"stroke {number} has the shape {line.shape}; a stroke is float[n,2], x and y")
+        if array.ndim != 2 or array.shape[1] < 2:
+            raise FormatError(f"stroke {number} has the shape {array.shape}; a stroke is float[n,2], x and y")
+        arrays.append(array)
+    lines = [array.T if _in_rows(arrays) else array for array in arrays]
+    for number, line in enumerate(lines):
         # A coordinate of 1e308 is a number, but the distance between two such is none.
-        if not (np.abs(line) <= 1e30).all():
+        if not (np.abs(line[:, :2]) <= 1e30).all():
             raise FormatError(f"stroke {number} holds NaN, infinity or a coordinate beyond 1e30")
-        lines.append(line)
-    return lines
+    return [line[:, :2] for line in lines]
+
+
+def _in_rows(arrays: Sequence[Line]) -> bool:
+    """Whether the strokes are rows of x and of y. Strokes of points all have as many columns."""
+    if all(array.shape[1] == 2 for array in arrays) or any(array.shape[0] not in (2, 3) for array in arrays):
+        return False
+    lengths = {array.shape[1] for array in arrays}
+    if len(lengths) > 1 or min(lengths) > _VALUES:
+        return True
+    raise FormatError(f"strokes of the shape {arrays[0].shape} may be points or rows of x and y: give float[n,2]")
 
 
 def _mark(cells: NDArray[np.bool_], line: Line) -> None:

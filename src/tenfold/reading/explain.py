@@ -38,16 +38,15 @@ class Explanation:
     neighbor_labels: NDArray[np.uint8]
 
 
-def explain(pixels: Images, digit: int, probabilities: Probabilities) -> Explanation:
-    """Explains why `pixels`, uint8[28,28], is read as `digit` by a model's probabilities; compares with MNIST."""
-    from tenfold.data import load_dataset
+def explain(
+    pixels: Images, digit: int, probabilities: Probabilities, images: Images, labels: NDArray[np.uint8]
+) -> Explanation:
+    """Explains why `pixels`, uint8[28,28], is read as `digit` by a model's probabilities.
 
-    data = load_dataset("mnist")
-    nearest = nearest_images(pixels, data.train_images)
-    return Explanation(
-        digit, pixels, evidence(pixels, digit, probabilities), nearest, data.train_images[nearest],
-        data.train_labels[nearest],
-    )  # fmt: skip
+    images, labels: uint8[N,28,28] and uint8[N], the training digits that it is compared with.
+    """
+    nearest = nearest_images(pixels, images)
+    return Explanation(digit, pixels, evidence(pixels, digit, probabilities), nearest, images[nearest], labels[nearest])
 
 
 def evidence(pixels: Images, digit: int, probabilities: Probabilities) -> NDArray[np.float32]:

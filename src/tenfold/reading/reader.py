@@ -12,24 +12,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
 
 from tenfold.errors import FormatError
 from tenfold.ink.fit import SIDE
 from tenfold.ink.ground import paper_is_dark
-from tenfold.ink.image import Gray, opened, reduced, reduction, to_gray
-from tenfold.ink.normalize import has_mnist_form, normalize_gray, to_uint8
+from tenfold.ink.image import reduced, reduction, to_gray
+from tenfold.ink.normalize import has_mnist_form, normalize_gray
 from tenfold.ink.page import find_page_ink
 from tenfold.ink.segment import Box, Piece, find_lines, stroke_pieces
 from tenfold.ink.spans import Span, best_path, draw_pieces, draw_stroke_pieces, spans_of
 from tenfold.ink.strokes import draw_strokes
+from tenfold.reading.inputs import ImageLike, Pages, all_pixels, gray_of, pages_of, to_array
 from tenfold.reading.model_file import ModelFile
-
-ImageLike = str | Path | bytes | Image.Image | NDArray[np.generic]
 
 # For a model file that doesn't say: an even chance of being wrong.
 UNSURE_BELOW = 0.5
@@ -39,8 +37,6 @@ UNSURE_BELOW = 0.5
 MIDDLE_INK = 0.6
 # Pixels a side that a page is read at: a digit of a line of forty is as large as MNIST's then.
 PAGE = 1600
-# A JPEG is decoded at the smallest of its scales that has as many pixels a side as this.
-DECODED = 1600
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +99,9 @@ class Number:
 class Reader:
     """Reads digits with a model: the one that is shipped, or any that `tenfold export` wrote.
 
-    A reader may be shared between threads, and is pickled with its model. An image is a path, a file's bytes, a PIL
-    image, or an array (H,W) or (H,W,3|4) of uint8, bool, or floats from 0 to 1; ink may be dark on bright or bright on
-    dark.
+    A reader may be shared between threads, and is pickled with its model. An image is a path, an open file, a file's
+    bytes, a data URL, a PIL image, or an array or tensor (H,W), (H,W,1|3|4) or (1,H,W) of uint8, uint16, bool, or
+    floats from 0 to 1 or 0 to 255; ink may be dark on bright or bright on dark, and of any color.
     """
 
     def __init__(self, model: str | Path | None = None, *, threads: int | None = None) -> None:
@@ -116,26 +112,38 @@ class Reader:
         self._model = ModelFile(shipped_model() if model is None else model, threads)
         self.unsure_below = float(self._model.settings.get("unsure_below", UNSURE_BELOW))
 
-    def read(self, image: ImageLike) -> Reading:
-        """The one digit in an image. Raises `FormatError` for what is not an image; a blank one reads as unsure."""
-        return self.read_many([image])[0]
+    @overload
+    def read(self, image: ImageLike, *, pages: None = None) -> Reading: ...
+    @overload
+    def read(self, image: ImageLike, *, pages: Pages) -> list[Reading]: ...
+    def read(self, image: ImageLike, *, pages: Pages | None = None) -> Reading | list[Reading]:
+        """The one digit in an image, or that of each of the given pages of a file, numbered from 0, or of "all".
+
+        Raises `FormatError` for what is not an image, and for a file of several pages where none are given; a blank one
+        reads as unsure.
+        """
+        return self.read_many([image])[0] if pages is None else self.read_many(pages_of(image, pages))
 
     def read_many(self, images: Iterable[ImageLike]) -> list[Reading]:
         """Reads many images as `read` does; an array uint8[N,28,28] is the fastest."""
+        if not isinstance(images, np.ndarray) and hasattr(images, "__array__"):
+            images = to_array(images)
+        if isinstance(images, np.ndarray) and images.shape[1:] in ((SIDE, SIDE, 1), (1, SIDE, SIDE)):
+            images = images.reshape(-1, SIDE, SIDE)
         if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == (SIDE, SIDE):
             pixels = images.copy()
             unlike = np.flatnonzero(~has_mnist_form(images)).tolist()
             for index in unlike:
                 pixels[index] = normalize_gray(to_gray(images[index]))
             return self._most_confident(self._readings(pixels), {index: images[index] for index in unlike})
-        pixels_of, unlike_mnist = _all_pixels(list(images))
+        pixels_of, unlike_mnist = all_pixels(list(images))
         return self._most_confident(self._readings(pixels_of), unlike_mnist)
 
     def read_each(self, images: Iterable[ImageLike]) -> list[Reading | FormatError]:
         """Reads many images as `read_many` does, with the error in place of each image that can't be read."""
         images = list(images)
         errors: dict[int, FormatError] = {}
-        pixels, unlike_mnist = _all_pixels(images, errors)
+        pixels, unlike_mnist = all_pixels(images, errors)
         readings = iter(self._most_confident(self._readings(pixels), unlike_mnist))
         return [errors[index] if index in errors else next(readings) for index in range(len(images))]
 
@@ -146,9 +154,15 @@ class Reader:
         """
         return self._readings([draw_strokes(strokes)])[0]
 
-    def read_number(self, image: ImageLike) -> Number:
-        """All digits in a photo or scan, in reading order. Raises `FormatError` for what is not an image."""
-        gray, scale = _gray(image)
+    @overload
+    def read_number(self, image: ImageLike, *, pages: None = None) -> Number: ...
+    @overload
+    def read_number(self, image: ImageLike, *, pages: Pages) -> list[Number]: ...
+    def read_number(self, image: ImageLike, *, pages: Pages | None = None) -> Number | list[Number]:
+        """All digits in a photo or scan, in reading order; pages as for `read`. Raises `FormatError` as `read` does."""
+        if pages is not None:
+            return [self.read_number(page) for page in pages_of(image, pages)]
+        gray, scale = gray_of(image)
         scale *= reduction(gray.shape, PAGE)
         lines = find_lines(find_page_ink(reduced(gray, PAGE)))
         return self._number(lines, [spans_of(line, draw_pieces) for line in lines], scale)
@@ -213,57 +227,3 @@ def placed(reading: Reading, box: Box, scale: float) -> Reading:
 def shipped_model() -> Path:
     """The model that ships with the package."""
     return Path(str(resources.files("tenfold") / "reading" / "shipped" / "reader.onnx"))
-
-
-def _all_pixels(
-    images: Sequence[ImageLike], errors: dict[int, FormatError] | None = None
-) -> tuple[list[NDArray[np.uint8]], dict[int, NDArray[np.uint8]]]:
-    """Returns what the model gets of each image, and the pixels as they came of those of 28x28 that lack MNIST's form.
-
-    errors: takes the error of each image that can't be read, which is left out then; without it the first is raised.
-    """
-    found: list[NDArray[np.uint8]] = []
-    small: list[int] = []
-    for index, image in enumerate(images):
-        try:
-            gray: Any = image if _is_small(image) else _gray(image)[0]
-        except FormatError as error:
-            if errors is None:
-                raise
-            errors[index] = error
-            continue
-        if gray.shape == (SIDE, SIDE):
-            small.append(len(found))
-        found.append(to_uint8(gray) if gray.shape == (SIDE, SIDE) else normalize_gray(gray))
-    if not small:
-        return found, {}
-    # Whether they have MNIST's form is asked of all of them together, which is ten times as fast.
-    as_made = has_mnist_form(np.stack([found[index] for index in small])).tolist()
-    unlike_mnist = {index: found[index] for index, made in zip(small, as_made, strict=True) if not made}
-    for index, pixels in unlike_mnist.items():
-        found[index] = normalize_gray(to_gray(pixels))
-    return found, unlike_mnist
-
-
-def _is_small(image: Any) -> TypeGuard[NDArray[np.uint8]]:
-    return isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.shape == (SIDE, SIDE)
-
-
-def _gray(image: ImageLike) -> tuple[Gray, float]:
-    """Luminance, and how many of the picture's pixels each of its pixels stands for."""
-    if isinstance(image, np.ndarray):
-        return to_gray(image), 1
-    if isinstance(image, Image.Image):
-        try:
-            return to_gray(image), 1
-        except FormatError:
-            raise
-        except Exception as error:  # It decodes now, and Pillow's decoders raise whatever they stumble on.
-            raise FormatError(f"the image can't be decoded: {error}") from error
-    if not isinstance(image, str | Path | bytes):
-        raise FormatError(f"an image is a path, bytes, a PIL image or an array, not {type(image).__name__}")
-    with opened(image) as file:
-        longest = max(file.size)
-        file.draft("L", (DECODED, DECODED))  # A JPEG holds luminance as it is.
-        gray = to_gray(file)
-        return gray, longest / max(gray.shape)

@@ -1,5 +1,7 @@
 """Predictions of a run's model for single images."""
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold import files
+from tenfold.data.formats import FILES, read_images
+from tenfold.data.idx import is_idx_name
+from tenfold.errors import MissingDependencyError
 from tenfold.ink.image import opened
 from tenfold.ink.normalize import normalize
 from tenfold.runs.run import Run
@@ -52,6 +58,47 @@ def predict_files(run: Run, paths: Sequence[Path]) -> list[Prediction]:
             pixels.append(normalize(image))
     rows = run.predict(np.stack(pixels))
     return [Prediction(str(path), *pair) for path, *pair in zip(paths, pixels, rows, strict=True)]
+
+
+def is_image_set(path: Path) -> bool:
+    """Whether a path holds many images: a folder, a CSV file of pixels, an .npz or an IDX file."""
+    return files.expanded(path).is_dir() or path.name.lower().endswith(FILES) or is_idx_name(path.name)
+
+
+def predict_set(run: Run, path: Path) -> tuple[list[Prediction], list[str]]:
+    """Predicts all images of a folder, a CSV file of pixels, labeled or not, an .npz or an IDX file; and says what was
+    done with them. Raises `FormatError`."""
+    names, images, notes = read_images(path)
+    return [Prediction(*row) for row in zip(names, images, run.predict(images), strict=True)], notes
+
+
+def write_predictions(predictions: Sequence[Prediction], path: Path) -> Path:
+    """Writes a table, .csv or .parquet: ImageId and Label for numbered images, as Kaggle takes a submission, or the
+    image's name, the digit and the confidence. Raises `StorageError`, and `MissingDependencyError` without pyarrow."""
+    if all(prediction.source.isdecimal() for prediction in predictions):
+        columns: dict[str, list[Any]] = {
+            "ImageId": [int(prediction.source) for prediction in predictions],
+            "Label": [prediction.digit for prediction in predictions],
+        }
+    else:
+        columns = {
+            "image": [prediction.source for prediction in predictions],
+            "digit": [prediction.digit for prediction in predictions],
+            "confidence": [round(prediction.confidence, 6) for prediction in predictions],
+        }
+    if path.suffix == ".parquet":
+        try:
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+        except ModuleNotFoundError as error:
+            raise MissingDependencyError("pyarrow", "bulk") from error
+
+        return files.write_with(path, lambda temporary: pq.write_table(pa.table(columns), temporary))
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return files.write_text(path, table.getvalue())
 
 
 def predict_random(run: Run, count: int, seed: int) -> list[Prediction]:

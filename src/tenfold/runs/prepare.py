@@ -15,6 +15,7 @@ from tenfold.data import Dataset, load_dataset, stratified_split, writer_split
 from tenfold.data.catalog import is_known
 from tenfold.data.npz_file import load_writers
 from tenfold.errors import UsageError
+from tenfold.files import expanded
 from tenfold.models import SIDE, build_model
 from tenfold.models.composite import networks
 from tenfold.runs.run import Run
@@ -59,12 +60,14 @@ def prepare(recipe: Recipe, data: Dataset | None = None) -> Prepared:
     """Checks that `recipe` can be trained on `data`, and makes what training starts from. Writes nothing.
 
     data: in place of the data set that the recipe names. The model depends on the recipe's seed alone; torch's
-    generator is left as it was. Raises `UsageError` for a batch larger than the data or a device that this machine
-    lacks, `DataError` for data that can't be loaded, `RunError` or `CheckpointError` for a run to start from that is
-    missing, unfinished or of another architecture.
+    generator is left as it was. Raises `UsageError` for images of one class alone, a batch larger than the data or a
+    device that this machine lacks, `DataError` for data that can't be loaded, `RunError` or `CheckpointError` for a run
+    to start from that is missing, unfinished or of another architecture.
     """
     data = data or load_dataset(recipe.data.dataset)
     started = time.perf_counter()
+    if len(np.unique(data.train_labels)) < 2:
+        raise UsageError(f"{data.name}: all training images are of class {data.train_labels[0]}: add others")
     recipe = with_absolute_paths(recipe)
     torch_device(recipe.device.device)
     model = _initial_model(recipe)
@@ -135,12 +138,12 @@ def _check_batches(recipe: Recipe, model: nn.Module, count: int) -> None:
 def with_absolute_paths(recipe: Recipe) -> Recipe:
     """The recipe with paths that hold from every folder."""
     config, training = recipe.data, recipe.training
-    if not is_known(config.dataset) and Path(config.dataset).exists():
-        config = dataclasses.replace(config, dataset=str(Path(config.dataset).resolve()))
+    if not is_known(config.dataset) and expanded(config.dataset).exists():
+        config = dataclasses.replace(config, dataset=str(expanded(config.dataset).resolve()))
     if config.writers not in ("", "known"):
-        config = dataclasses.replace(config, writers=str(Path(config.writers).resolve()))
+        config = dataclasses.replace(config, writers=str(expanded(config.writers).resolve()))
     if config.feedback:
-        config = dataclasses.replace(config, feedback=str(Path(config.feedback).resolve()))
+        config = dataclasses.replace(config, feedback=str(expanded(config.feedback).resolve()))
     if training.initial_run:
         training = dataclasses.replace(training, initial_run=str(Run.load(training.initial_run).path.resolve()))
     return dataclasses.replace(recipe, data=config, training=training)

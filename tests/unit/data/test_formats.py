@@ -5,6 +5,7 @@ import lzma
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -145,8 +146,27 @@ class TestClassFolders:
         np.testing.assert_array_equal(dataset.train_images, images[:10])
         np.testing.assert_array_equal(dataset.test_images, images[10:])
 
-    @pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".bmp", ".gif", ".tif", ".webp"])
+    @pytest.mark.parametrize(
+        "suffix",
+        [
+            ".png",
+            ".jpg",
+            ".JPEG",
+            ".jfif",
+            ".jpe",
+            ".bmp",
+            ".gif",
+            ".tif",
+            ".webp",
+            ".pgm",
+            ".ppm",
+            ".avif",
+            ".jp2",
+            ".heic",
+        ],
+    )
     def test_every_format_is_read_and_normalized(self, tmp_path: Path, suffix: str) -> None:
+        pillow_heif.register_heif_opener()
         page = np.full((90, 60, 3), 250, np.uint8)
         page[20:70, 25:35] = 10
         write_images(tmp_path, [page] * 4, [1, 1, 7, 7], suffix)
@@ -162,7 +182,7 @@ class TestClassFolders:
 
         off_center = np.zeros((28, 28), np.uint8)
         off_center[2:14, 3:5] = 200
-        write_images(tmp_path, [off_center] * 2, [1, 1])
+        write_images(tmp_path, [off_center] * 2, [1, 2])
         with Image.open(next(tmp_path.rglob("*.png"))) as image:
             predicted = normalize(image)
         np.testing.assert_array_equal(read_source(tmp_path).train_images[0], predicted)
@@ -171,7 +191,7 @@ class TestClassFolders:
     def test_dark_ink_on_bright_ground_is_turned_even_at_28x28(self, tmp_path: Path) -> None:
         page = np.full((28, 28), 255, np.uint8)
         page[5:23, 12:16] = 0
-        write_images(tmp_path, [page] * 2, [1, 1])
+        write_images(tmp_path, [page] * 2, [1, 2])
         assert read_source(tmp_path).train_images[0, 0, 0] == 0
 
     def test_other_files_beside_the_images_do_no_harm(self, digits, tmp_path: Path) -> None:
@@ -233,13 +253,14 @@ class TestCsvAndNpz:
         assert (len(dataset.train_labels), len(dataset.test_labels)) == (60, 10)
         assert "held out" in dataset.origin
 
-    def test_kaggles_unlabeled_test_part_is_named(self, digits, tmp_path: Path) -> None:
+    def test_kaggles_unlabeled_test_part_is_left_out_and_named(self, digits, tmp_path: Path) -> None:
         images, labels = digits(14)
         write_csv(tmp_path / "train.csv", images, labels)
         header = ",".join(f"pixel{index}" for index in range(784))
         np.savetxt(tmp_path / "test.csv", images.reshape(14, -1), fmt="%d", delimiter=",", header=header, comments="")
+        assert "test.csv has no labels and was left out" in read_source(tmp_path).origin
         with pytest.raises(FormatError, match=r"test\.csv has no labels.*train\.csv"):
-            read_source(tmp_path)
+            read_source(tmp_path / "test.csv")
 
     def test_npz(self, digits, tmp_path: Path) -> None:
         images, labels = digits(14)
@@ -276,9 +297,9 @@ def test_a_missing_path_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_can_not_be_listed_is_named(tmp_path: Path, monkeypatch) -> None:
-    def refuse(self: Path):
-        raise PermissionError(13, "Permission denied", str(self))
+    def refuse(folder: Path):
+        raise PermissionError(13, "Permission denied", str(folder))
 
-    monkeypatch.setattr(Path, "iterdir", refuse)
+    monkeypatch.setattr("os.listdir", refuse)
     with pytest.raises(FormatError, match=r"cannot read .*: Permission denied"):
         read_source(tmp_path)
