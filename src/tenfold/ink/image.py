@@ -134,7 +134,10 @@ def to_gray(image: Image.Image | NDArray[np.generic]) -> Gray:
         ranges = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
         return _array_to_gray(values / next((most for most in ranges if highest <= most), highest))
     if "A" in image.getbands() or "transparency" in image.info:
-        return _array_to_gray(np.asarray(image.convert("RGBA")))
+        image = image.convert("RGBA")
+        if np.asarray(image)[..., 3].min() < 255:
+            return _array_to_gray(np.asarray(image))
+        image = image.convert("RGB")
     level = image if image.mode == "L" else image.convert("L")
     gray: Gray = np.asarray(level, np.float32) / np.float32(255)
     if image.mode not in ("L", "1") and is_flat(gray):
