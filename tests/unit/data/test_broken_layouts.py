@@ -4,6 +4,7 @@ import gzip
 import io
 import pickle
 import struct
+import sys
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -16,6 +17,9 @@ from tenfold.data import idx
 from tenfold.data.formats import read_source
 from tenfold.errors import FormatError
 from tests.unit.data.layouts import class_folders, csv_folder, idx_folder, npz, one_csv, table_of_files, write_csv
+
+
+needs_links = pytest.mark.skipif(sys.platform == "win32", reason="Windows asks for rights to make links")
 
 
 @pytest.fixture
@@ -119,6 +123,7 @@ def test_a_header_that_names_a_column_of_pixels_the_label(real, tmp_path):
     refused(write_csv(tmp_path / "mine.csv", *real, header=",".join(names)), "mine.csv, line ", "column 407", "label")
 
 
+@needs_links
 @pytest.mark.parametrize("target", ["outside/a.png", "nowhere.png"])
 @pytest.mark.parametrize("place", ["3/a.png", "3/more/a.png", "3/link"])
 def test_links_that_lead_out_of_a_class_folder(target, place, real, tmp_path):
@@ -131,6 +136,7 @@ def test_links_that_lead_out_of_a_class_folder(target, place, real, tmp_path):
     refused(tmp_path / "set", f"{link} is a link that leads out of 3")
 
 
+@needs_links
 def test_links_inside_a_class_folder_are_read(real, tmp_path):
     class_folders(str)(tmp_path, *real)
     (tmp_path / "1" / "again.png").symlink_to(tmp_path / "1" / "0003.png")
