@@ -18,7 +18,6 @@ from tenfold.data.formats import read_source
 from tenfold.errors import FormatError
 from tests.unit.data.layouts import class_folders, csv_folder, idx_folder, npz, one_csv, table_of_files, write_csv
 
-
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="Windows asks for rights to make links")
 
 
