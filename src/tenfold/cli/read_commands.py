@@ -49,7 +49,7 @@ def read(
     """Read images of handwritten digits with the shipped model."""
     if not images:
         raise UsageError("no image given: tenfold read seven.png, or tenfold read --number photo.jpg")
-    if option := next((path for path in images if path.name.startswith("--")), None):
+    if option := next((path for path in images if str(path).startswith("-") and path != STANDARD_INPUT), None):
         raise UsageError(f"unknown option {option}: tenfold read --help lists them")
     if number and explain:
         raise UsageError("--explain works for images of one digit; leave out --number")

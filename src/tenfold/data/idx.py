@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.class_folder import is_hidden
 from tenfold.data.dataset import DatasetPart, check_images, check_part, to_labels
 from tenfold.errors import FormatError
 
@@ -243,7 +244,9 @@ def _find(folder: Path, stem: str) -> Path | None:
     for path in (folder / (stem + suffix) for suffix in _COMPRESSIONS):
         if path.is_file():
             return path
-        inside = [file for file in path.iterdir() if file.is_file() and file.name[0] != "."] if path.is_dir() else []
+        inside = (
+            [file for file in path.iterdir() if file.is_file() and not is_hidden(file.name)] if path.is_dir() else []
+        )
         if len(inside) == 1:
             return inside[0]
     return None

@@ -41,6 +41,8 @@ def read_labeled_files(path: Path) -> tuple[DatasetPart, list[str]]:
 
 def _read(rows: list[list[str]], path: Path) -> tuple[DatasetPart, list[str]]:
     first = 0 if any(_is_image(field) for field in rows[0]) else 1
+    if len(rows) <= first:
+        raise FormatError(f"{path} names no image with a label")
     files = [place for place, field in enumerate(rows[first]) if _is_image(field)]
     names = [name.strip().lower() for name in rows[0]] if first else []
     labels = [place for place, name in enumerate(names) if name in LABELS] or [

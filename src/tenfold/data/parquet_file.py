@@ -51,7 +51,7 @@ def _rows(path: Path) -> Iterator[tuple[Any, Any]]:
     count = 0
     try:
         with pa.memory_map(str(path)) as file:
-            if path.suffix == ".parquet":
+            if path.suffix.lower() == ".parquet":
                 parquet = pq.ParquetFile(file)
                 columns = _columns(parquet.schema_arrow.names, path)
                 batches = parquet.iter_batches(_BATCH, columns=columns)

@@ -5,11 +5,15 @@ and not with those of the images as they are, the data set was stored that way, 
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tenfold.data.dataset import DatasetPart, Images, Labels
 from tenfold.errors import FormatError
+
+if TYPE_CHECKING:
+    from tenfold.reading.reader import Reading
 
 # Images that the reader is asked about; fewer than the second show nothing.
 SAMPLE, FEWEST = 200, 20
@@ -81,8 +85,11 @@ def _agreement(images: Images, labels: Labels) -> float:
     """The share of labels that the shipped reader agrees with."""
     from tenfold.reading.reader import Reader
 
-    readings = Reader().read_many(np.array(images))
-    return float(np.mean([reading.digit == label for reading, label in zip(readings, labels, strict=True)]))
+    return _share_right(Reader().read_many(np.array(images)), labels)
+
+
+def _share_right(readings: "list[Reading]", labels: Labels) -> float:
+    return float(np.mean(np.array([reading.digit for reading in readings]) == labels))
 
 
 def _orientation(part: DatasetPart) -> tuple[Callable[[Images], Images] | None, list[str]]:
@@ -95,7 +102,7 @@ def _orientation(part: DatasetPart) -> tuple[Callable[[Images], Images] | None, 
     labels = part.labels[chosen]
     reader = Reader()
     readings = reader.read_many(np.array(part.images[chosen]))
-    stored = float(np.mean([reading.digit == label for reading, label in zip(readings, labels, strict=True)]))
+    stored = _share_right(readings, labels)
     if stored >= AGREES:
         return None, []
     # What the model saw of each image, in MNIST's form whichever way it lies.

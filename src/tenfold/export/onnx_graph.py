@@ -81,7 +81,7 @@ def write_onnx(layers: Sequence[InferenceLayer], path: Path, settings: Mapping[s
 
 
 def describe(model: onnx.ModelProto, settings: Mapping[str, Any]) -> None:
-    """Stores in an ONNX model what it says of itself; docs/deploy.md lists it."""
+    """Stores in an ONNX model what it says of itself; docs/runtimes.md lists it."""
     model.doc_string = f"Reads one handwritten digit an image. images: {_IMAGES}. {_OUTPUTS}."
     helper.set_model_props(
         model,

@@ -178,8 +178,8 @@ def _array_to_gray(array: NDArray[np.generic]) -> Gray:
         values = array.astype(np.float32) / np.float32(255 if array.dtype == np.uint8 else 65535)
     elif array.dtype == np.bool_ or np.issubdtype(array.dtype, np.floating):
         # NaN fails every comparison, so it is refused too. Checked before the cast, which may overflow.
-        # Little above 1 they may be either.
-        if not (array.min() >= 0 and (array.max() <= 1 or 16 <= array.max() <= 255)):
+        # A little above 1 they may be either; scikit-learn's digits go to 16.
+        if not (array.min() >= 0 and (array.max() <= 1 or 16 < array.max() <= 255)):
             raise FormatError("an image array of floats must be in the range 0 to 1 or 0 to 255, without NaN")
         values = array.astype(np.float32) / np.float32(1 if array.max() <= 1 else 255)
     else:

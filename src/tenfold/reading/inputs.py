@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeGuard
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ DECODED = 1600
 def all_pixels(
     images: Sequence[ImageLike], errors: dict[int, FormatError] | None = None
 ) -> tuple[list[NDArray[np.uint8]], dict[int, NDArray[np.uint8]]]:
-    """Returns what the model gets of each image, and the pixels as they came of those of 28x28 that lack MNIST's form.
+    """Returns what the model gets of each image; and of each of 28x28 that lacks MNIST's form its own pixels.
 
     errors: takes the error of each image that can't be read, which is left out then; without it the first is raised.
     """
@@ -88,7 +88,7 @@ def pages_of(image: ImageLike, pages: Pages) -> list[Image.Image]:
 def _content(image: Any) -> Any:
     """What any of `ImageLike` holds: a path, bytes, a PIL image or an array."""
     if isinstance(image, str) and image[:5].lower() == "data:":
-        return _of_data_url(image)
+        return of_base64(image)
     if isinstance(image, str | Path | bytes | Image.Image | np.ndarray):
         return image
     if isinstance(image, bytearray | memoryview):
@@ -116,17 +116,17 @@ def to_array(tensor: Any) -> NDArray[Any]:
         raise FormatError(f"this {type(tensor).__name__} can't be an array: {str(error).splitlines()[0]}") from error
 
 
-def _of_data_url(url: str) -> bytes:
-    head, _, content = url.partition(",")
-    content = unquote(content)
+def of_base64(text: str) -> bytes:
+    """The bytes of base64, or of a data URL; blanks and missing padding do no harm. Raises `FormatError`."""
+    is_url = text[:5].lower() == "data:"
+    head, _, content = text.partition(",") if is_url else (";base64", "", text)
     if not head.lower().endswith(";base64"):
-        return content.encode("latin-1", "replace")
-    # As browsers do: without blanks, and with or without padding.
-    content = "".join(content.split()).rstrip("=")
+        return unquote_to_bytes(content)
+    content = "".join(unquote(content).split()).rstrip("=")
     try:
         return base64.b64decode(content + "=" * (-len(content) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise FormatError(f"a data URL that is no base64: {error}") from error
+        raise FormatError(f"this is no base64: {error}") from error
 
 
 def _decoded(image: str | Path | bytes, mode: str) -> tuple[Gray, float]:

@@ -100,8 +100,9 @@ class Reader:
     """Reads digits with a model: the one that is shipped, or any that `tenfold export` wrote.
 
     A reader may be shared between threads, and is pickled with its model. An image is a path, an open file, a file's
-    bytes, a data URL, a PIL image, or an array or tensor (H,W), (H,W,1|3|4) or (1,H,W) of uint8, uint16, bool, or
-    floats from 0 to 1 or 0 to 255; ink may be dark on bright or bright on dark, and of any color.
+    bytes, a data URL, a PIL image, or an array or tensor (H,W), (H,W,1|3|4) or (1|3|4,H,W) of whole numbers
+    from 0 to 255, uint16, bool, or floats from 0 to 1 or 0 to 255; ink may be dark on bright or bright on dark, and of
+    any color.
     """
 
     def __init__(self, model: str | Path | None = None, *, threads: int | None = None) -> None:

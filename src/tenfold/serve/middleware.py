@@ -36,9 +36,9 @@ SECURITY_HEADERS = (
 # A browser that saw this never uses http again: on localhost that would break other servers.
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 _LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]", ""}
-# The metrics' name of all paths that are not the API's.
 # What takes images, also as base64 in JSON.
 _IMAGE_PATHS = ("/v1/read", "/v1/read-number")
+# The metrics' name of all paths that are not the API's.
 _OTHER_ROUTES = "web-app"
 
 _log = logging.getLogger("tenfold.serve")

@@ -1,7 +1,5 @@
 """Request bodies: images and JSON."""
 
-import base64
-import binascii
 from collections.abc import AsyncGenerator
 from typing import TypeVar
 
@@ -10,7 +8,9 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from tenfold.errors import FormatError
 from tenfold.ink.image import opened
+from tenfold.reading.inputs import of_base64
 from tenfold.serve.problems import ProblemError
 from tenfold.serve.schemas import ImageInput
 
@@ -35,23 +35,15 @@ async def read_image(request: Request) -> bytes:
     if kind == "multipart/form-data":
         image = await _image_of_form(request)
     elif kind == "application/json":
-        image = _of_base64((await read_json(request, ImageInput)).image)
+        try:
+            image = of_base64((await read_json(request, ImageInput)).image)
+        except FormatError as error:
+            raise ProblemError(422, "image: it must be base64 or a data URL") from error
     else:
         image = await request.body()
     if not _is_accepted(image):
-        raise ProblemError(
-            400,
-            "not a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF file: save it again as PNG or JPEG",
-        )
+        raise ProblemError(400, "not a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF file: save it again as PNG or JPEG")
     return image
-
-
-def _of_base64(text: str) -> bytes:
-    """The bytes of base64, or of a data URL."""
-    try:
-        return base64.b64decode(text.partition(",")[2] if text.startswith("data:") else text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ProblemError(422, "image: it must be base64 or a data URL") from error
 
 
 async def read_json(request: Request, model: type[M]) -> M:
