@@ -65,6 +65,7 @@ def test_pages_of_a_pdf_are_read_one_by_one(tenfold_json, seven, tmp_path):
     ("words", "code", "expected"),
     [
         (["read"], 2, "no image given"),
+        (["read", "-n", "x.png"], 2, "unknown option -n"),
         (["read", "x.pdf", "--pages", "first"], 2, "--pages is 'first'; it takes all, or numbers such as 0,2"),
         (["read", "gone.png"], 1, "no such file"),
         (["read", "--number", "--explain", "x.png"], 2, "--explain"),
@@ -171,6 +172,9 @@ def test_predictions_of_every_input_are_written_as_csv_and_parquet(run, small, s
     (tmp_path / "test.csv").write_text("\n".join([names, *rows]))
     tenfold_json("predict", run.path, tmp_path / "test.csv", "--out", tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text().splitlines()[1] == f"28000,{digits[0]}"
+    np.savez(tmp_path / "floats.npz", images=images / 255)
+    document = tenfold_json("predict", run.path, tmp_path / "floats.npz", "--out", tmp_path / "out.csv")
+    assert document["notes"] == ["its floats from 0 to 1 were scaled to 0 to 255"]
     tenfold_json("predict", run.path, seven, "--out", tmp_path / "one.csv")
     assert (tmp_path / "one.csv").read_text().splitlines()[1].startswith(f"{seven},7,")
 

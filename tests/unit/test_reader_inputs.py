@@ -7,6 +7,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pillow_heif
@@ -76,12 +77,13 @@ class Tensor:
         ARRAY, ARRAY[:, :, None], ARRAY[None], np.repeat(ARRAY[:, :, None], 3, 2), Tensor(ARRAY[None] / 255),
         ARRAY[None, None], ARRAY[None, :, :, None], np.repeat(ARRAY[None], 3, 0), ARRAY.astype(np.int64),
         np.ma.masked_array(ARRAY), torch.from_numpy(ARRAY / 255).requires_grad_(), at_its_end(PNG),
-        Location(), DATA.replace("+", "%2B"), DATA.rstrip("="), "DATA:" + "\n".join([DATA[5:50], DATA[50:]]),
+        Location(), "data:image/png," + quote(PNG), DATA.replace("+", "%2B"), DATA.rstrip("="),
+        "DATA:" + "\n".join([DATA[5:50], DATA[50:]]),
         ARRAY / 255, ARRAY.astype(np.float32), ARRAY.astype(np.uint16) * 257, ARRAY < 128,
     ],
     ids=["bytes", "bytearray", "memoryview", "file", "data URL", "array", "(H,W,1)", "(1,H,W)", "(H,W,3)", "tensor",
          "(1,1,H,W)", "(1,H,W,1)", "(3,H,W)", "int64", "masked", "with gradient", "buffer at its end",
-         "PathLike", "percent-encoded", "unpadded", "lines",
+         "PathLike", "not base64", "percent-encoded", "unpadded", "lines",
          "floats to 1", "floats to 255", "uint16", "bool"],
 )  # fmt: skip
 def test_every_carrier_of_a_seven_is_a_seven(reader, image):
@@ -176,6 +178,7 @@ def test_a_package_that_is_missing_is_named(reader, monkeypatch, package, conten
     ("image", "said"),
     [
         (np.full((9, 9), 1.5), "0 to 1 or 0 to 255"),
+        (np.full((9, 9), 16.0), "0 to 1 or 0 to 255"),
         (np.full((9, 9), -0.1), "0 to 1 or 0 to 255"),
         (np.zeros((2, 9, 9)), r"the shape \(2, 9, 9\)"),
         (io.StringIO("text"), "opened to read bytes"),

@@ -42,6 +42,11 @@ class _Lines(NamedTuple):
         """The column of the index, if the header names one."""
         return next((place for place, name in enumerate(self.names) if name in _INDEXES), None)
 
+    @property
+    def columns(self) -> int:
+        """The number of columns of the first line, without the index."""
+        return self.body.partition(b"\n")[0].count(b",") + 1 - (self.index_column is not None)
+
 
 def read_csv(path: Path) -> tuple[DatasetPart, list[str]]:
     """Reads the images and labels of one CSV file, plain, gzip or xz; and says where an unnamed label was found.
@@ -51,14 +56,34 @@ def read_csv(path: Path) -> tuple[DatasetPart, list[str]]:
     Fields may be quoted or padded with blanks. Raises `UnlabeledError` for a file of pixels alone, and `FormatError`
     naming the line and the column of a field that is missing, not a whole number, or out of range.
     """
+    return _labeled(_split(path), path)
+
+
+def read_csv_images(path: Path) -> tuple[list[str], Images, list[str]]:
+    """Reads the images uint8[N,28,28] of a CSV file, labeled or not, as Kaggle's test.csv; their names, the index if
+    the header names one, or numbers from 1; and what was done with them. Raises `FormatError`."""
     lines = _split(path)
+    if lines.columns != PIXELS:
+        part, notes = _labeled(lines, path)
+        images = part.images
+    else:
+        table = _parse(lines, PIXELS)
+        if table is None:
+            raise FormatError(f"{path}: {PIXELS} columns of pixels, 0 to 255, are expected from line {lines.first} on")
+        images, notes = scaled_images(table, str(path))
+    names = [str(number) for number in range(1, len(images) + 1)]
+    if lines.index_column is not None:
+        names = [line.split(",")[lines.index_column].strip(' \t"') for line in lines.body.decode().split("\n")]
+    return names, images, notes
+
+
+def _labeled(lines: _Lines, path: Path) -> tuple[DatasetPart, list[str]]:
     named = label = _named_label(lines, path)
+    if lines.columns == PIXELS:
+        raise UnlabeledError(_first_fault(lines, path, 0))
     table = _parse(lines, COLUMNS)
     if table is None:
-        table = _parse(lines, COLUMNS, np.float32)
-    if table is None:
-        kind = FormatError if _parse(lines, PIXELS) is None else UnlabeledError
-        raise kind(_first_fault(lines, path, label or 0))
+        raise FormatError(_first_fault(lines, path, label or 0))
     if label is None:
         label = _label_by_content(table, path)
     if table[:, label].max() >= CLASSES:
@@ -67,21 +92,6 @@ def read_csv(path: Path) -> tuple[DatasetPart, list[str]]:
     if named is None and label > 0:
         notes.append(f"its label is column {label + 1}, by its values")
     return DatasetPart(images, whole_labels(table[:, label], str(path))), notes
-
-
-def read_pixels(path: Path) -> tuple[list[str], Images]:
-    """Reads the images uint8[N,28,28] of a CSV file of pixels alone, as Kaggle's test.csv, and their names: the index,
-    if the header names one, or numbers from 1. Raises `FormatError`."""
-    lines = _split(path)
-    table = _parse(lines, PIXELS)
-    if table is None:
-        table = _parse(lines, PIXELS, np.float32)
-    if table is None:
-        raise FormatError(f"{path}: {PIXELS} columns of pixels, 0 to 255, are expected from line {lines.first} on")
-    names = [str(number) for number in range(1, len(table) + 1)]
-    if lines.index_column is not None:
-        names = [line.split(",")[lines.index_column].strip(' \t"') for line in lines.body.decode().split("\n")]
-    return names, scaled_images(table, str(path))[0]
 
 
 def _split(path: Path) -> _Lines:
@@ -156,26 +166,30 @@ def _label_by_content(table: NDArray[Any], path: Path) -> int:
     return found[0] if found else 0
 
 
-def _parse(lines: _Lines, count: int, dtype: type[np.generic] = np.uint8) -> NDArray[Any] | None:
-    """Parses lines of `count` numbers and perhaps an index: dtype[N,count], or None when anything is wrong.
+def _parse(lines: _Lines, count: int) -> NDArray[Any] | None:
+    """Parses lines of `count` numbers and perhaps an index: [N,count], or None when anything is wrong.
 
-    dtype: uint8 for whole numbers from 0 to 255, float32 for lines of which most numbers have a point.
+    uint8 for whole numbers from 0 to 255; float32 where most numbers of the first line have a point.
     """
     body, index = lines.body, lines.index_column
-    allowed = _ALLOWED_BYTES
-    if dtype == np.float32:
-        allowed += b".-+eE"
-        first = body.partition(b"\n")[0]
-        if first.count(b".") < first.count(b",") / 2:
-            return None
-    if b"\n\n" in body or body.translate(None, allowed):
+    first = body.partition(b"\n")[0]
+    is_float = first.count(b".") > first.count(b",") / 2
+    if b"\n\n" in body or body.translate(None, _ALLOWED_BYTES + b".-+eE" * is_float):
         return None
     kept = None if index is None else [place for place in range(count + 1) if place != index]
     # NumPy doesn't count the columns of a line where it is asked for some of them.
     if kept is not None and body.count(b",") != count * (body.count(b"\n") + 1):
         return None
     try:
-        table = np.loadtxt(body.split(b"\n"), dtype, delimiter=",", comments=None, quotechar='"', ndmin=2, usecols=kept)
+        table = np.loadtxt(
+            body.split(b"\n"),
+            np.float32 if is_float else np.uint8,
+            delimiter=",",
+            comments=None,
+            quotechar='"',
+            ndmin=2,
+            usecols=kept,
+        )
     except ValueError:
         return None
     return table if table.shape[1] == count else None

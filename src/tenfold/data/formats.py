@@ -19,7 +19,7 @@ from tenfold.data.class_folder import (
     normalized,
     read_class_folder,
 )
-from tenfold.data.csv_file import UnlabeledError, read_csv, read_pixels
+from tenfold.data.csv_file import UnlabeledError, read_csv, read_csv_images
 from tenfold.data.dataset import Dataset, DatasetPart, Images, check_images
 from tenfold.data.idx import is_idx_name, read_idx, read_idx_file, read_idx_folder
 from tenfold.data.labeled_files import is_table_of_files, read_labeled_files
@@ -36,7 +36,7 @@ _SEED = 0
 _PARTS = {
     "train": re.compile(r"(^|[^a-z])train(ing)?(set)?([^a-z]|$)"),
     "test": re.compile(r"(^|[^a-z])(test(ing)?(set)?|t10k)([^a-z]|$)"),
-    "more": re.compile(r"(^|[^a-z])(val(id|idation)?(set)?|dev)([^a-z]|$)"),
+    "validation": re.compile(r"(^|[^a-z])(val(id|idation)?(set)?|dev)([^a-z]|$)"),
 }
 # Tables of pixels or of files, and arrays: each holds a data set, or a part of one.
 FILES = (".csv", ".csv.gz", ".csv.xz", ".npz")
@@ -50,10 +50,9 @@ _SUPPORTED = (
 
 
 class _Source(NamedTuple):
-    """What was read: the parts, the layout in words, and what is to be said of it."""
+    """What was read: the parts by name (`_PARTS`), the layout in words, and what is to be said of it."""
 
-    train: DatasetPart
-    test: DatasetPart | None
+    parts: dict[str, DatasetPart]
     layout: str
     notes: list[str]
 
@@ -69,15 +68,17 @@ def read_source(path: str | Path) -> Dataset:
     if not path.exists():
         raise FormatError(f"there is no file or folder {path}")
     try:
-        train, test, layout, notes = _read_folder(path) if path.is_dir() else _read_file(path)
+        parts, layout, notes = _read_folder(path) if path.is_dir() else _read_file(path)
     except OSError as error:
         raise FormatError(f"cannot read {error.filename or path}: {error.strerror or error}") from error
-    train, found = put_right(train, str(path))
-    notes += found
-    if test is not None:
-        test, found = put_right(test, f"{path}, test part")
-        notes += [f"test part: {note}" for note in found]
-    else:
+    for name, part in parts.items():
+        parts[name], found = put_right(part, str(path) if name == "train" else f"{path}, {name} part")
+        notes += found if name == "train" else [f"{name} part: {note}" for note in found]
+    train, test = parts["train"], parts.get("test")
+    if more := parts.get("validation"):
+        notes.append(f"the {len(more.labels):,} images to validate on joined those to train on")
+        train = DatasetPart(*(np.concatenate(pair) for pair in zip(train[:2], more[:2], strict=True)))
+    if test is None:
         train, test, held_out = _hold_out(train, path)
         notes.append(f"it has no test part, so {held_out} were held out")
     return Dataset.of_parts(train, test, name=path.resolve().name, origin="; ".join([f"{layout} at {path}", *notes]))
@@ -95,50 +96,57 @@ def read_images(path: Path) -> tuple[list[str], Images, list[str]]:
         if not files:
             raise FormatError(f"{path} has no images ({', '.join(sorted(SUFFIXES))})")
         return [str(file.relative_to(path)) for file in files], np.stack([normalized(file) for file in files]), []
-    names = None
+    names: list[str] | None = None
+    notes: list[str] = []
     if path.name.lower().endswith(".npz"):
-        images = read_npz_images(path)
+        images, notes = read_npz_images(path)
     elif is_idx_name(path.name):
         images = read_idx(path)
         check_images(images, str(path))
     else:
-        try:
-            images = read_csv(path)[0].images
-        except UnlabeledError:
-            names, images = read_pixels(path)
-    images, notes = ink_on_black(images)
-    return names or [str(number) for number in range(1, len(images) + 1)], images, notes
+        names, images, notes = read_csv_images(path)
+    images, found = ink_on_black(images)
+    return names or [str(number) for number in range(1, len(images) + 1)], images, notes + found
 
 
 def _read_folder(folder: Path, deep: int = _DEEP) -> _Source:
     visible = [folder / name for name in sorted(os.listdir(folder)) if not is_hidden(name)]
     folders = folders_of(folder)
     files = [path for path in visible if path.name.lower().endswith(FILES) and path.is_file()]
+    images = [path for path in visible if path.suffix.lower() in SUFFIXES]
     # The hub's library keeps files of its own, named cache-*, next to a set that it saved.
     shards = [
         path for path in visible if path.suffix.lower() in parquet_file.SUFFIXES and not path.name.startswith("cache-")
     ]
     if idx := [path for path in visible if is_idx_name(path.name)]:
-        return _Source(*read_idx_folder(folder), "IDX files", _left_out(files + shards + folders, idx))
+        train, test = read_idx_folder(folder)
+        parts = {"train": train} if test is None else {"train": train, "test": test}
+        return _Source(parts, "IDX files", _left_out([*files, *shards, *images, *folders], idx))
     if _part_of(files, "train"):
-        return _read_parts(files, _read_one)
+        return _read_parts(files, _read_one, others=[*shards, *images])
     if shards:
-        return _read_parts(shards, _read_shards) if _part_of(shards, "train") else _read_shards(shards)
+        others = [*files, *images]
+        if _part_of(shards, "train"):
+            return _read_parts(shards, _read_shards, others)
+        source = _read_shards(shards)
+        return source._replace(notes=source.notes + _left_out(others, []))
     lists = [path for path in files if not path.name.lower().endswith(".npz") and is_table_of_files(path)]
     if len(lists) == 1:
-        return _read_file(lists[0])
+        source = _read_file(lists[0])
+        return source._replace(notes=source.notes + _left_out(files, lists))
     if _part_of(folders, "train"):
-        return _read_parts(folders, _read_one)
+        return _read_parts(folders, _read_one, others=[*files, *images])
     if is_class_folder(folder):
         part, notes = read_class_folder(folder)
-        return _Source(part, None, "images in a folder per class", notes + _left_out(files, []))
+        return _Source({"train": part}, "images in a folder per class", notes + _left_out([*files, *images], []))
     if len(files) == 1:
-        return _read_file(files[0])
+        source = _read_file(files[0])
+        return source._replace(notes=source.notes + _left_out([*images, *folders], []))
     # Older versions of torchvision keep a folder processed beside raw.
     inside = [path for path in folders if path.name.lower() == "raw"] or folders
     if len(inside) == 1 and deep:
         return _read_folder(inside[0], deep - 1)
-    if visible and all(path.suffix.lower() in SUFFIXES for path in visible):
+    if visible and len(images) == len(visible):
         raise UnlabeledError(f"{folder} holds images without labels: put them into folders named 0 to 9")
     found = [path.name for path in visible]
     listed = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "") if found else "nothing"
@@ -160,28 +168,26 @@ def _part_of(paths: list[Path], part: str) -> list[Path]:
     ]
 
 
-def _read_parts(paths: list[Path], read: Callable[[list[Path]], _Source]) -> _Source:
-    """Reads what is named train, test or validation; images to validate on join those to train on."""
+def _read_parts(paths: list[Path], read: Callable[[list[Path]], _Source], others: list[Path]) -> _Source:
+    """Reads what is named train, test or validation. others: what is not read."""
     named = {name: found for name in _PARTS if (found := _part_of(paths, name))}
-    notes = _left_out(paths, [path for found in named.values() for path in found])
-    parts: dict[str, _Source] = {}
+    notes = _left_out([*paths, *others], [path for found in named.values() for path in found])
+    parts: dict[str, DatasetPart] = {}
+    layout = ""
     for name, found in named.items():
         try:
-            parts[name] = read(found)
+            source = read(found)
         except UnlabeledError:
             if name == "train":
                 raise
             notes.append(f"{found[0].name} has no labels and was left out")
             continue
-        notes += parts[name].notes
-        if parts[name].test is not None:
+        if len(source.parts) > 1:
             raise FormatError(f"{found[0]} holds a training and a test part of its own: give that path alone")
-    train = parts["train"].train
-    if "more" in parts:
-        more = parts["more"].train
-        notes.append(f"the {len(more.labels):,} images to validate on joined those to train on")
-        train = DatasetPart(*(np.concatenate(pair) for pair in zip(train[:2], more[:2], strict=True)))
-    return _Source(train, parts["test"].train if "test" in parts else None, parts["train"].layout, notes)
+        parts[name] = source.parts["train"]
+        notes += source.notes
+        layout = layout or source.layout
+    return _Source(parts, layout, notes)
 
 
 def _read_one(paths: list[Path]) -> _Source:
@@ -192,21 +198,21 @@ def _read_one(paths: list[Path]) -> _Source:
 
 def _read_shards(paths: list[Path]) -> _Source:
     part, notes = parquet_file.read_parquet(paths)
-    return _Source(part, None, "Parquet", notes)
+    return _Source({"train": part}, "Parquet", notes)
 
 
 def _read_file(path: Path) -> _Source:
     name = path.name.lower()
     if name.endswith(".npz"):
-        train, test, notes = read_npz(path)
-        return _Source(train, test, "npz", notes)
+        parts, notes = read_npz(path)
+        return _Source(parts, "npz", notes)
     if name.endswith(FILES):
         part, notes = (read_labeled_files if is_table_of_files(path) else read_csv)(path)
-        return _Source(part, None, "CSV", notes)
+        return _Source({"train": part}, "CSV", notes)
     if path.suffix.lower() in parquet_file.SUFFIXES:
         return _read_shards([path])
     if is_idx_name(path.name) or ".idx" in name or "-idx" in name:
-        return _Source(read_idx_file(path), None, "IDX files", [])
+        return _Source({"train": read_idx_file(path)}, "IDX files", [])
     raise FormatError(f"{path} is in no supported format; supported are {_SUPPORTED}")
 
 

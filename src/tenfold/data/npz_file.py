@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # Words of keys, in any case and order: X_train, train_images, images, data, y_test, val_labels, target ...
 _PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test",
-          "val": "more", "valid": "more", "validation": "more"}  # fmt: skip
+          "val": "validation", "valid": "validation", "validation": "validation"}  # fmt: skip
 _KINDS = {**dict.fromkeys(("x", "image", "images", "data", "features"), "images"),
           **dict.fromkeys(("y", "label", "labels", "target", "targets"), "labels")}  # fmt: skip
 # How far a float may lie outside of its range.
@@ -38,44 +38,44 @@ _ROUNDING = 1e-3
 _WRITER_KEYS = ("train_writer", "train_writers", "writers")
 
 
-def read_npz(path: Path) -> tuple[DatasetPart, DatasetPart | None, list[str]]:
-    """Reads the training part and, if there is one, the test part of an .npz; and what was done with its arrays.
+def read_npz(path: Path) -> tuple[dict[str, DatasetPart], list[str]]:
+    """Reads the parts of an .npz, train and perhaps test and validation; and says what was done with its arrays.
 
     Keys: those of Keras (x_train, y_train, x_test, y_test), of MedMNIST and `tenfold preprocess --out` (train_images,
     train_labels, ...), and the like; without the name of a part (images and labels, X and y) all are to train on.
-    Images of a validation part join those of the training part. Images are 28x28 or 784 long: integers from 0 (paper)
-    to 255 (ink), or floats from 0 to 1, from -1 to 1 or from 0 to 255. Labels are whole numbers in any type, [N] or
-    [N,1], or one-hot [N,10]. Pickled objects are never loaded: they can run code. Raises `FormatError` for a damaged
-    file, missing or ambiguous keys, or arrays that are not digits.
+    Images are 28x28 or 784 long: integers from 0 (paper) to 255 (ink), or floats from 0 to 1, from -1 to 1 or from 0 to
+    255. Labels are whole numbers in any type, [N] or [N,1], or one-hot [N,10]. Pickled objects are never loaded: they
+    can run code. Raises `FormatError` for a damaged file, missing or ambiguous keys, or arrays that are not digits.
     """
     arrays = _load(path, lambda key: _meaning(key) is not None)
     keys = _keys(arrays, path)
-    part, notes = _part(arrays, keys, "train", path)
+    parts: dict[str, DatasetPart] = {}
+    notes: list[str] = []
+    for name in dict.fromkeys(["train", *(part for part, _ in keys)]):
+        if name != "train" and all(len(arrays[key]) == 0 for (part, _), key in keys.items() if part == name):
+            continue  # `tenfold preprocess --validation 0` writes such arrays.
+        parts[name], said = _part(arrays, keys, name, path)
+        notes += said if name == "train" else [f"{name} part: {note}" for note in said]
     if others := [key for key in arrays if key not in keys.values()]:
         notes.append(f"its arrays {', '.join(others)} left out")
-    if ("more", "images") in keys or ("more", "labels") in keys:
-        added, _ = _part(arrays, keys, "more", path)
-        part = DatasetPart(*(np.concatenate(pair) for pair in zip(part[:2], added[:2], strict=True)))
-        notes.append(f"the {len(added.labels):,} images to validate on joined those to train on")
-    is_tested = ("test", "images") in keys or ("test", "labels") in keys
-    return part, _part(arrays, keys, "test", path)[0] if is_tested else None, notes
+    return parts, notes
 
 
-def read_npz_images(path: Path) -> Images:
-    """Reads the images of an .npz whose labels are not asked for, those of a test part if there is one. Raises
-    `FormatError`."""
+def read_npz_images(path: Path) -> tuple[Images, list[str]]:
+    """Reads the images of an .npz whose labels are not asked for, those of a test part if there is one; and says what
+    was done with them. Raises `FormatError`."""
     arrays = _load(path, lambda key: (_meaning(key) or ("", ""))[1] == "images")
     keys = _keys(arrays, path)
     key = keys.get(("test", "images")) or keys.get(("train", "images"))
     if key is None:
         raise _no_images(arrays, path)
-    images, _ = scaled_images(arrays[key], f"{path}, {key}")
+    images, notes = scaled_images(arrays[key], f"{path}, {key}")
     check_images(images, f"{path}, {key}")
-    return images
+    return images, notes
 
 
 def _meaning(key: str) -> tuple[str, str] | None:
-    """The part and the kind of array that a key names: train, test or more; images or labels."""
+    """The part and the kind of array that a key names: train, test or validation; images or labels."""
     words = re.findall("[a-z]+", key.lower())
     kinds = [_KINDS[word] for word in words if word in _KINDS]
     parts = [_PARTS[word] for word in words if word in _PARTS]

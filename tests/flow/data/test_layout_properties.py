@@ -102,22 +102,23 @@ def test_damage_is_loaded_or_refused(thousand, make, data):
         assert len(found.train_labels) + len(found.test_labels) <= 12
 
 
-@given(st.lists(st.integers(0, 999), min_size=30, max_size=60, unique=True), st.integers(0, 100))
+@given(st.lists(st.integers(0, 999), min_size=30, max_size=60, unique=True), st.integers(0, 100),
+       st.sampled_from([0.0, 0.2, 0.5]))  # fmt: skip
 @settings(max_examples=15)
-def test_preprocessed_arrays_are_loaded_as_they_were(thousand, chosen, seed):
+def test_preprocessed_arrays_are_loaded_as_they_were(thousand, chosen, seed, validation):
     images, labels = (array[chosen] for array in thousand)
     middle = len(labels) // 2
     parts = [DatasetPart(images[:middle], labels[:middle]), DatasetPart(images[middle:], labels[middle:])]
     try:
-        data = preprocess(Dataset.of_parts(*parts, name="mine", origin=""), seed=seed)
+        data = preprocess(Dataset.of_parts(*parts, name="mine", origin=""), validation, seed=seed)
     except FormatError:  # Too few of a class to split.
         return
     folder = Path(tempfile.mkdtemp(dir=FOLDERS))
     try:
-        train, test, _ = read_npz(save(data, folder / "ready.npz"))
+        parts, _ = read_npz(save(data, folder / "ready.npz"))
     finally:
         shutil.rmtree(folder)
-    assert sorted(image.tobytes() for image in train.images) == sorted(image.tobytes() for image in images[:middle])
-    assert test is not None
-    np.testing.assert_array_equal(test.images, images[middle:])
-    np.testing.assert_array_equal(test.labels, labels[middle:])
+    train = np.concatenate([part.images for name, part in parts.items() if name != "test"])
+    assert sorted(image.tobytes() for image in train) == sorted(image.tobytes() for image in images[:middle])
+    np.testing.assert_array_equal(parts["test"].images, images[middle:])
+    np.testing.assert_array_equal(parts["test"].labels, labels[middle:])

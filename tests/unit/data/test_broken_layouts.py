@@ -276,3 +276,25 @@ def test_keys_that_are_ambiguous_or_missing(keys, said, real, tmp_path):
 def test_arrays_that_are_not_read_are_said(real, tmp_path):
     np.savez(tmp_path / "x.npz", X=real[0], y=real[1], writers=real[1])
     assert "its arrays writers left out" in read_source(tmp_path / "x.npz").origin
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [(lambda x: x.transpose(0, 2, 1), "validation part: its images were transposed"),
+     (lambda x: 255 - x, "validation part: images on white paper, inverted: 30"),
+     (lambda x: x / 255, "validation part: its floats from 0 to 1 were scaled")],
+    ids=["transposed", "white", "floats"],
+)  # fmt: skip
+def test_images_to_validate_on_are_put_right_on_their_own(change, said, real, tmp_path):
+    images, labels = real
+    np.savez(tmp_path / "x.npz", x_train=images, y_train=labels, x_val=change(images), y_val=labels)
+    data = read_source(tmp_path / "x.npz")
+    assert said in data.origin
+    together = np.concatenate([data.train_images, data.test_images])
+    assert sorted(image.tobytes() for image in together) == sorted(image.tobytes() for image in [*images, *images])
+
+
+def test_loose_images_beside_the_classes_are_said(real, tmp_path):
+    class_folders(str)(tmp_path, *real)
+    Image.fromarray(real[0][0]).save(tmp_path / "sheet.png")
+    assert "sheet.png left out" in read_source(tmp_path).origin

@@ -27,22 +27,21 @@ def test_keras_layout(digits, tmp_path: Path) -> None:
         y_test=labels[15:],
         extra=np.eye(2),
     )
-    train, test, _ = read_npz(path)
-    np.testing.assert_array_equal(train.images, images[:15])
-    assert test is not None
-    np.testing.assert_array_equal(test.labels, labels[15:])
+    parts, _ = read_npz(path)
+    np.testing.assert_array_equal(parts["train"].images, images[:15])
+    np.testing.assert_array_equal(parts["test"].labels, labels[15:])
 
 
 @pytest.mark.parametrize("shape", [(-1, 28, 28), (-1, 784), (-1, 28, 28, 1), (-1, 1, 28, 28)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64])
 def test_images_and_labels_in_the_usual_shapes_and_types(digits, tmp_path: Path, shape, dtype) -> None:
     images, labels = digits(10)
-    train, test, _ = read_npz(
+    parts, _ = read_npz(
         save(tmp_path / "a.npz", images=images.reshape(shape).astype(dtype), labels=labels.astype(dtype))
     )
-    np.testing.assert_array_equal(train.images, images)
-    assert train.images.dtype == np.uint8
-    assert test is None
+    np.testing.assert_array_equal(parts["train"].images, images)
+    assert parts["train"].images.dtype == np.uint8
+    assert list(parts) == ["train"]
 
 
 @pytest.mark.parametrize(
