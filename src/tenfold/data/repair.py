@@ -34,7 +34,7 @@ _VIEWS: dict[str, Callable[[Images], Images]] = {
     "turned by 270 degrees": lambda images: np.rot90(images, 3, (1, 2)),
     "mirrored": lambda images: images[:, :, ::-1],
     "flipped": lambda images: images[:, ::-1],
-    "mirrored and turned": lambda images: np.rot90(images[:, :, ::-1], 1, (1, 2)),
+    "transposed and turned by 180 degrees": lambda images: images.transpose(0, 2, 1)[:, ::-1, ::-1],
 }
 
 

@@ -37,6 +37,17 @@ def test_every_layout_gives_what_was_put_in(layout, real, tmp_path):
         assert "it has no test part" in data.origin
 
 
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_images_in_every_orientation_are_upright_afterwards(turns, mirrored, real, tmp_path):
+    images, labels = real
+    turned = np.rot90(images[:, :, ::-1] if mirrored else images, turns, (1, 2))
+    data = load_dataset(npz("images", "labels")(tmp_path, turned, labels))
+    assert ("its images were" in data.origin) == bool(turns or mirrored)
+    found = np.concatenate([data.train_images, data.test_images])
+    assert pairs(found, np.concatenate([data.train_labels, data.test_labels])) == pairs(*real)
+
+
 def test_the_readme_of_data_shows_every_layout():
     page = (Path(__file__).parents[3] / "docs" / "data.md").read_text()
     assert all(f"| {layout.shown} | {layout.done} |" in page for layout in LAYOUTS)
