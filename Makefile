@@ -2,7 +2,7 @@
 #
 # PYTHON   the interpreter for .venv, 3.11 or newer
 # ARGS     further arguments for the command or for pytest: make walk ARGS="--epochs 3"
-# INK      the folder with sets of real handwriting, for make ink
+# INK      the folder with sets of real handwriting, for make ink and make numbers
 # EXTRAS   the extras that are installed for tests; tests that need others are skipped
 # DEV_GROUPS  the dependency groups that it installs (not GROUPS: Bash reserves that name)
 
@@ -23,7 +23,7 @@ PIP_WITH_GROUPS := "pip>=25.1"
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help walk test test-all test-system check serve web-app web lint docs frameworks runtimes ink clean
+.PHONY: help walk test test-all test-system check serve web-app web lint docs frameworks runtimes ink numbers clean
 
 help:
 	@echo "make walk   every step of an MNIST project, for real, with a report at the end"
@@ -40,6 +40,7 @@ help:
 	@echo "make frameworks  train the same network on every framework (JAX, Keras, TensorFlow, tinygrad ...)"
 	@echo "make runtimes    deploy one network in every runtime (ONNX Runtime, OpenVINO, LiteRT ...)"
 	@echo "make ink INK=DIR measure how well sets of real handwriting are read"
+	@echo "make numbers INK=DIR  the same for whole numbers: photos, forms, cheques"
 
 walk: $(VENV)/train.stamp
 	@$(BIN)/tenfold walk $(ARGS)
@@ -84,6 +85,9 @@ runtimes: $(VENV)/runtimes.stamp
 
 ink: $(VENV)/train.stamp
 	@$(BIN)/python -m lab.ink $(INK) $(ARGS)
+
+numbers: $(VENV)/train.stamp
+	@$(BIN)/python -m lab.numbers $(INK) $(ARGS)
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

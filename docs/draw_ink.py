@@ -1,19 +1,16 @@
 """Draws the pictures of docs/ink.md: python -m docs.draw_ink
 
-Everything in them is drawn here: nobody's handwriting, and MNIST's test images for the page of numbers.
+Everything in them is drawn here: nobody's handwriting.
 """
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from lab import PICTURES
-from tenfold.data import load_dataset
 from tenfold.ink.fit import center, fit
 from tenfold.ink.ground import find_ink, shaded_paper, stretch, subtract_noise
 from tenfold.ink.image import reduced, to_gray
 from tenfold.ink.normalize import LONGEST, extent
-from tenfold.ink.page import find_page_ink
-from tenfold.ink.segment import find_lines
 from tenfold.synthesis.drawing import WriterStyle, draw, pen_path
 from tenfold.synthesis.skeletons import DIGITS, SIGNS
 
@@ -24,7 +21,6 @@ TEXT, MUTED = "#1c1c1e", "#6b6b70"
 def main() -> None:
     steps().save(PICTURES / "ink-steps.png")
     allographs().save(PICTURES / "allographs.png")
-    page().save(PICTURES / "ink-page.png")
 
 
 def steps() -> Image.Image:
@@ -82,37 +78,6 @@ def allographs() -> Image.Image:
             sheet[number * 34 + 3 : number * 34 + 31, place * 34 + 3 : place * 34 + 31] = image
     picture = Image.fromarray(255 - sheet)
     return picture.resize((picture.width * 3 // 2, picture.height * 3 // 2), Image.Resampling.LANCZOS)
-
-
-def page() -> Image.Image:
-    """A page of numbers, its ink, and the pieces that digits are looked for in."""
-    data = load_dataset("mnist")
-    generator = np.random.default_rng(5)
-    ink = np.zeros((360, 620), np.float32)
-    for line, text in enumerate(("27182", "31415", "60221")):
-        x = 40
-        for letter in text:
-            index = generator.choice(np.flatnonzero(data.test_labels[:3000] == int(letter)))
-            digit = (
-                np.asarray(Image.fromarray(data.test_images[index]).resize((100, 100), Image.Resampling.BICUBIC)) / 255
-            )
-            y = 10 + 105 * line + x // 14
-            ink[y : y + 100, x : x + 100] = np.maximum(ink[y : y + 100, x : x + 100], digit[: 360 - y])
-            x += int(generator.uniform(72, 96))
-    down, across = np.mgrid[0:1:360j, 0:1:620j]
-    light = 0.9 - 0.4 * np.clip(8 * (across - 0.3 * down - 0.5), 0, 1)  # A hand's shadow has a soft edge.
-    gray = light * (1 - 0.7 * ink)
-    gray[25::35] *= 0.85
-    gray = np.clip(gray + generator.normal(0, 0.012, gray.shape), 0, 1).astype(np.float32)
-    found = find_page_ink(gray)
-    boxes = Image.fromarray(((1 - found) * 255).astype(np.uint8)).convert("RGB")
-    for number, line in enumerate(find_lines(found)):
-        for piece in line:
-            ImageDraw.Draw(boxes).rectangle(piece.place, outline=("#2563c9", "#d4550f", "#2f855a")[number % 3], width=2)
-    picture = Image.new("RGB", (1260, 360), "white")
-    picture.paste(Image.fromarray((gray * 255).astype(np.uint8)).convert("RGB"), (0, 0))
-    picture.paste(boxes, (640, 0))
-    return picture
 
 
 def row(pictures: list[tuple[str, np.ndarray]]) -> Image.Image:

@@ -186,9 +186,29 @@ def _layouts() -> str:
     return "\n".join(["| layout | what is done |", "|---|---|", *(f"| {one.shown} | {one.done} |" for one in LAYOUTS)])
 
 
+def _numbers() -> str:
+    """Tenfold on each set of whole numbers, and the share that each peer reads right."""
+    results = _result("numbers")["numbers"]
+    peers = [name for name in dict.fromkeys(row["reader"] for row in results) if name != "tenfold"]
+    right = {(row["reader"], row["name"]): row["right"] for row in results}
+    columns = ["", "n", "digits right, %", "marks too, %", "unsure, %", "wrong and not unsure, %", "median, ms",
+               *(f"{peer}: digits right, %" for peer in peers)]  # fmt: skip
+
+    def share(value: float | None) -> str:
+        return "" if value is None else f"{100 * value:.1f}"
+
+    return _table(columns, [
+        [row["name"], f"{row['count']:,}", share(row["right"]), share(row["written"]), share(row["unsure"]),
+         share(row["wrong_and_sure"]), f"{row['median_ms']:.0f}",
+         *(share(right.get((peer, row["name"]))) for peer in peers)]
+        for row in results if row["reader"] == "tenfold"
+    ])  # fmt: skip
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "runtimes": _runtimes, "sweeps": _sweeps, "bulk": _bulk, "bulk memory": _bulk_memory,
     "a billion images": _billion, "a thousand trials": _thousand, "layouts": _layouts,
+    "numbers": _numbers,
 }  # fmt: skip
 for _network in ("mlp", "cnn"):
     for _threads in (1, 2):

@@ -1,4 +1,7 @@
-"""Accuracy of the public Reader on sets of real handwriting: `python -m lab.ink FOLDER`."""
+"""Accuracy of the public Reader on sets of real handwriting: `python -m lab.ink FOLDER`.
+
+Whole numbers are measured by `lab.numbers`.
+"""
 
 import csv
 import gzip
@@ -12,8 +15,9 @@ from typing import Annotated
 
 import numpy as np
 from cyclopts import App, Parameter
-from PIL import Image, ImageDraw
+from PIL import Image
 
+from lab.contact_sheet import Failure, draw_contact_sheet
 from tenfold.cli import main
 from tenfold.cli.console import PLAIN, Screen
 from tenfold.cli.flags import given
@@ -22,7 +26,7 @@ from tenfold.evaluation.calibration import calibration_error
 from tenfold.ink.image import write_png
 from tenfold.reading.reader import Reader, Reading
 
-# The kind of each file: images of one digit, pen strokes of one digit, images of numbers, or non-digits.
+# The kind of each file: images of one digit, pen strokes of one digit, or non-digits.
 SETS = {
     "kensanata.zip": "digit",
     "hwd1000.zip": "digit",
@@ -30,17 +34,17 @@ SETS = {
     "semeion.zip": "digit",
     "usps.zip": "digit",
     "pendigits.jsonl.gz": "strokes",
-    "photo_numbers.zip": "lines",
-    "orand_car_a.zip": "number",
     "omniglot.zip": "non-digits",
     "notmnist.zip": "non-digits",
 }
+# Failures in a row of a contact sheet, and the pixels of each.
+ACROSS, SIDE = 12, 84
 
 
 @dataclass(frozen=True)
 class InkResult:
-    """One set. count: digits, lines or numbers. right: share read right, unsure or not; None for non-digits.
-    unsure: share marked so. calibration_error: expected calibration error; None for numbers and non-digits."""
+    """One set. right: share read right, unsure or not; None for non-digits. unsure: share marked so.
+    calibration_error: expected calibration error; None for non-digits."""
 
     name: str
     count: int
@@ -48,15 +52,6 @@ class InkResult:
     unsure: float
     calibration_error: float | None
     note: str = ""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A misread image: what the model saw (or the image of a number), its label, and what was read."""
-
-    picture: Image.Image
-    truth: str
-    read: str
 
 
 def measure_ink(
@@ -76,12 +71,17 @@ def measure_ink(
         results.append(result)
         if out is not None and failures:
             path = out / f"{name.split('.')[0]}.png"
-            write_png(draw_failures(failures), path)
+            write_png(draw_contact_sheet(failures, ACROSS, (SIDE, SIDE)), path)
             log(f"{len(failures)} failures of {name} in {path}")
     return results
 
 
 Measured = tuple[InkResult, list[Failure]]
+
+
+def _failure(reading: Reading, truth: str, read: str) -> Failure:
+    """What the model saw, its label, and what was read."""
+    return Failure(Image.fromarray(255 - reading.pixels), [f"{truth} as {read}"])
 
 
 def _mnist(reader: Reader) -> Measured:
@@ -100,14 +100,12 @@ def _of_kind(path: Path) -> Callable[[Reader], Measured]:
                 rows = [json.loads(line) for line in file]
             readings = [reader.read_strokes(row["strokes"]) for row in rows]
             return _digits(name, readings, [row["text"] for row in rows])
-        if kind in ("lines", "number"):
-            return _numbers(name, reader, list(_pictures(path)), kind == "lines")
         pictures, texts = zip(*_pictures(path), strict=True)
         readings = [reader.read(picture) for picture in pictures]
         if kind == "digit":
             return _digits(name, readings, texts)
         unsure = [reading.unsure for reading in readings]
-        read = [Failure(Image.fromarray(255 - r.pixels), "none", str(r.digit)) for r in readings if not r.unsure]
+        read = [_failure(reading, "none", str(reading.digit)) for reading in readings if not reading.unsure]
         return InkResult(name, len(readings), None, float(np.mean(unsure)), None, "no digits"), read
 
     return measure
@@ -117,27 +115,12 @@ def _digits(name: str, readings: Sequence[Reading], texts: Sequence[str]) -> Mea
     right = np.array([str(reading.digit) == text for reading, text in zip(readings, texts, strict=True)])
     confidences = np.array([reading.confidence for reading in readings])
     failures = [
-        Failure(Image.fromarray(255 - reading.pixels), text, f"{reading.digit}{'?' if reading.unsure else ''}")
+        _failure(reading, text, f"{reading.digit}{'?' if reading.unsure else ''}")
         for reading, text, fine in zip(readings, texts, right, strict=True)
         if not fine
     ]
     unsure = float(np.mean([reading.unsure for reading in readings]))
     return InkResult(name, len(readings), float(right.mean()), unsure, calibration_error(confidences, right)), failures
-
-
-def _numbers(name: str, reader: Reader, rows: Sequence[tuple[Image.Image, str]], by_line: bool) -> Measured:
-    right, total, unsure, failures = 0, 0, 0, []
-    for picture, text in rows:
-        found = reader.read_number(picture)
-        truth, read = (text.split("\n"), found.text.split("\n")) if by_line else ([text], [found.text])
-        total += len(truth)
-        unsure += found.unsure
-        fine = sum(line in read for line in truth) if len(read) != len(truth) else sum(map(str.__eq__, truth, read))
-        right += fine
-        if fine < len(truth):
-            failures.append(Failure(picture.convert("RGB"), text, found.text))
-    note = "whole lines" if by_line else "whole numbers"
-    return InkResult(name, total, right / total, unsure / len(rows), None, note), failures
 
 
 def _pictures(path: Path) -> Iterator[tuple[Image.Image, str]]:
@@ -148,27 +131,6 @@ def _pictures(path: Path) -> Iterator[tuple[Image.Image, str]]:
             with Image.open(io.BytesIO(archive.read(row["file"]))) as image:
                 image.load()
                 yield image, row["text"]
-
-
-def draw_failures(failures: Sequence[Failure], across: int = 12) -> Image.Image:
-    """A contact sheet of the failures, each with its label and what was read."""
-    side = 84 if failures[0].picture.width <= 28 else 300
-    across = across if side == 84 else 4
-    rows = -(-len(failures) // across)
-    sheet = Image.new("RGB", (across * (side + 8), rows * (side + 26)), "white")
-    draw = ImageDraw.Draw(sheet)
-    for index, failure in enumerate(failures):
-        x, y = index % across * (side + 8), index // across * (side + 26)
-        sheet.paste(_fitted(failure.picture, side), (x, y))
-        words = f"{failure.truth} as {failure.read}".replace("\n", " ")
-        draw.text((x + 2, y + side + 3), words, fill="#d4550f", font_size=13)
-    return sheet
-
-
-def _fitted(picture: Image.Image, side: int) -> Image.Image:
-    factor = side / max(picture.size)
-    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
-    return picture.convert("RGB").resize(size, Image.Resampling.NEAREST if factor > 1 else Image.Resampling.BOX)
 
 
 app = App(name="python -m lab.ink", version_flags=[])

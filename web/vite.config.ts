@@ -11,14 +11,15 @@ const shipped = (name: string) => readFileSync(new URL(`../src/tenfold/reading/s
 const model = shipped("reader.10fd");
 const sets: { name: string; right: number }[] = JSON.parse(shipped("reader.json").toString()).sets;
 
-// The model takes the longest to load: the preload starts it before any script asks for it.
+// The model takes the longest to load: the preload starts it before any script asks for it. That of lines is loaded when it is
+// first needed.
 const preload: Plugin = {
   name: "preload",
   transformIndexHtml: {
     order: "post",
     handler: (_, { bundle }) =>
       Object.keys(bundle ?? {})
-        .filter((name) => name.endsWith(".10fd"))
+        .filter((name) => /\breader\b.*\.10fd$/.test(name))
         .map((name) => ({ tag: "link", injectTo: "head-prepend", attrs: { rel: "preload", as: "fetch", crossorigin: "", href: `./${name}` } })),
   },
 };

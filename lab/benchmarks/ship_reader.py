@@ -4,7 +4,8 @@
     python -m lab.benchmarks.ship_reader --run RUN          ship a run that was trained before
     python -m lab.benchmarks.ship_reader ... --ink FOLDER   and measure on sets of real handwriting
 
-Without --writers the validation images are split by label, and one writer may have images in both parts.
+Without --writers the validation images are split by label, and one writer may have images in both parts. The line
+reader, `lines.onnx`, is trained by `lab.train_line_reader`, which calls `record_line_reader`.
 """
 
 import argparse
@@ -14,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from lab.ink import measure_ink
+from lab.numbers import measure_numbers
 from tenfold.export.inference_graph import count_parameters
 from tenfold.export.web import read_web
 from tenfold.machine import describe_environment
 from tenfold.models.describe import model_totals
+from tenfold.reading.line_reader import shipped_line_model
 from tenfold.reading.reader import shipped_model
 from tenfold.runs.evaluate import calibrate
 from tenfold.runs.export import export
@@ -55,8 +58,69 @@ def main() -> None:
         "environment": describe_environment(),
     }
     (path.parent / "reader.json").write_text(json.dumps(document, indent=2) + "\n")
-    (path.parent / "README.md").write_text(card(document))
+    if options.ink and (path.parent / "lines.json").exists():
+        # Numbers are read with both models.
+        record_line_reader({}, options.ink)
+    write_card()
     print(f"{path}: {made.size_bytes:,} bytes")
+
+
+def record_line_reader(figures: dict[str, Any], ink: Path | None) -> None:
+    """Stores what the model card says of the shipped `lines.onnx` in `lines.json`, and writes the card.
+
+    figures: `parameters`, `lines` (how many were composed), `steps`, `seed`, `by_writer` and `training_seconds`; those
+    that are missing stay as they were. ink: the folder with the sets of numbers to measure; None for none.
+    """
+    path = shipped_line_model().with_suffix(".json")
+    document: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"numbers": []}
+    content = shipped_line_model().read_bytes()
+    document |= {**figures, "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+    if ink is not None:
+        document["numbers"] = [vars(result) for result in measure_numbers(ink).results]
+    path.write_text(json.dumps(document, indent=2) + "\n")
+    write_card()
+
+
+def write_card() -> None:
+    """Writes the model card from `reader.json` and, if it exists, `lines.json`."""
+    folder = shipped_model().parent
+    text = card(json.loads((folder / "reader.json").read_text()))
+    if (folder / "lines.json").exists():
+        text += line_card(json.loads((folder / "lines.json").read_text()))
+    (folder / "README.md").write_text(text)
+
+
+def line_card(document: dict[str, Any]) -> str:
+    """The section on the line reader."""
+    numbers = "\n".join(
+        f"| {s['name']} | {s['count']:,} | {_percent(s['right'])} | {_percent(s['unsure'])} | "
+        f"{_percent(s['wrong_and_sure'])} | {_percent(s['calibration_error'])} |"
+        for s in document["numbers"]
+    )
+    writers = ", without one writer in ten," if document["by_writer"] else ","
+    return f"""
+## The line reader
+
+`lines.onnx` reads a line of digits and marks for `Reader.read_number`: {document["parameters"]:,} parameters, weights as int8;
+{document["size_bytes"]:,} bytes. SHA-256: `{document["sha256"]}`.
+
+**What it is for.** Handwritten numbers: ten digits and the marks `. , - / : + × ÷ = % ( )`, in a line that `tenfold.document` has found
+and made level. Letters, words and doodles should lower the confidence. It is not for print.
+
+**What it was trained on.** {document["lines"]:,} lines that `tenfold.synthesis.lines` composes of MNIST's training digits{writers} of synthetic
+digits and marks, and of letters and scribbles as non-digits. No other handwriting, and no photos or forms. {document["steps"]:,} steps,
+seed {document["seed"]}, {document["training_seconds"] / 60:.0f} minutes of training. `python -m lab.train_line_reader OUT` repeats the training.
+
+**Measured** through `Reader.read_number`, with the digit classifier: shares of numbers whose digits are all right, unsure or not.
+These sets have shaped the work: treat the figures as development results.
+
+| set | n | digits right, % | unsure, % | wrong and not unsure, % | calibration error, % |
+|---|---|---|---|---|---|
+{numbers}
+
+**Known failures.** Touching zeros of which one is lost, a 5 without its upper bow, a slanted 1 at the start that looks like a slash.
+Printed numbers, numbers crossed out or written over each other, and pages upside down are not what it was made for.
+"""
 
 
 def card(document: dict[str, Any]) -> str:

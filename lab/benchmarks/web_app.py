@@ -2,12 +2,13 @@
 
     make web-app && python -m lab.benchmarks.web_app [PART ...] [--ink ../shared/ink] [--out lab/results]
 
-Parts: wire, first, inference, memory, pens, lighthouse; all by default. Prints each and writes `page.json`,
+Parts: wire, first, inference, number, memory, pens, lighthouse; all by default. Prints each and writes `page.json`,
 part by part. Run it on a quiet machine. `--ink` holds pendigits.jsonl.gz, whose strokes are replayed as pointer events.
 """
 
 import argparse
 import gzip
+import io
 import json
 import os
 import shutil
@@ -18,17 +19,21 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+from PIL import Image, ImageDraw
 from playwright.sync_api import CDPSession, Page, sync_playwright
 
 from lab import RESULTS, ROOT
 from lab.benchmarks.local_server import served
 from lab.benchmarks.slow_network import SLOW_4G, Network, through
+from lab.handwriting import write_number, write_on_pad
 from tenfold import Reader
 from tenfold.machine import describe_environment
 
+WEB_APP = ROOT / "src/tenfold/serve/web_app"
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -60,12 +65,60 @@ def wire(url: str, _: argparse.Namespace) -> dict[str, object]:
         first_digit(page)
         received = network.received
         names = page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")
-    scripts = (ROOT / "src/tenfold/serve/web_app/assets").glob("*.js.gz")
+    files = sorted(name.removeprefix(near) for name in names)
+    return {"bytes": received, "files": files, "javascript_gzip_bytes": gzip_bytes(set(files))}
+
+
+def number(url: str, _: argparse.Namespace, times: int = 7) -> dict[str, object]:
+    """What the first number needs: bytes over the wire after the first digit; and milliseconds to read a number drawn
+    on the pad, and a photo of ten digits, 1,600 x 1,200 pixels."""
+    network, photo_ms = Network(), []
+    photo = {"name": "photo.png", "mimeType": "image/png", "buffer": photo_of_ten_digits()}
+    time_ms = "parseFloat(document.getElementById('time').textContent)"
+    with through(urlsplit(url).port or 80, network) as near, browser(service_workers="block") as page:
+        page.goto(near)
+        first_digit(page)
+        page.wait_for_timeout(500)
+        before = network.received
+        page.click("#clear")
+        write_on_pad(page, "407")
+        page.wait_for_function("() => document.body.dataset.read === '407'")
+        received = network.received - before
+        page.click("#clear")
+        write_on_pad(page, "958")
+        page.wait_for_function("() => document.body.dataset.read === '958'")
+        strokes_ms = page.evaluate(time_ms)
+        for _ in range(times):
+            page.click("nav [data-view=draw]")
+            page.click("nav [data-view=photo]")
+            page.set_input_files("#file", photo)
+            page.wait_for_function("() => document.body.dataset.read?.length > 9")
+            photo_ms.append(page.evaluate(time_ms))
     return {
         "bytes": received,
-        "files": sorted(name.removeprefix(near) for name in names),
-        "javascript_gzip_bytes": sum(script.stat().st_size for script in scripts),
+        "javascript_gzip_bytes": gzip_bytes({f"assets/{path.name}" for path in WEB_APP.glob("assets/numbers-*.js")}),
+        "strokes_ms": strokes_ms,
+        "first_photo_ms": photo_ms[0],
+        "photo_ms_median": statistics.median(photo_ms[1:]),
     }
+
+
+def photo_of_ten_digits() -> bytes:
+    """Two lines on shaded paper, with the grain of a camera: a PNG file."""
+    generator = np.random.default_rng(0)
+    light = np.linspace(235, 160, 1600)[None, :] + generator.normal(0, 2.5, (1200, 1600))
+    picture = Image.fromarray(np.clip(light, 0, 255).astype(np.uint8)).convert("RGB")
+    pen = ImageDraw.Draw(picture)
+    for text, top in (("40729", 100), ("15386", 650)):
+        for stroke in write_number(text, {"x": 150, "y": top, "width": 1300, "height": 450}):
+            pen.line([tuple(place) for place in stroke.tolist()], fill=(40, 45, 80), width=16, joint="curve")
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def gzip_bytes(names: set[str]) -> int:
+    return sum((WEB_APP / f"{name}.gz").stat().st_size for name in names if name.endswith(".js"))
 
 
 def first(url: str, _: argparse.Namespace, times: int = 11) -> dict[str, object]:
@@ -110,7 +163,8 @@ def inference(url: str, _: argparse.Namespace) -> dict[str, object]:
                 // Another drawing each time: nothing may be remembered.
                 const moved = strokes.map((stroke) => stroke.map(([x, y]) => [x + (i * x) / 900, y]));
                 const start = performance.now();
-                strokes_ms.push((await ask({ kind: "strokes", models: ["a"], strokes: moved })).elapsedMs);
+                const one = { kind: "strokes", models: ["a"], strokes: moved, lifted: true };
+                strokes_ms.push((await ask(one)).elapsedMs);
                 round_trip_ms.push(performance.now() - start);
               }
               const warm = (values) => values.slice(50);
@@ -199,6 +253,7 @@ PARTS: dict[str, Callable[[str, argparse.Namespace], dict[str, object]]] = {
     "wire": wire,
     "first": first,
     "inference": inference,
+    "number": number,
     "memory": memory,
     "pens": pens,
     "lighthouse": lighthouse,
@@ -206,7 +261,7 @@ PARTS: dict[str, Callable[[str, argparse.Namespace], dict[str, object]]] = {
 
 
 @contextmanager
-def browser(*flags: str) -> Iterator[Page]:
+def browser(*flags: str, **options: Any) -> Iterator[Page]:
     """A fresh Chromium with a fresh profile, as large as a phone."""
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as profile:
         context = playwright.chromium.launch_persistent_context(
@@ -214,6 +269,7 @@ def browser(*flags: str) -> Iterator[Page]:
             executable_path=shutil.which("chromium"),
             args=[*FLAGS, *flags],
             viewport={"width": 412, "height": 915},
+            **options,
         )
         yield context.pages[0]
         context.close()

@@ -1,1 +1,2 @@
-"""Trainings of MNIST by other people's code, for lab.benchmarks.time_to_accuracy: `python -m lab.peers.NAME`."""
+"""Other people's code: trainings of MNIST for lab.benchmarks.time_to_accuracy, run as `python -m lab.peers.NAME`; in
+`number_peers` readers of numbers, for lab.numbers."""

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -32,15 +33,117 @@ def test_read_reports_digit_confidence_and_doubt(tenfold_json, seven):
     assert reading["confidence"] == pytest.approx(max(reading["probabilities"]), abs=1e-5)
 
 
-def test_read_number_reads_several(tenfold_json, mnist, tmp_path):
+@pytest.fixture
+def number(mnist, tmp_path):
+    """A picture of 7, 2 and 1 side by side, with a dot between the last two."""
     page = np.zeros((200, 500), np.uint8)
-    for place, index in enumerate((0, 1, 2)):  # 7, 2, 1
+    for place, index in enumerate((0, 1, 2)):
         digit = np.asarray(Image.fromarray(mnist.test_images[index]).resize((120, 120)))
         page[40:160, 60 + 130 * place : 180 + 130 * place] = digit
+    page[132:144, 312:324] = 255
     Image.fromarray(255 - page).save(tmp_path / "number.png")
-    (number,) = tenfold_json("read", "--number", tmp_path / "number.png")["numbers"]
-    assert number["text"] == "721"
-    assert len(number["digits"][0]["box"]) == 4
+    return tmp_path / "number.png"
+
+
+@pytest.fixture
+def say(capsys):
+    """Runs a command, which must succeed, and returns the lines that it prints."""
+
+    def call(*words):
+        with pytest.raises(SystemExit) as stopped:
+            cli.main([str(word) for word in words])
+        captured = capsys.readouterr()
+        assert stopped.value.code == 0, captured.err
+        return captured.out.splitlines()
+
+    return call
+
+
+FIELDS = "name,left,top,right,bottom\nwhole,0,0,500,200\nfirst,50,30,185,170\nnothing,0,0,40,40\n"
+
+
+def test_read_number_reads_several(tenfold_json, number):
+    (read,) = tenfold_json("read", "--number", number)["numbers"]
+    assert (read["text"], read["written"]) == ("721", "72.1")
+    assert read["unsure"] is False
+    assert 0.5 < read["confidence"] <= 1
+    assert len(read["digits"][0]["box"]) == 4
+
+
+def test_read_number_prints_digits_or_what_was_written(say, number):
+    assert say("read", "--number", number) == ["721"]
+    assert say("read", "--number", "--written", number) == ["72.1"]
+
+
+def test_a_number_that_is_unsure_says_so_under_its_text(say, number, monkeypatch):
+    read_number = Reader.read_number
+    monkeypatch.setattr(
+        Reader,
+        "read_number",
+        lambda *words, **more: replace(read_number(*words, **more), confidence=0.31, unsure=True),
+    )
+    assert say("read", "--number", number) == ["721", "unsure, confidence 31.0 %"]
+
+
+def test_fields_of_a_form_are_read_by_name(tenfold_json, say, number, tmp_path):
+    (tmp_path / "fields.csv").write_text(FIELDS)
+    read = tenfold_json("read", "--number", "--fields", tmp_path / "fields.csv", number)["numbers"]
+    assert [(one["name"], one["text"]) for one in read] == [("whole", "721"), ("first", "7"), ("nothing", "")]
+    assert [one["unsure"] for one in read] == [False, False, True]
+    assert all(one["image"] == str(number) for one in read)
+    left, top, right, bottom = read[1]["digits"][0]["box"]
+    assert 50 <= left < right <= 185
+    assert 30 <= top < bottom <= 170
+    head, *lines = say("read", "--number", "--written", "--fields", tmp_path / "fields.csv", number)
+    assert head.split() == ["field", "text", "confidence"]
+    assert [line.split()[:2] for line in lines] == [["whole", "72.1"], ["first", "7"], ["nothing", "0.0"]]
+    assert lines[2].endswith("no digits found")
+
+
+def test_a_list_of_fields_may_come_from_a_spreadsheet(tenfold_json, number, tmp_path):
+    """With a byte order mark, Windows' line ends, quotes, further columns and another order."""
+    text = '\ufeffpage,right,bottom,left,top,name\r\n1,185.5,170,50,30,"total, net"\r\n'
+    (tmp_path / "fields.csv").write_bytes(text.encode())
+    (read,) = tenfold_json("read", "--number", "--fields", tmp_path / "fields.csv", number)["numbers"]
+    assert (read["name"], read["text"]) == ("total, net", "7")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "has no column name"),
+        (b"name,left,top,right\na,1,2,3\n", "has no column bottom"),
+        (b"name,left,top,right,bottom\n", "lists no fields"),
+        (b"name,left,top,right,bottom\na,1,2,3,4\nb,1,2,x,4\n", "line 3: left,top,right,bottom are numbers of pixels"),
+        (b"name,left,top,right,bottom\na,1,2\n", "line 2: left,top,right,bottom are numbers of pixels"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "can't be read"),
+        (b"name,left,top,right,bottom\na,10,10,900,90\n", "is not in the image"),
+        (b"name,left,top,right,bottom\na,90,90,10,10\n", "is not in the image"),
+        (b"name,left,top,right,bottom\na,10,10,nan,90\n", "is not in the image"),
+        (None, "no such file"),
+    ],
+)
+def test_what_is_no_list_of_fields_is_refused_in_a_line(content, expected, number, tmp_path, capsys):
+    if content is not None:
+        (tmp_path / "fields.csv").write_bytes(content)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["read", "--number", "--fields", str(tmp_path / "fields.csv"), str(number)])
+    assert stopped.value.code == (2 if "image" in expected else 1)
+    error = capsys.readouterr().err
+    assert expected in error.lower() or expected in error
+    assert error.count("\n") == 1
+
+
+def test_a_form_that_is_too_small_for_its_fields_does_not_stop_the_others(number, seven, tmp_path, capsys):
+    (tmp_path / "fields.csv").write_text(FIELDS)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["read", "--number", "--fields", str(tmp_path / "fields.csv"), str(seven), str(number), "--json"])
+    assert stopped.value.code == 1
+    captured = capsys.readouterr()
+    numbers = json.loads(captured.out)["numbers"]
+    assert [one.get("text") for one in numbers] == ["721", "7", "", None]
+    assert numbers[3]["image"] == str(seven)
+    assert "is not in the image" in numbers[3]["error"]
 
 
 def test_read_explains_in_a_picture_beside_the_input(tenfold_json, seven):
@@ -69,6 +172,9 @@ def test_pages_of_a_pdf_are_read_one_by_one(tenfold_json, seven, tmp_path):
         (["read", "x.pdf", "--pages", "first"], 2, "--pages is 'first'; it takes all, or numbers such as 0,2"),
         (["read", "gone.png"], 1, "no such file"),
         (["read", "--number", "--explain", "x.png"], 2, "--explain"),
+        (["read", "--written", "x.png"], 2, "--written works for whole numbers: add --number"),
+        (["read", "--fields", "f.csv", "x.png"], 2, "--fields works for whole numbers: add --number"),
+        (["read", "--number", "--fields", "f.csv", "--pages", "0", "x.pdf"], 2, "leave out --pages"),
         (["read", "x.png", "--model", "gone.onnx"], 1, "no such file"),
     ],
 )

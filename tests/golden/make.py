@@ -7,6 +7,9 @@ are small untrained models of other architectures, and models.json what they mak
 numbers.json holds pages of several numbers, numbers that a pen wrote, pictures of 28x28 that lack MNIST's form, and
 colors; what each was read as; and which ink of the first case of golden.json spoke for its digit. Bytes in it are
 compressed (zlib, base64).
+
+lines.10fd is a small untrained line network, and lines.json what it gives for some lines: log probabilities, the texts
+that they spell, and how each line was read with the shipped classifier.
 """
 
 import base64
@@ -15,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lines import write_lines
 from pages import color_case, page_cases, small_cases, stroke_cases
 from PIL import Image, ImageDraw
 
@@ -58,6 +62,7 @@ def main() -> None:
     text = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
     (HERE / "golden.json").write_text(f"[\n{text}\n]\n")
     write_numbers(reader, cases[0]["strokes"])
+    write_lines(HERE, reader)
 
 
 def write_numbers(reader: Reader, strokes) -> None:  # type: ignore[no-untyped-def]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from tenfold.document.sheet import solve_homography
 from tenfold.ink.strokes import draw_strokes
 from tenfold.reading.reader import Number, Reader
 from tenfold.synthesis.drawing import WriterStyle, pen_path
@@ -32,10 +33,40 @@ PAGES: tuple[tuple[str, Sequence[str], int, int, dict[str, float]], ...] = (
     ("many lines, rising", ["31415", "92653", "58979", "3238"], 700, 520, {"rise": 0.06, "shadow": 0.2}),
     ("far away", ["602", "7714"], 640, 480, {"margin": 0.3}),
     ("commas, dashes and dirt", ["18-7", "3,95"], 400, 260, {"dirt": 40}),
+    ("a date and an amount", ["12/05/24", "1.280,50"], 560, 280, {}),
+    ("a sum", ["37+5=42", "6×4=24"], 460, 260, {"noise": 0.004}),
+    ("a line askew", ["90518"], 420, 300, {"turn": 17}),
+    ("a line far askew", ["4472"], 420, 400, {"turn": -38, "margin": 0.28}),
+    ("two numbers of a line", ["805 62"], 460, 120, {}),
     ("no ink", [""], 200, 160, {"shadow": 0.3}),
     ("upright and long", ["4", "0", "2", "9"], 130, 520, {}),
 )
-NUMBERS = ("407", "1958", "33", "26710", "5", "840", "69")
+# Of a form: how its fields are printed, what is written in them, and how dark the print is.
+FORMS: tuple[tuple[str, str, float], ...] = (
+    ("separate boxes", "40582", 0.35),
+    ("joined boxes", "937164", 0.8),
+    ("a comb", "26013", 0.6),
+)
+NUMBERS = ("407", "1958", "33", "26710", "5", "840", "69", "12/05/24", "3.14", "7+15=22", "80%", "(6-2)÷4", "10:45")
+# Strokes of the marks, the digits being 1 high.
+MARKS: dict[str, Sequence[Sequence[tuple[float, float]]]] = {
+    ",": [[(0.1, 0.95), (0.05, 1.1)]],
+    "-": [[(0, 0.55), (0.3, 0.53)]],
+    ".": [[(0.02, 0.96), (0.06, 0.98)]],
+    "/": [[(0.45, -0.1), (0, 1.1)]],
+    ":": [[(0.02, 0.4), (0.05, 0.42)], [(0.02, 0.86), (0.05, 0.88)]],
+    "+": [[(0, 0.52), (0.48, 0.52)], [(0.24, 0.28), (0.24, 0.76)]],
+    "=": [[(0, 0.42), (0.44, 0.42)], [(0, 0.62), (0.44, 0.62)]],
+    "×": [[(0, 0.32), (0.42, 0.76)], [(0.42, 0.32), (0, 0.76)]],
+    "÷": [[(0, 0.52), (0.48, 0.52)], [(0.24, 0.28), (0.25, 0.29)], [(0.24, 0.76), (0.25, 0.77)]],
+    "%": [
+        [(0.14, 0.04), (0.02, 0.14), (0.1, 0.28), (0.22, 0.18), (0.14, 0.04)],
+        [(0.62, 0), (0.08, 1)],
+        [(0.58, 0.68), (0.46, 0.8), (0.54, 0.96), (0.66, 0.84), (0.58, 0.68)],
+    ],
+    "(": [[(0.22, -0.08), (0.04, 0.24), (0.04, 0.76), (0.22, 1.08)]],
+    ")": [[(0, -0.08), (0.18, 0.24), (0.18, 0.76), (0, 1.08)]],
+}
 
 
 def page_cases(reader: Reader, generator: np.random.Generator) -> list[dict[str, Any]]:
@@ -44,6 +75,13 @@ def page_cases(reader: Reader, generator: np.random.Generator) -> list[dict[str,
         gray = page(lines, width, height, generator, **hard)
         picture = {"width": width, "height": height, "gray": packed(gray)}
         cases.append({"name": name, **picture, **expected_number(reader.read_number(gray))})
+    for name, text, print_ink in FORMS:
+        gray = form(name, text, print_ink, generator)
+        picture = {"width": gray.shape[1], "height": gray.shape[0], "gray": packed(gray)}
+        cases.append({"name": name, **picture, **expected_number(reader.read_number(gray))})
+    gray = on_desk(page(["5073", "281"], 400, 300, generator))
+    picture = {"width": gray.shape[1], "height": gray.shape[0], "gray": packed(gray)}
+    cases.append({"name": "a note on a desk", **picture, **expected_number(reader.read_number(gray))})
     pen = np.random.Generator(np.random.PCG64(13))
     for text in ("7", "360"):  # Edge to edge, as MNIST's digits are.
         gray = np.concatenate([draw_strokes(written(character, pen, 0)) for character in text], 1)
@@ -99,6 +137,8 @@ def expected_number(number: Number) -> dict[str, Any]:
     digits = number.digits
     return {
         "text": number.text,
+        "written": number.written,
+        "confidence": round(number.confidence, 6),
         "unsure": number.unsure,
         "boxes": [[round(float(edge), 3) for edge in digit.box or ()] for digit in digits],
         "probabilities": [rounded(digit.probabilities) for digit in digits],
@@ -116,14 +156,17 @@ def packed(values: NDArray[np.uint8]) -> str:
 
 
 def written(text: str, generator: np.random.Generator, gap: float) -> Strokes:
-    """A number as strokes: digits as high as 1, side by side; a comma and a dash are strokes too."""
+    """A number as strokes: digits as high as 1, side by side, and marks."""
     strokes: Strokes = []
     right = 0.0
     for character in text:
-        if character in ",-":
-            places = [[0.1, 0.95], [0.05, 1.1]] if character == "," else [[0.0, 0.55], [0.3, 0.53]]
-            strokes.append(np.add(places, [right, 0]))
-            right += 0.3 + gap
+        if character == " ":
+            right += 1.5
+            continue
+        if character in MARKS:
+            strokes += [np.add(stroke, [right, 0]) for stroke in MARKS[character]]
+            width = max(x for stroke in MARKS[character] for x, _ in stroke)
+            right += (0.3 if character in ",-" else width) + gap
             continue
         ways = [way for way in DIGITS if way.character == character]
         path = pen_path(ways[generator.integers(len(ways))].path, generator, WriterStyle())
@@ -149,6 +192,7 @@ def page(
     noise: float = 0,
     dark: float = 0,
     dirt: int = 0,
+    turn: float = 0,
 ) -> NDArray[np.uint8]:
     """Luminance uint8[height,width], 0 black to 255 white."""
     canvas = Image.new("L", (2 * width, 2 * height), 0)
@@ -170,6 +214,8 @@ def page(
         draw.ellipse(
             [x, y, x + generator.uniform(1, 6), y + generator.uniform(1, 6)], fill=int(generator.uniform(40, 255))
         )
+    if turn:
+        canvas = canvas.rotate(-turn, Image.Resampling.BILINEAR)
     ink = np.asarray(canvas.resize((width, height), Image.Resampling.BOX), np.float32) / 255
     light = np.full((height, width), 0.93, np.float32)
     if shadow:
@@ -182,3 +228,41 @@ def page(
         light -= 0.25 * (((columns - 0.02 * rows) % squared) < 1.5)
     gray = light * (1 - 0.75 * ink) + generator.normal(0, 1, light.shape) * noise
     return np.rint(np.clip(1 - gray if dark else gray, 0, 1) * 255).astype(np.uint8)
+
+
+def form(kind: str, text: str, print_ink: float, generator: np.random.Generator) -> NDArray[np.uint8]:
+    """A digit a field, luminance uint8[90,W]."""
+    step, high, thick = (66, 60, 3) if kind == "separate boxes" else (50, 60, 2)
+    width = step * len(text) + 40
+    canvas, printed = Image.new("L", (4 * width, 360), 0), Image.new("L", (4 * width, 360), 0)
+    pen, frame = ImageDraw.Draw(canvas), ImageDraw.Draw(printed)
+    for index, character in enumerate(text):
+        left, top, right = 20 + index * step, 15, 20 + index * step + 50
+        up = 16 if kind == "a comb" else high
+        sides = [(left, top + high - up, left, top + high), (right, top + high - up, right, top + high)]
+        sides += [(left, top + high, right, top + high)] + ([] if kind == "a comb" else [(left, top, right, top)])
+        for side in sides:
+            frame.line([4 * edge for edge in side], fill=255, width=4 * thick)
+        for stroke in written(character, generator, 0):
+            places = 4 * (40 * stroke + [left + 12 + generator.uniform(-2, 2), top + 9])
+            pen.line([tuple(place) for place in places.tolist()], fill=255, width=18, joint="curve")
+    ink, lines = (
+        np.asarray(layer.resize((width, 90), Image.Resampling.BOX), np.float32) / 255 for layer in (canvas, printed)
+    )
+    return np.rint(255 * 0.92 * (1 - print_ink * lines) * (1 - 0.75 * ink)).astype(np.uint8)
+
+
+def on_desk(sheet: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A sheet in perspective on a darker desk: luminance uint8[380,520]."""
+    height, width = sheet.shape
+    outline = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+    corners = np.array([[70, 60], [440, 35], [470, 320], [40, 335]], np.float64)
+    data = tuple(solve_homography(corners, outline).ravel()[:8])
+    moved, inside = (
+        np.asarray(
+            Image.fromarray(layer).transform((520, 380), Image.Transform.PERSPECTIVE, data, Image.Resampling.BILINEAR)
+        )
+        for layer in (sheet.astype(np.float32), np.full_like(sheet, 1, np.float32))
+    )
+    desk = 80 + 25 * np.sin(np.arange(520) / 40)[None, :] * np.ones((380, 1))
+    return np.rint(moved + (1 - inside) * desk).astype(np.uint8)

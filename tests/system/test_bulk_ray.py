@@ -87,7 +87,7 @@ def test_an_image_that_kills_whoever_reads_it_costs_its_own_row_alone(cluster, m
     (folder / "1.png").write_bytes(b"DEADLY")
     np.save(folder / "2.npy", mnist.test_images[:3])
     words = [str(folder), "--out", str(tmp_path / "out.parquet"), "--ray", cluster.address, "--json"]
-    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     found = pq.read_table(tmp_path / "out.parquet").to_pylist()
     assert ["was killed" in (row["error"] or "") for row in found] == [False, True, False, False, False]

@@ -248,6 +248,8 @@ def test_mistakes_are_reported_in_a_line(tmp_path, capsys, monkeypatch):
         (["a.npy", "--out", "o.parquet", "--workers", "0"], 2, "at least 1"),
         (["a.npy", "--out", "o.parquet", "--batch", "0"], 2, "at least 1"),
         (["a.npy", "--out", "o.parquet", "--model", "gone.onnx"], 1, "no such file"),
+        (["a.npy", "--out", "o.parquet", "--number"], 2, "one digit each: leave out --number"),
+        (["a.npy", "--out", "o.parquet", "--number", "--probabilities"], 2, "leave out --number or --probabilities"),
         (["plain.parquet", "--out", "o.parquet"], 2, "its columns: name (string), label (int64)"),
         (["plain.parquet", "--out", "o.parquet", "--column", "nam"], 2, "did you mean 'name'"),
         (["plain.parquet", "--out", "o.parquet", "--column", "name"], 2, "not images"),

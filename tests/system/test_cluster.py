@@ -178,7 +178,7 @@ def test_the_command_sweeps_on_the_cluster_that_it_is_given(two_nodes, small_fil
     words = ["sweep", "--dataset", small_file, "--epochs", 1, "--param", "batch_size=16,32", "--sampler", "grid",
              "--ray", two_nodes.address, "--out", tmp_path]  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-m", "tenfold", *map(str, words)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "tenfold", *map(str, words)], capture_output=True, text=True, timeout=300
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "best.toml --seeds 5" in done.stdout

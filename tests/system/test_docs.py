@@ -18,12 +18,14 @@ def draw_seven(path):
 
 
 def test_the_readmes_python_runs(tmp_path):
-    for name in ("seven.png", "photo.jpg"):
+    for name in ("seven.png", "photo.jpg", "form.png"):
         draw_seven(tmp_path / name)
     reads, trains = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    prints = "\nprint(reading.digit, reader.read_strokes([[(0, 0), (10, 0), (4, 16)]]).digit, number)"
-    reads = reads.replace('reader.read_number("photo.jpg").text', 'number = reader.read_number("photo.jpg").text')
-    assert run_python(reads + prints, tmp_path).split() == ["7", "7", "7"]
+    prints = (
+        "\nprint(reading.digit, reader.read_strokes([[(0, 0), (10, 0), (4, 16)]]).digit, number.text, fields[0].text)"
+    )
+    reads = reads.replace('reader.read_number("form.png"', 'fields = reader.read_number("form.png"')
+    assert run_python(reads + prints, tmp_path).split() == ["7", "7", "7", "7"]
     assert float(run_python(trains, tmp_path)) > 0.96
 
 

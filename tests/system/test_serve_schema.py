@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -32,6 +33,9 @@ def _picture(kind: str, index: int) -> bytes:
 # Of bytes, OpenAPI can't say more than that they are bytes: what is a picture is said here.
 for _kind in IMAGE_TYPES:
     schemathesis.openapi.media_type(_kind, st.integers(0, 99).map(lambda index, kind=_kind: _picture(kind, index)))
+# Nor that a field lies in the image, which is of 28x28 here.
+_PLACES = st.sampled_from([[0, 0, 28, 28], [2.5, 3, 20, 25], [0, 0, 9, 28]])
+schemathesis.openapi.format("fields", st.lists(_PLACES, max_size=2).map(json.dumps))
 _PNG = st.integers(0, 99).map(lambda index: _picture("image/png", index))
 schemathesis.openapi.media_type("application/octet-stream", _PNG)
 schemathesis.openapi.format("image", _PNG.map(lambda content: base64.b64encode(content).decode()))
@@ -68,6 +72,12 @@ def test_the_document_is_true(api: Any, method: str, path: str, mode: Generation
               phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(api[path][method].as_strategy(generation_mode=mode))
     def holds(case: schemathesis.Case) -> None:
+        if (
+            mode is GenerationMode.POSITIVE
+            and isinstance(case.body, dict)
+            and isinstance(case.body.get("fields"), list)
+        ):
+            case.body["fields"] = [[0, 0, 28, 28]] * min(2, len(case.body["fields"]))
         case.call_and_validate(headers={"Authorization": f"Bearer {TOKEN}"})
 
     try:

@@ -48,7 +48,7 @@ def test_ctrl_c_says_how_to_continue(quick, tmp_path):
     while not list(tmp_path.glob("runs/*/checkpoint.safetensors")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert f"--resume {latest_run(tmp_path / 'runs').relative_to(tmp_path)}" in err
     assert "Traceback" not in err

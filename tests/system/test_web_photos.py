@@ -22,6 +22,8 @@ def number_as_json(number: Number) -> dict:
     pixels = np.array([digit.pixels for digit in number.digits], np.uint8)
     return {
         "text": number.text,
+        "written": number.written,
+        "confidence": number.confidence,
         "unsure": number.unsure,
         "boxes": [digit.box for digit in number.digits],
         "probabilities": [digit.probabilities.tolist() for digit in number.digits],

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from tenfold import Reader
-from tenfold.export.inference_graph import evaluate_layers, softmax
+from tenfold.export.inference_graph import evaluate_layers, log_softmax, softmax
 from tenfold.export.web import read_web
 from tenfold.reading.explain import evidence
+from tenfold.reading.line_reader import shipped_line_model
+from tenfold.reading.model_file import LineModelFile
 from tenfold.reading.reader import shipped_model
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -49,6 +51,17 @@ def test_the_shipped_web_file_holds_the_weights_of_the_shipped_onnx():
     assert softmax(evaluate_layers(layers, pixels)) == pytest.approx(Reader().probabilities(pixels), abs=1e-4)
 
 
+def test_the_shipped_web_file_of_lines_holds_the_weights_of_the_shipped_onnx():
+    path = shipped_line_model()
+    strip = np.random.default_rng(0).integers(0, 256, (32, 96)).astype(np.uint8)
+    layers, settings = read_web(path.with_suffix(".10fd"))
+    model = LineModelFile(path)
+    assert settings == model.settings
+    assert log_softmax(evaluate_layers(layers, strip[None]))[0] == pytest.approx(
+        model.log_probabilities([strip])[0], abs=1e-3
+    )
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_golden_models_say_what_they_said(name):
     layers, _ = read_web(GOLDEN / f"{name}.10fd")
@@ -62,8 +75,8 @@ def test_golden_numbers_are_read_as_they_were(reader, case):
         number = reader.read_stroke_number(case["strokes"])
     else:
         number = reader.read_number(unpacked(case["gray"], case["height"], case["width"]))
-    assert number.text == case["text"]
-    assert number.unsure == case["unsure"]
+    assert (number.text, number.written, number.unsure) == (case["text"], case["written"], case["unsure"])
+    assert number.confidence == pytest.approx(case["confidence"], abs=0.01)
     assert [digit.unsure for digit in number.digits] == case["unsures"]
     pixels = unpacked(case["pixels"], len(number.digits), 28, 28)
     for index, digit in enumerate(number.digits):

@@ -8,7 +8,6 @@ from tenfold.errors import FormatError
 from tenfold.ink.image import opened, to_gray
 from tenfold.ink.normalize import has_mnist_form, normalize, to_uint8
 from tenfold.ink.page import find_page_ink
-from tenfold.ink.segment import find_lines
 
 
 def seven(
@@ -168,14 +167,3 @@ def test_what_lies_beside_the_paper_is_no_ink():
     ink = find_page_ink(photo)
     assert ink[160:240, 384:388].min() > 0.5
     assert ink[:, :140].max() == 0
-
-
-def test_a_bar_that_stands_apart_belongs_to_the_digit_below_it():
-    ink = np.zeros((120, 300), np.float32)
-    for left in (20, 120, 220):
-        ink[30:100, left : left + 8] = 1
-        ink[92:100, left : left + 40] = 1
-        ink[21:27, left + 4 : left + 44] = 1  # The detached bar of a 5.
-    (line,) = find_lines(ink)
-    assert len(line) == 3
-    assert [(piece.place[1], piece.place[3]) for piece in line] == [(21, 100)] * 3

@@ -11,7 +11,8 @@ export interface Read {
 export type Ask =
   | { readonly kind: "open"; readonly model: string; readonly content: ArrayBuffer }
   | { readonly kind: "time"; readonly model: string }
-  | { readonly kind: "strokes"; readonly models: readonly string[]; readonly strokes: readonly Stroke[] }
+  // lifted: whether the pen is up.
+  | { readonly kind: "strokes"; readonly models: readonly string[]; readonly strokes: readonly Stroke[]; readonly lifted: boolean }
   | { readonly kind: "picture"; readonly models: readonly string[]; readonly width: number; readonly height: number; readonly rgba: Uint8ClampedArray }
   | { readonly kind: "explain"; readonly model: string; readonly pixels: Uint8Array; readonly digit: number };
 

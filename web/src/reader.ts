@@ -1,43 +1,19 @@
-// Reads ink on the device: tenfold/reading/reader.py, on the same model, with the same answers.
+// Reads single digits on the device: tenfold/reading/reader.py, on the same model, with the same answers. Numbers are read by
+// numbers.ts, which is loaded when a number is first needed.
 
 import { paperIsDark } from "./ink/ground.js";
-import { bestPath, spansOf, type Box, type Piece } from "./ink/line.js";
 import { hasMnistForm, normalize } from "./ink/normalize.js";
-import { findPageInk } from "./ink/page.js";
 import type { Plane } from "./ink/plane.js";
-import { reduce, reduction } from "./ink/resize.js";
-import { drawPieces, drawStrokePieces, findLines, strokePieces } from "./ink/segment.js";
 import { drawStrokes, type Stroke } from "./ink/strokes.js";
 import type { ModelFile } from "./model/file.js";
 import { prepare } from "./model/forward.js";
+import type { Reading } from "./reading/reading.js";
 
 export { toGray, type Gray, type Picture } from "./ink/gray.js";
-export type { Plane } from "./ink/plane.js";
-export type { Box } from "./ink/line.js";
+export type { Box, Plane } from "./ink/plane.js";
 export type { Point, Stroke } from "./ink/strokes.js";
 export { ModelFileError, readModelFile, type ModelFile } from "./model/file.js";
-
-// What one digit was read as.
-export interface Reading {
-  readonly digit: number;
-  // Of readings with confidence 0.9, nine in ten are right.
-  readonly confidence: number;
-  readonly probabilities: Float32Array;
-  // Not to be trusted: ambiguous, or no digit at all.
-  readonly unsure: boolean;
-  // Uint8[784], what the model saw, 0 paper to 255 ink.
-  readonly pixels: Uint8Array;
-  // Where in the picture it was found; null where the whole picture is the digit.
-  readonly box: Box | null;
-}
-
-// What several digits were read as: their lines joined by a newline, and each reading with its box, in that order.
-export interface NumberReading {
-  readonly text: string;
-  readonly digits: readonly Reading[];
-  // One of the digits is, or there is none.
-  readonly unsure: boolean;
-}
+export type { NumberReading, Reading } from "./reading/reading.js";
 
 export interface Reader {
   // Readings less confident than this are unsure.
@@ -46,12 +22,10 @@ export interface Reader {
   read(gray: Plane): Reading;
   // The one digit that a pen wrote. Throws a RangeError for an invalid coordinate; no strokes read as unsure.
   readStrokes(strokes: readonly Stroke[]): Reading;
-  // All digits in a photo or scan. scale: of the picture that `gray` was reduced from; boxes are in its pixels.
-  readNumber(gray: Plane, scale?: number): NumberReading;
-  // Several digits that a pen wrote on one line; boxes are in the pen's unit.
-  readStrokeNumber(strokes: readonly Stroke[]): NumberReading;
   // The model itself: Uint8[784] -> Float32[10].
   probabilities(pixels: Uint8Array): Float32Array;
+  // The same, which remembers some images: while a number is written, all but its last digit stay as they are.
+  classify(pixels: Uint8Array): Float32Array;
   // Float32[784]: how much of the digit's log-probability is lost when the ink around a pixel is wiped away: above 0 it
   // spoke for the digit, below 0 against. The model is asked some 400 times; with a step of 2, a quarter as often.
   evidence(pixels: Uint8Array, digit: number, step?: number): Float32Array;
@@ -59,8 +33,6 @@ export interface Reader {
 
 // For a model file that doesn't say: an even chance of being wrong.
 const UNSURE_BELOW = 0.5;
-// Pixels a side that a page is read at.
-const PAGE = 1600;
 const SIDE = 28;
 // Images whose answers are remembered: more than a number's digits, and what its neighbors could make.
 const REMEMBERED = 64;
@@ -74,7 +46,6 @@ export const createReader = (model: ModelFile): Reader => {
   const unsureBelow = Number.isFinite(threshold) ? threshold : UNSURE_BELOW;
 
   const remembered = new Map<string, Float32Array>();
-  // While a number is written, all but its last digit stay as they are from frame to frame.
   const rowOf = (pixels: Uint8Array): Float32Array => {
     const key = String.fromCharCode(...pixels);
     const row = remembered.get(key) ?? probabilities(pixels);
@@ -92,25 +63,10 @@ export const createReader = (model: ModelFile): Reader => {
     return { digit, confidence, probabilities: row, unsure: blank || !(confidence >= unsureBelow), pixels, box: null };
   };
 
-  const number = <Ink>(
-    lines: readonly (readonly Piece<Ink>[])[],
-    draw: (pieces: readonly Piece<Ink>[]) => Uint8Array,
-    scale: number,
-  ): NumberReading => {
-    const read = lines.map((pieces) => {
-      const spans = spansOf(pieces, draw);
-      const readings = spans.map((span) => reading(span.pixels));
-      const path = bestPath(pieces, spans, readings.map(({ confidence }) => confidence));
-      return path.map((index) => ({ ...readings[index], box: larger(spans[index].box, scale) }));
-    });
-    const digits = read.flat();
-    const texts = read.filter((line) => line.length > 0).map((line) => line.map(({ digit }) => digit).join(""));
-    return { text: texts.join("\n"), digits, unsure: !digits.length || digits.some(({ unsure }) => unsure) };
-  };
-
   return {
     unsureBelow,
     probabilities,
+    classify: rowOf,
     read: (gray) => {
       const found = reading(normalize(gray));
       const whole = asItIs(gray);
@@ -120,14 +76,6 @@ export const createReader = (model: ModelFile): Reader => {
       return other.confidence > found.confidence ? other : found;
     },
     readStrokes: (strokes) => reading(drawStrokes(strokes)),
-    readNumber: (gray, scale = 1) => {
-      const block = reduction(gray, PAGE);
-      return number(findLines(findPageInk(reduce(gray, block))), drawPieces, scale * block);
-    },
-    readStrokeNumber: (strokes) => {
-      const line = strokePieces(strokes);
-      return number(line.length ? [line] : [], drawStrokePieces, 1);
-    },
     evidence: (pixels, digit, step = 1) => evidence(pixels, digit, step, probabilities),
   };
 };
@@ -146,13 +94,6 @@ const isInTheMiddle = (pixels: Uint8Array): boolean => {
   });
   return middle > MIDDLE_INK * all;
 };
-
-const larger = ([left, top, right, bottom]: Box, scale: number): Box => [
-  left * scale,
-  top * scale,
-  right * scale,
-  bottom * scale,
-];
 
 // Uint8[784] where the picture has 28x28 pixels.
 const asItIs = ({ width, height, data }: Plane): Uint8Array | null =>

@@ -1,7 +1,10 @@
 // Reads off the main thread, so that the pen never waits.
 
+import lineModel from "../../src/tenfold/reading/shipped/lines.10fd?url";
+import { areSeveral, strokesBox } from "./ink/strokes.js";
+import type { NumberReader } from "./numbers.js";
 import type { Answers, Ask, Read, Reply } from "./protocol.js";
-import { ModelFileError, createReader, readModelFile, toGray, type NumberReading, type Reader } from "./reader.js";
+import { ModelFileError, createReader, readModelFile, toGray, type Box, type NumberReading, type Reader, type Reading } from "./reader.js";
 
 const readers = new Map<string, Reader>();
 // A picture this small is one digit, such as an image of MNIST's.
@@ -38,14 +41,53 @@ const medianMs = (run: () => void, times: number): number => {
   return taken.sort((a, b) => a - b)[times >> 1];
 };
 
-const readPicture = (reader: Reader, ask: Ask & { kind: "picture" }): NumberReading => {
-  const { gray, scale } = toGray({ width: ask.width, height: ask.height, data: ask.rgba }, LONGEST);
-  if (Math.max(ask.width, ask.height) > ONE_DIGIT) return reader.readNumber(gray, scale);
-  const reading = { ...reader.read(gray), box: [0, 0, ask.width, ask.height] as const };
-  return { text: String(reading.digit), digits: [reading], unsure: reading.unsure };
+// A reading as a number of one digit.
+const alone = (reading: Reading, box: Box): NumberReading => {
+  const { confidence, unsure } = reading;
+  const text = String(reading.digit);
+  return { text, written: text, digits: [{ ...reading, box }], confidence, unsure };
 };
 
-const DO: { [K in Ask["kind"]]: (ask: Ask & { kind: K }) => Answers[K] } = {
+let numberReader: Promise<NumberReader> | null = null;
+
+// Loads what reads numbers when it is first needed. A failure is forgotten, so that the next number tries again.
+const loadNumberReader = (): Promise<NumberReader> => {
+  numberReader ??= load().catch((error: unknown) => {
+    numberReader = null;
+    throw error;
+  });
+  return numberReader;
+};
+
+const load = async (): Promise<NumberReader> => {
+  try {
+    // The model first: a browser may remember that a script failed to load.
+    const response = await fetch(lineModel);
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    const [{ createNumberReader }, content] = await Promise.all([import("./numbers.js"), response.arrayBuffer()]);
+    return createNumberReader(readModelFile(content));
+  } catch (error) {
+    if (error instanceof ModelFileError) throw error;
+    throw new Error("Reading several digits needs a model that could not be loaded: check the network and try again.");
+  }
+};
+
+const readStrokes = async ({ models, strokes, lifted }: Ask & { kind: "strokes" }): Promise<Read> => {
+  if (!areSeveral(strokes, lifted)) return timed(models, (reader) => alone(reader.readStrokes(strokes), strokesBox(strokes)));
+  const numbers = await loadNumberReader();
+  return timed(models, (reader) => numbers.readStrokeNumber(reader, strokes));
+};
+
+const readPicture = async ({ models, width, height, rgba }: Ask & { kind: "picture" }): Promise<Read> => {
+  const one = Math.max(width, height) <= ONE_DIGIT;
+  const numbers = one ? null : await loadNumberReader();
+  return timed(models, (reader) => {
+    const { gray, scale } = toGray({ width, height, data: rgba }, LONGEST);
+    return numbers ? numbers.readNumber(reader, gray, scale) : alone(reader.read(gray), [0, 0, width, height]);
+  });
+};
+
+const DO: { [K in Ask["kind"]]: (ask: Ask & { kind: K }) => Answers[K] | Promise<Answers[K]> } = {
   open: ({ model, content }) => {
     const file = readModelFile(content);
     const reader = createReader(file);
@@ -57,15 +99,15 @@ const DO: { [K in Ask["kind"]]: (ask: Ask & { kind: K }) => Answers[K] } = {
     const reader = opened(model);
     return medianMs(() => reader.probabilities(ANY), 31);
   },
-  strokes: ({ models, strokes }) => timed(models, (reader) => reader.readStrokeNumber(strokes)),
-  picture: (ask) => timed(ask.models, (reader) => readPicture(reader, ask)),
+  strokes: readStrokes,
+  picture: readPicture,
   explain: ({ model, pixels, digit }) => opened(model).evidence(pixels, digit, 2),
 };
 
-const answer = ({ data: { id, ask } }: MessageEvent<{ id: number; ask: Ask }>) => {
+const answer = async ({ data: { id, ask } }: MessageEvent<{ id: number; ask: Ask }>) => {
   let reply: Reply;
   try {
-    reply = { id, answer: (DO[ask.kind] as (ask: Ask) => Answers[Ask["kind"]])(ask) };
+    reply = { id, answer: await (DO[ask.kind] as (ask: Ask) => Answers[Ask["kind"]] | Promise<Answers[Ask["kind"]]>)(ask) };
   } catch (error) {
     reply = { id, error: error instanceof Error ? error.message : String(error) };
   }
@@ -73,5 +115,5 @@ const answer = ({ data: { id, ask } }: MessageEvent<{ id: number; ask: Ask }>) =
 };
 
 export const beginReading = () => {
-  self.onmessage = answer;
+  self.onmessage = (event) => void answer(event);
 };

@@ -11,6 +11,7 @@ export const contentOf = (path: string): ArrayBuffer => {
 
 export const opened = (path: string): ModelFile => readModelFile(contentOf(path));
 export const shipped = (): ModelFile => opened("src/tenfold/reading/shipped/reader.10fd");
+export const shippedLines = (): ModelFile => opened("src/tenfold/reading/shipped/lines.10fd");
 
 export const golden = <T>(name: string): T => JSON.parse(new TextDecoder().decode(contentOf(`tests/golden/${name}`)));
 

@@ -82,6 +82,13 @@ describe("a layer", () => {
     ["padding", -1],
     ["padding", 1e9],
     ["padding", 4000],
+    ["padding", [1, -1]],
+    ["padding", [2]],
+    ["padding", [2, 2, 2]],
+    ["stride", [1, 0]],
+    ["stride", [1, "1"]],
+    ["stride", [[1], 1]],
+    ["groups", [1, 1]],
     ["groups", 3],
     ["groups", 0],
   ])("with %s %s is refused", (option, value) => {
@@ -95,6 +102,7 @@ describe("a layer", () => {
     { kind: "pool", size: 0 },
     { kind: "pool", size: -2 },
     { kind: "pool", size: 64 },
+    { kind: "pool", size: [1, 0] },
     { kind: "pool" },
     { kind: "recall", slot: 7 },
     { kind: "add", slot: 7 },
@@ -106,6 +114,10 @@ describe("a layer", () => {
     { kind: "pixels", crop: 30, patch: 1, border: 0, mean: 0, spread: 1 },
     { kind: "pixels", crop: 28, patch: 1, border: 4096, mean: 0, spread: 1 },
     { kind: "pixels", crop: 28, patch: 1, border: 0, mean: 0, spread: 0 },
+    { kind: "pixels", crop: 28, patch: 1, border: 0, mean: 0, spread: [1, 1] },
+    { kind: "strips", patch: 3, mean: 0, spread: 1 },
+    { kind: "strips", patch: [2, 2], mean: 0, spread: 1 },
+    { kind: "strips", patch: 2, mean: 0 },
   ])("$kind that does not fit is refused", (layer) => {
     refused(
       changed(({ layers }) => layers.splice(0, 1, layer as Record<string, unknown>)),

@@ -21,8 +21,9 @@ _FAULTS = (OSError, EOFError, lzma.LZMAError, zlib.error)
 _HEADER = 1024
 
 
-def plan_array(path: str) -> Iterator[WorkUnit]:
-    """Divides a file into units; none for IDX labels. Raises `FormatError` when it is no array of images."""
+def plan_array(path: str, most: int = UNIT) -> Iterator[WorkUnit]:
+    """Divides a file into units of `most` images; none for IDX labels. Raises `FormatError` when it is no array of
+    images."""
     with open_binary(path) as plain:
         file = decompressed(plain)
         compressed = file is not plain
@@ -34,7 +35,7 @@ def plan_array(path: str) -> Iterator[WorkUnit]:
     length = math.prod(one) * dtype.itemsize
     # A header may claim anything: what is missing becomes one unit, whose reader reports it.
     available = shape[0] if compressed else min(shape[0], (size - start) // length)
-    firsts = [0] if compressed else [*range(0, available, UNIT), *([available] if available < shape[0] else [])]
+    firsts = [0] if compressed else [*range(0, available, most), *([available] if available < shape[0] else [])]
     for first, after in itertools.pairwise([*firsts, shape[0]]):
         yield WorkUnit(kind="array", source=path, path=path, count=after - first, offset=start + first * length,
                    shape=one, dtype=dtype.str)  # fmt: skip

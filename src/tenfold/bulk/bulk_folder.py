@@ -13,58 +13,68 @@ from typing import Any
 from tenfold import files
 from tenfold.bulk.array_files import plan_array
 from tenfold.bulk.bulk_sources import KNOWN, SourceFile, list_source
-from tenfold.bulk.bulk_units import UnitCounts, WorkUnit
+from tenfold.bulk.bulk_units import NUMBERS_UNIT, UNIT, UnitCounts, WorkUnit
 from tenfold.bulk.image_files import plan_images, plan_tar
 from tenfold.bulk.parquet_files import plan_parquet
-from tenfold.bulk.unit_reader import read_metadata
+from tenfold.bulk.unit_reader import ONE_DIGIT_EACH, read_metadata, reads_numbers
 from tenfold.errors import BulkError, FormatError, ModelError, UsageError
+from tenfold.ink.fit import SIDE
+from tenfold.reading.line_reader import shipped_line_model
 from tenfold.reading.reader import shipped_model
 
 
 def bulk_settings(
-    sources: Sequence[str], model: str | Path | None, column: str | None, probabilities: bool
+    sources: Sequence[str], model: str | Path | None, column: str | None, columns: Sequence[str]
 ) -> dict[str, Any]:
-    """What the rows of a job depend on, as JSON takes it. A stopped job can be resumed with the same settings only."""
+    """What the rows of a job depend on, as JSON takes it. A stopped job can be resumed with the same settings only.
+
+    column: of the images in Parquet. columns: of the output.
+    """
     path = shipped_model() if model is None else Path(model)
     if not path.is_file():
         raise ModelError(f"{path}: no such file; a model is an .onnx file written by tenfold export")
+    models = [path, shipped_line_model()] if reads_numbers(columns) else [path]
     return {
         "sources": list(sources),
         "column": column,
-        "probabilities": probabilities,
-        "model_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "columns": list(columns),
+        "model_sha256": hashlib.sha256(b"".join(model.read_bytes() for model in models)).hexdigest(),
         "version": metadata.version("tenfold"),
     }
 
 
-def plan_units(sources: Sequence[str], column: str | None) -> Iterator[WorkUnit | None]:
+def plan_units(sources: Sequence[str], column: str | None, numbers: bool) -> Iterator[WorkUnit | None]:
     """The units of sources, and None for each file that by name is neither image nor shard.
 
-    A shard that cannot be opened is a unit too, whose row will say so. Raises `FormatError` when there is nothing to
-    read, and `UsageError` for a Parquet file without a column of images.
+    A shard that cannot be opened is a unit too, whose row will say so. numbers: whether whole numbers are read. Raises
+    `FormatError` when there is nothing to read, and `UsageError` for a Parquet file without a column of images, or for
+    numbers in an array of 28x28.
     """
+    most = NUMBERS_UNIT if numbers else UNIT
     any_unit = False
     found = chain.from_iterable(map(list_source, sources))
     for kind, group in groupby(found, lambda entry: entry.kind):
-        for unit in _plan(kind, group, column):
+        for unit in _plan(kind, group, column, most):
             any_unit = any_unit or unit is not None
+            if numbers and unit is not None and unit.shape == (SIDE, SIDE):
+                raise UsageError(ONE_DIGIT_EACH.format(path=unit.path))
             yield unit
     if not any_unit:
         raise FormatError(f"{', '.join(sources)}: nothing to read there; supported are {KNOWN}")
 
 
-def _plan(kind: str | None, group: Iterator[SourceFile], column: str | None) -> Iterator[WorkUnit | None]:
+def _plan(kind: str | None, group: Iterator[SourceFile], column: str | None, most: int) -> Iterator[WorkUnit | None]:
     if kind == "image":
-        yield from plan_images(group)
+        yield from plan_images(group, most)
         return
     for entry in group:
         try:
             if kind == "tar":
-                yield from plan_tar(entry.path)
+                yield from plan_tar(entry.path, most)
             elif kind == "parquet":
-                yield from plan_parquet(entry.path, column)
+                yield from plan_parquet(entry.path, column, most)
             elif kind == "array":
-                yield from plan_array(entry.path)
+                yield from plan_array(entry.path, most)
             else:
                 yield None
         except FormatError as error:
@@ -143,9 +153,9 @@ class BulkFolder:
             return True
         self.job = json.loads((self.path / "job.json").read_text())
         for key, value in settings.items():
-            if self.job[key] != value:
+            if self.job.get(key) != value:
                 raise UsageError(
-                    f"{self.path}: the stopped job had {key} {self.job[key]}, not {value}: "
+                    f"{self.path}: the stopped job had {key} {self.job.get(key)}, not {value}: "
                     "use the same settings, or --overwrite to start again"
                 )
         return False
@@ -159,7 +169,7 @@ class BulkFolder:
         def write(temporary: Path) -> None:
             nonlocal inputs, skipped
             with temporary.open("w", encoding="utf-8") as file:
-                for unit in plan_units(settings["sources"], settings["column"]):
+                for unit in plan_units(settings["sources"], settings["column"], reads_numbers(settings["columns"])):
                     if unit is None:
                         skipped += 1
                         continue

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def check_output_path(out: str) -> Path:
     return path
 
 
-def write_output(folder: BulkFolder, out: Path, probabilities: bool) -> UnitCounts:
+def write_output(folder: BulkFolder, out: Path, columns: Sequence[str]) -> UnitCounts:
     """Writes the output atomically and returns the sum of the counts.
 
     Raises `BulkError`, with nothing written, when a part is missing or the number of rows differs from the number of
@@ -51,7 +51,7 @@ def write_output(folder: BulkFolder, out: Path, probabilities: bool) -> UnitCoun
         most = None if is_file else FILE_ROWS
         while not tables.ended:
             path = merged / f"part-{len(list(merged.iterdir())):05d}.parquet"
-            files.write_with(path, lambda temporary: _write(temporary, tables, folder, probabilities, most))
+            files.write_with(path, lambda temporary: _write(temporary, tables, folder, columns, most))
     held = sum(pq.read_metadata(path).num_rows for path in merged.iterdir())
     if held != tables.counts.inputs:
         raise BulkError(f"{out} would have {held} rows for {tables.counts.inputs} inputs, so it was not written")
@@ -117,10 +117,10 @@ class _PartTables:
             yield pa.Table.from_batches(waiting)
 
 
-def _write(path: Path, tables: _PartTables, folder: BulkFolder, probabilities: bool, most: int | None) -> None:
+def _write(path: Path, tables: _PartTables, folder: BulkFolder, columns: Sequence[str], most: int | None) -> None:
     """most: rows after which no more tables are written; None for all."""
     written = 0
-    with path.open("wb") as sink, parquet_writer(sink, probabilities) as writing:
+    with path.open("wb") as sink, parquet_writer(sink, columns) as writing:
         while (most is None or written < most) and (table := tables.take()) is not None:
             writing.write_table(table)
             written += table.num_rows

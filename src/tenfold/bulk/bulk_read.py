@@ -16,6 +16,7 @@ from tenfold.bulk.bulk_folder import BulkFolder, bulk_settings
 from tenfold.bulk.bulk_output import check_output_path, is_output_of, write_output
 from tenfold.bulk.bulk_sources import is_url
 from tenfold.bulk.unit_jobs import UnitJobs
+from tenfold.bulk.unit_reader import DIGIT_COLUMNS, NUMBER_COLUMNS, NUMBERS_BATCH
 from tenfold.errors import BulkError, StorageError, UsageError
 from tenfold.jobs.local import local_pool
 from tenfold.jobs.pool import OpenPool, in_process_pool
@@ -66,6 +67,7 @@ def read_all(
     workers: int | None = None,
     model: str | Path | None = None,
     column: str | None = None,
+    number: bool = False,
     probabilities: bool = False,
     batch: int = 256,
     resume: bool = False,
@@ -77,7 +79,8 @@ def read_all(
     sources: folders, glob patterns, files or URLs, of images, tars, Parquet, IDX and .npy. out: a .parquet file, or a
     folder for several. open_pool: where the units are read; by default in `workers` processes, one for each core.
     model: an .onnx file; by default the shipped one. column: of the images in Parquet; by default found by type and
-    name. batch: images that a worker decodes and reads at a time. resume: continue a stopped job. overwrite: start
+    name. number: read whole numbers, not one digit each. probabilities: also write all ten of a digit. batch: images
+    that a worker decodes and reads at a time. resume: continue a stopped job. overwrite: start
     again, and replace the output at the end. The rows do not depend on the pool.
 
     Raises `UsageError` for invalid arguments; `FormatError` when there is nothing to read; `BulkError` when the output
@@ -90,6 +93,8 @@ def read_all(
         raise UsageError("no sources given: tenfold read-all SOURCE --out digits.parquet")
     if batch < 1 or (workers is not None and workers < 1):
         raise UsageError(f"--batch and --workers must be at least 1, not {batch if batch < 1 else workers}")
+    if number and probabilities:
+        raise UsageError("--probabilities are those of one digit: leave out --number or --probabilities")
     if resume and overwrite:
         raise UsageError("--resume and --overwrite exclude each other: one continues a job, the other starts again")
     # fsspec's file system in memory, which only this process can read.
@@ -100,7 +105,9 @@ def read_all(
         raise UsageError("only this process can read memory://: leave out --ray")
     target = check_output_path(str(out))
     reader = Reader(model, threads=None if open_pool is in_process_pool else 1)
-    settings = bulk_settings(places, model, column, probabilities)
+    columns = NUMBER_COLUMNS if number else (*DIGIT_COLUMNS, *(["probabilities"] if probabilities else []))
+    batch = min(batch, NUMBERS_BATCH) if number else batch
+    settings = bulk_settings(places, model, column, columns)
     with BulkFolder(target) as folder:
         if folder.open(settings, resume=resume, overwrite=overwrite):
             folder.plan(settings, overwrite)
@@ -113,9 +120,9 @@ def read_all(
             on_progress(BulkProgress(known + inputs, folder.job["inputs"], rate))
 
         try:
-            with closing(UnitJobs(folder, reader, probabilities, batch, show)) as jobs, open_pool() as pool:
+            with closing(UnitJobs(folder, reader, columns, batch, show)) as jobs, open_pool() as pool:
                 pool.run(jobs)
-            total = write_output(folder, target, probabilities)
+            total = write_output(folder, target, columns)
         except StorageError as error:
             raise StorageError(f"{error}; then --resume continues") from error
         folder.remove()

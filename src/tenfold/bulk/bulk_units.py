@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 # Images per unit: half a second of work, so that little is lost when a job is stopped.
 UNIT = 4096
+# Of whole numbers, each of which takes about as long as a thousand digits.
+NUMBERS_UNIT = 32
 # Bytes per unit, where they are known: photos take longer than digits.
 UNIT_BYTES = 64_000_000
 # Bytes of encoded images that a worker holds at a time.

@@ -20,10 +20,10 @@ _BEFORE_A_MEMBER = b"LKxX"
 _LARGEST = 512_000_000
 
 
-def plan_images(list_source: Iterable[SourceFile]) -> Iterator[WorkUnit]:
-    """Divides consecutive image files into units."""
+def plan_images(list_source: Iterable[SourceFile], most: int = UNIT) -> Iterator[WorkUnit]:
+    """Divides consecutive image files into units of at most `most`."""
     for folder, group in groupby(list_source, lambda entry: entry.folder):
-        for names in in_batches(((entry.name, _size(entry)) for entry in group), UNIT, UNIT_BYTES):
+        for names in in_batches(((entry.name, _size(entry)) for entry in group), most, UNIT_BYTES):
             yield WorkUnit(kind="files", source=folder, path=folder, count=len(names), names=tuple(names))
 
 
@@ -44,12 +44,12 @@ def _size(entry: SourceFile) -> int:
         return 0
 
 
-def plan_tar(path: str) -> Iterator[WorkUnit]:
-    """Divides a tar into units. How many images each has is known only after reading it."""
+def plan_tar(path: str, most: int = UNIT) -> Iterator[WorkUnit]:
+    """Divides a tar into units of `most` members. How many images each has is known only after reading it."""
     offset = 0
     if not is_url(path) and path.lower().endswith(".tar"):
         with open_binary(path) as file:
-            for stop in _cuts(file, os.stat(path).st_size):
+            for stop in _cuts(file, os.stat(path).st_size, most):
                 yield WorkUnit(kind="tar", source=path, path=path, offset=offset, stop=stop)
                 offset = stop
     yield WorkUnit(kind="tar", source=path, path=path, offset=offset)
@@ -126,7 +126,7 @@ def _check_end(path: str, file: _RecordingFile) -> None:
         raise BrokenError(f"{path} is truncated or damaged: {fault}; create the tar again")
 
 
-def _cuts(file: BinaryIO, size: int) -> Iterator[int]:
+def _cuts(file: BinaryIO, size: int, most: int) -> Iterator[int]:
     """Offsets of members at which a new unit starts.
 
     POSIX.1-1988 (ustar): a header of 512 bytes, then the content in blocks of 512. An invalid header ends the search;
@@ -134,7 +134,7 @@ def _cuts(file: BinaryIO, size: int) -> Iterator[int]:
     """
     offset, members, cut_at, alone = 0, 0, 0, True
     while offset + _BLOCK <= size:
-        if alone and (members >= UNIT or offset - cut_at > UNIT_BYTES):
+        if alone and (members >= most or offset - cut_at > UNIT_BYTES):
             yield offset
             members, cut_at = 0, offset
         file.seek(offset)

@@ -26,8 +26,8 @@ _MAGICS = (b"\x89PNG", b"\xff\xd8", b"GIF8", b"BM", b"II", b"MM", b"RIFF")
 _BUFFER = 1 << 20
 
 
-def plan_parquet(path: str, column: str | None) -> Iterator[WorkUnit]:
-    """Divides a file into units: several small row groups each, or a part of a large one.
+def plan_parquet(path: str, column: str | None, most: int = UNIT) -> Iterator[WorkUnit]:
+    """Divides a file into units of about `most` rows: several small row groups each, or a part of a large one.
 
     column: of the images; None for the only possible one, or one with a usual name. Raises `UsageError`, which lists
     the columns, when there is none; `FormatError` when the file cannot be read.
@@ -40,7 +40,7 @@ def plan_parquet(path: str, column: str | None) -> Iterator[WorkUnit]:
         except (pa.ArrowException, OSError) as error:
             raise FormatError(f"{path} is not a readable Parquet file: {error}") from error
     column = choose_column(schema, column, path)
-    for first, after, skip, count in _divide_groups(sizes):
+    for first, after, skip, count in _divide_groups(sizes, most):
         yield WorkUnit(
             kind="parquet", source=path, path=path, count=count, column=column, groups=(first, after), skip=skip
         )
@@ -189,11 +189,11 @@ def _is_binary(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
 
 
-def _divide_groups(sizes: list[int]) -> Iterator[tuple[int, int, int, int]]:
+def _divide_groups(sizes: list[int], most: int) -> Iterator[tuple[int, int, int, int]]:
     """First row group, the one to stop before, rows to skip, rows to read."""
     first, count = 0, 0
     for index, size in enumerate(sizes):
-        parts = max(-(-size // _LONGEST), min(_PIECES, size // UNIT))
+        parts = max(-(-size // _LONGEST), min(_PIECES, size // most))
         if parts > 1:
             if count:
                 yield first, index, 0, count
@@ -201,7 +201,7 @@ def _divide_groups(sizes: list[int]) -> Iterator[tuple[int, int, int, int]]:
             for start, after in itertools.pairwise(edges):
                 yield index, index + 1, start, after - start
             first, count = index + 1, 0
-        elif (count := count + size) >= UNIT:
+        elif (count := count + size) >= most:
             yield first, index + 1, 0, count
             first, count = index + 1, 0
     if count:

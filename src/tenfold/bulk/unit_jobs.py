@@ -3,7 +3,7 @@
 import io
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,14 +36,20 @@ class _Deaths:
 class UnitJobs(JobSource):
     """Gives a pool the units of a folder that are not read yet, and writes their part files.
 
-    reader: workers get a copy. on_progress: called with the number of inputs read so far. counts: of the units read.
+    reader: workers get a copy. columns: of the output. on_progress: called with the number of inputs read so far.
+    counts: of the units read.
     """
 
     def __init__(
-        self, folder: BulkFolder, reader: Reader, probabilities: bool, batch: int, on_progress: Callable[[int], object]
+        self,
+        folder: BulkFolder,
+        reader: Reader,
+        columns: Sequence[str],
+        batch: int,
+        on_progress: Callable[[int], object],
     ) -> None:
         self._folder, self._batch, self._on_progress = folder, batch, on_progress
-        self._shared = (reader, probabilities)
+        self._shared = (reader, columns)
         self._done = folder.done()
         self._units = iter(folder)
         self._unit: dict[int, WorkUnit] = {}
@@ -114,7 +120,7 @@ def _read(
     batch: int,
     deadly: frozenset[int],
     reader: Reader,
-    probabilities: bool,
+    columns: Sequence[str],
 ) -> tuple[bytes, UnitCounts]:
     """Reads a unit; returns its part file. With a batch of 1 it reports every image before reading it."""
     report(0)
@@ -127,5 +133,5 @@ def _read(
             report(done)
 
     part = io.BytesIO()
-    counts = read_unit(reader, unit, part, probabilities, batch, at, deadly)
+    counts = read_unit(reader, unit, part, columns, batch, at, deadly)
     return part.getvalue(), counts

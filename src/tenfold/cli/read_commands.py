@@ -1,9 +1,10 @@
 """tenfold read and read-all."""
 
+import csv
 import dataclasses
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,8 +20,13 @@ from tenfold.errors import BulkError, DataError, FormatError, UsageError
 if TYPE_CHECKING:
     from tenfold.reading.inputs import Pages
     from tenfold.reading.reader import Reader
+    from tenfold.reading.reading import Box
 
 STANDARD_INPUT = Path("-")
+# The columns of a list of fields: the last four are a field's edges in pixels.
+FIELD_COLUMNS = ("name", "left", "top", "right", "bottom")
+# A file that was read, what names the reading in the output, and the Reading or Number.
+Found = tuple[Path, dict[str, Any], Any]
 ModelPath = Annotated[Path | None, Parameter(help=".onnx file that tenfold export wrote. [default: the shipped model]")]
 
 
@@ -36,7 +42,12 @@ def read(
     ] = (),
     /,
     *,
-    number: Annotated[bool, switch("Read all numbers in a photo or scan, line by line.")] = False,
+    number: Annotated[bool, switch("Read all numbers in a photo, scan or form, line by line.")] = False,
+    written: Annotated[bool, switch("With --number: print the marks as well, as in 12.50 or 3/4.")] = False,
+    fields: Annotated[
+        Path | None,
+        given("With --number: read only these fields. CSV with the columns name,left,top,right,bottom, in pixels."),
+    ] = None,
     explain: Annotated[
         bool, switch("Write NAME-explained.png next to each image: which ink counts for the digit.")
     ] = False,
@@ -53,47 +64,51 @@ def read(
         raise UsageError(f"unknown option {option}: tenfold read --help lists them")
     if number and explain:
         raise UsageError("--explain works for images of one digit; leave out --number")
+    if (written or fields is not None) and not number:
+        raise UsageError(f"{'--written' if written else '--fields'} works for whole numbers: add --number")
+    if fields is not None and pages is not None:
+        raise UsageError("--fields lists places of one page: leave out --pages")
     chosen = _pages(pages)
+    places = None if fields is None else read_field_list(fields)
     if folder := next((path for path in images if path.is_dir()), None):
         raise UsageError(f"{folder} is a folder: tenfold read-all {folder} --out digits.parquet reads all images in it")
     from tenfold.reading.reader import Reader
 
     reader = Reader(model)
     read_one: Callable[..., Any] = reader.read_number if number else reader.read
-    found: list[tuple[Path, dict[str, Any], Any]] = []
+    found: list[Found] = []
     failed: dict[Path, str] = {}
     for path in images:
+        image = {"image": str(path)}
         try:
             source = sys.stdin.buffer.read() if path == STANDARD_INPUT else path
-            if chosen is None:
-                found.append((path, {"image": str(path)}, read_one(source)))
-                continue
-            read_pages = read_one(source, pages=chosen)
-            numbers = range(len(read_pages)) if chosen == "all" else chosen
-            found += [
-                (path, {"image": str(path), "page": page}, reading)
-                for page, reading in zip(numbers, read_pages, strict=True)
-            ]
-        except FormatError as error:
+            if places is not None:
+                in_fields = reader.read_number(source, fields=[box for _, box in places])
+                found += [
+                    (path, {**image, "name": name}, one) for (name, _), one in zip(places, in_fields, strict=True)
+                ]
+            elif chosen is not None:
+                on_pages = read_one(source, pages=chosen)
+                pages_read = range(len(on_pages)) if chosen == "all" else chosen
+                found += [(path, {**image, "page": page}, one) for page, one in zip(pages_read, on_pages, strict=True)]
+            else:
+                found.append((path, image, read_one(source)))
+        # A field may lie outside of one image, and in the others.
+        except (FormatError, UsageError) as error:
             if len(images) == 1:
                 raise
             failed[path] = str(error)
             complain(str(error))
-    names = [", page ".join(map(str, place.values())) for _, place, _ in found]
-    if number:
-        for name, (_, _, reading) in zip(names, found, strict=True):
-            if len(found) + len(failed) > 1:
-                screen.heading(name)
-            screen.say(reading.text or "no digits found")
-            doubtful = sum(digit.unsure for digit in reading.digits)
-            if doubtful:
-                screen.say(f"unsure of {doubtful} of {len(reading.digits)} digits", style="dim")
+    if places is not None:
+        _show_fields(screen, found, written, len(images) > 1)
+    elif number:
+        _show_numbers(screen, found, written, len(found) + len(failed) > 1)
     else:
         screen.table(
             ["image", "digit", ">confidence", ""],
             [
-                [name, one.digit, f"{100 * one.confidence:.1f} %", "unsure" if one.unsure else ""]
-                for name, (_, _, one) in zip(names, found, strict=True)
+                [_place(place), one.digit, f"{100 * one.confidence:.1f} %", "unsure" if one.unsure else ""]
+                for _, place, one in found
             ],
         )
     if explain:
@@ -103,6 +118,60 @@ def read(
     screen.result({"numbers" if number else "readings": documents})
     if failed:
         raise DataError(f"{len(failed)} of {len(images)} images could not be read")
+
+
+def _place(place: dict[str, Any]) -> str:
+    """An image, or its page, as a person names it."""
+    return ", page ".join(map(str, place.values()))
+
+
+def _show_numbers(screen: Screen, found: Sequence[Found], written: bool, headed: bool) -> None:
+    for _, place, one in found:
+        if headed:
+            screen.heading(_place(place))
+        screen.say((one.written if written else one.text) or "no digits found")
+        if one.unsure and one.digits:
+            doubtful = sum(digit.unsure for digit in one.digits)
+            of = f" of {doubtful} of {len(one.digits)} digits" if doubtful else ""
+            screen.say(f"unsure{of}, confidence {100 * one.confidence:.1f} %", style="dim")
+
+
+def _show_fields(screen: Screen, found: Sequence[Found], written: bool, several: bool) -> None:
+    """A row for each field. several: images, whose names are shown then."""
+    rows = []
+    for _, place, one in found:
+        text = (one.written if written else one.text).replace("\n", "; ")
+        doubt = "" if not one.unsure else "unsure" if one.digits else "no digits found"
+        rows.append([*place.values(), text, f"{100 * one.confidence:.1f} %", doubt][0 if several else 1 :])
+    screen.table([*(["image"] if several else []), "field", "text", ">confidence", ""], rows)
+
+
+def read_field_list(path: Path) -> list[tuple[str, "Box"]]:
+    """A CSV file with a header of `FIELD_COLUMNS`, in any order -> each field's name and place.
+
+    Raises `FormatError` with the line that is no field.
+    """
+    form = f"a list of fields is a CSV file with the columns {','.join(FIELD_COLUMNS)}"
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            if missing := set(FIELD_COLUMNS) - set(rows.fieldnames or ()):
+                raise FormatError(f"{path} has no column {min(missing, key=FIELD_COLUMNS.index)}: {form}")
+            fields = [(row["name"] or "", _edges(row, f"{path}, line {rows.line_num}")) for row in rows]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FormatError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}; {form}") from error
+    if not fields:
+        raise FormatError(f"{path} lists no fields: {form}")
+    return fields
+
+
+def _edges(row: dict[str, str], line: str) -> "Box":
+    try:
+        left, top, right, bottom = (float(row[edge]) for edge in FIELD_COLUMNS[1:])
+    except (TypeError, ValueError):
+        edges = ",".join(str(row[edge]) for edge in FIELD_COLUMNS[1:])
+        raise FormatError(f"{line}: left,top,right,bottom are numbers of pixels, not {edges}") from None
+    return left, top, right, bottom
 
 
 def _pages(text: str | None) -> "Pages | None":
@@ -115,7 +184,7 @@ def _pages(text: str | None) -> "Pages | None":
     return [int(page) for page in text.split(",")]
 
 
-def _explain(screen: Screen, reader: "Reader", found: list[tuple[Path, dict[str, Any], Any]]) -> None:
+def _explain(screen: Screen, reader: "Reader", found: list[Found]) -> None:
     from tenfold.data import load_dataset
     from tenfold.ink.image import write_png
     from tenfold.reading.explain import draw_explanation
@@ -147,7 +216,10 @@ def read_all(
     overwrite: Annotated[bool, switch("Start again, and replace the output at the end.")] = False,
     batch: Annotated[int, Parameter(help="Images per batch of a worker.")] = 256,
     column: Annotated[str | None, given("Column of the images in Parquet. [default: found by type and name]")] = None,
-    probabilities: Annotated[bool, switch("Also write all ten probabilities.")] = False,
+    number: Annotated[
+        bool, switch("Read all numbers of each image, to the columns text, written, confidence and unsure.")
+    ] = False,
+    probabilities: Annotated[bool, switch("Also write all ten probabilities of each digit.")] = False,
     model: ModelPath = None,
     screen: Screen = PLAIN,
 ) -> None:
@@ -160,7 +232,7 @@ def read_all(
     # Connected first, since listing the files can take an hour.
     with connection(ray), screen.images() as on_progress:
         summary = run(sources, out, open_pool=open_pool, workers=workers, model=model, column=column, resume=resume,
-                      overwrite=overwrite, batch=batch, probabilities=probabilities,
+                      overwrite=overwrite, batch=batch, number=number, probabilities=probabilities,
                       on_progress=on_progress)  # fmt: skip
     rate = f", {summary.images_per_second:,.0f} images per second" if summary.rows > summary.already_read else ""
     screen.say(f"{summary.out}: {counted(summary.rows, 'row')} in {summary.seconds:,.1f} s{rate}")

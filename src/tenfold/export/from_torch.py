@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tenfold.errors import ExportError
-from tenfold.export.inference_graph import Array, InferenceLayer
+from tenfold.export.inference_graph import Array, InferenceLayer, rows_and_columns
 from tenfold.models.layers import (
     ACTIVATION_LAYERS,
     PIXEL_MEAN,
@@ -17,6 +17,7 @@ from tenfold.models.layers import (
 )
 from tenfold.models.resnet import ResidualBlock
 from tenfold.models.separable import SeparableBlock
+from tenfold.reading.symbols import BLANK
 
 _ACTIVATIONS = {layer: name for name, layer in ACTIVATION_LAYERS.items()}
 
@@ -43,24 +44,45 @@ def inference_layers(model: nn.Module, temperature: float = 1.0) -> list[Inferen
     return layers
 
 
+def line_layers(model: nn.Sequential) -> list[InferenceLayer]:
+    """Converts a line network in evaluation mode: `nn.PixelUnshuffle(2)`, then convolutions, batch norms and so on.
+
+    model: float32[N,1,32,W], 0 paper to 1 ink -> logits float32[N,24,1,W/2]. Raises `ExportError` with the first module
+    that cannot be converted.
+    """
+    layers: list[InferenceLayer] = []
+    _add_all(layers, model)
+    first, last = layers[0], layers[-1]
+    if first.kind != "strips" or last.kind != "convolution" or last.bias is None or len(last.bias) != BLANK + 1:
+        raise ExportError(
+            f"a line network starts with nn.PixelUnshuffle and ends with a convolution to {BLANK + 1} classes"
+        )
+    return layers
+
+
 def _add(layers: list[InferenceLayer], module: nn.Module) -> None:
     if isinstance(module, InputLayer):
         options = {"crop": module.crop, "patch": module.patch, "border": module.border}
         layers.append(InferenceLayer("pixels", {**options, "mean": PIXEL_MEAN, "spread": PIXEL_SPREAD}))
+    elif isinstance(module, nn.PixelUnshuffle):
+        layers.append(InferenceLayer("strips", {"patch": module.downscale_factor, "mean": 0.0, "spread": 1.0}))
     elif isinstance(module, nn.Conv2d):
-        if module.kernel_size[0] != module.kernel_size[1] or module.groups not in (1, module.in_channels):
+        dilated = set(module.dilation) != {1}
+        if isinstance(module.padding, str) or dilated or module.groups not in (1, module.in_channels):
             raise ExportError(
-                f"{module} cannot be exported: it needs square kernels, and one group in all or per channel"
+                f"{module} cannot be exported: it needs padding in numbers, no dilation, and one group in all or per "
+                "channel"
             )
-        options = {"padding": int(module.padding[0]), "stride": module.stride[0], "groups": module.groups}
-        layers.append(InferenceLayer("convolution", options, *_weights(module)))
+        across = {"padding": _one_or_pair(module.padding), "stride": _one_or_pair(module.stride)}
+        layers.append(InferenceLayer("convolution", {**across, "groups": module.groups}, *_weights(module)))
     elif isinstance(module, nn.Linear):
         layers.append(InferenceLayer("dense", {}, *_weights(module)))
     elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
         _fold(layers, module)
     elif isinstance(module, nn.MaxPool2d):
-        size = module.kernel_size if isinstance(module.kernel_size, int) else module.kernel_size[0]
-        layers.append(InferenceLayer("pool", {"size": size}))
+        if module.stride != module.kernel_size or module.padding not in (0, (0, 0)):
+            raise ExportError(f"{module} cannot be exported: it needs a stride equal to its size, and no padding")
+        layers.append(InferenceLayer("pool", {"size": _one_or_pair(module.kernel_size)}))
     elif isinstance(module, FlattenChannelsLast):
         layers.append(InferenceLayer("flatten"))
     elif isinstance(module, nn.Flatten):
@@ -104,6 +126,12 @@ def _add_block(layers: list[InferenceLayer], block: ResidualBlock) -> None:
         layers += [InferenceLayer("keep", {"slot": 0}), InferenceLayer("recall", {"slot": 1})]
     _add_all(layers, block.second)
     layers.append(InferenceLayer("add", {"slot": 0}))
+
+
+def _one_or_pair(option: int | tuple[int, ...]) -> int | list[int]:
+    """One number where rows and columns have the same, as in all files of digit networks."""
+    rows, columns = rows_and_columns(option)
+    return rows if rows == columns else [rows, columns]
 
 
 def _weights(module: nn.Conv2d | nn.Linear) -> tuple[Array, Array]:

@@ -29,9 +29,10 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 class InferenceLayer:
     """One operation on the output of the layer before it.
 
-    kind: `pixels`, `convolution` (`groups`: 1, or the number of channels), `dense`, `scale`, `pool`, `flatten`,
-    `mean_and_maximum` (global average and maximum pooling) or the name of an activation; for residual connections
-    `keep` saves values in a `slot`, `recall` loads them, `add` adds them. options: its numbers. weight: float32,
+    kind: `pixels` (the input of a digit network), `strips` (that of a line network), `convolution` (`groups`: 1, or the
+    number of channels), `dense`, `scale`, `pool`, `flatten`, `mean_and_maximum` (global average and maximum pooling) or
+    the name of an activation; for residual connections `keep` saves values in a `slot`, `recall` loads them, `add` adds
+    them. options: its numbers; `padding`, `stride` and `size` may be pairs, see `rows_and_columns`. weight: float32,
     outputs first, or None. bias: float32[outputs] or None.
     """
 
@@ -44,6 +45,12 @@ class InferenceLayer:
 def count_parameters(layers: Sequence[InferenceLayer]) -> int:
     """Returns how many numbers the layers hold."""
     return sum(array.size for layer in layers for array in (layer.weight, layer.bias) if array is not None)
+
+
+def rows_and_columns(option: int | Sequence[int]) -> tuple[int, int]:
+    """Returns an option that is one number for rows and columns, or a pair of them, as a pair."""
+    rows, columns = (option, option) if isinstance(option, int) else option
+    return rows, columns
 
 
 def run_layers(layers: Sequence[InferenceLayer], values: Any, step: Callable[[InferenceLayer, Any], Any]) -> Any:
@@ -63,20 +70,25 @@ def run_layers(layers: Sequence[InferenceLayer], values: Any, step: Callable[[In
 
 
 def evaluate_layers(layers: Sequence[InferenceLayer], images: NDArray[np.uint8]) -> Array:
-    """uint8[N,28,28], 0 paper to 255 ink -> logits float32[N,10]."""
+    """uint8[N,28,28], 0 paper to 255 ink -> logits float32[N,10].
+
+    A line network takes strips uint8[N,32,W], W even, and gives the logits of each column, float32[N,W/2,24].
+    """
     logits: Array = run_layers(layers, images.astype(np.float32), _step)
-    return logits
+    return logits.squeeze(2).transpose(0, 2, 1) if layers[0].kind == "strips" else logits
 
 
 def _step(layer: InferenceLayer, values: Array) -> Array:
     options = layer.options
     if layer.kind == "pixels":
         return _pixels(values, **options)
+    if layer.kind == "strips":
+        return _space_to_depth(_standardized(values, options["mean"], options["spread"]), options["patch"])
     if layer.kind == "pool":
-        size = options["size"]
+        tall, wide = rows_and_columns(options["size"])
         count, channels, height, width = values.shape
-        cut = values[:, :, : height // size * size, : width // size * size]
-        return np.asarray(cut.reshape(count, channels, height // size, size, width // size, size).max((3, 5)))
+        cut = values[:, :, : height // tall * tall, : width // wide * wide]
+        return np.asarray(cut.reshape(count, channels, height // tall, tall, width // wide, wide).max((3, 5)))
     if layer.kind == "flatten":
         return values.transpose(0, 2, 3, 1).reshape(len(values), -1)
     if layer.kind == "mean_and_maximum":
@@ -87,9 +99,10 @@ def _step(layer: InferenceLayer, values: Array) -> Array:
         return values @ layer.weight.T + layer.bias
     if layer.kind == "scale":
         return values * layer.weight[:, None, None] + layer.bias[:, None, None]
-    padding, stride, side = options["padding"], options["stride"], layer.weight.shape[-1]
-    padded = np.pad(values, ((0, 0), (0, 0), (padding,) * 2, (padding,) * 2))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), (2, 3))[:, :, ::stride, ::stride]
+    above, left = rows_and_columns(options["padding"])
+    down, across = rows_and_columns(options["stride"])
+    padded = np.pad(values, ((0, 0), (0, 0), (above,) * 2, (left,) * 2))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, layer.weight.shape[2:], (2, 3))[:, :, ::down, ::across]
     if options["groups"] > 1:
         sums = np.einsum("nchwyx,cyx->nchw", windows, layer.weight[:, 0])
     else:
@@ -101,16 +114,30 @@ def _pixels(values: Array, crop: int, patch: int, border: int, mean: float, spre
     margin = (values.shape[1] - crop) // 2
     middle = slice(margin, margin + crop)
     padded = np.pad(values[:, middle, middle], ((0, 0), (border,) * 2, (border,) * 2))
-    pixels = (padded / np.float32(255) - np.float32(mean)) / np.float32(spread)
-    side = (crop + 2 * border) // patch
-    cells = pixels.reshape(-1, side, patch, side, patch).transpose(0, 2, 4, 1, 3)
-    return cells.reshape(-1, patch * patch, side, side)
+    return _space_to_depth(_standardized(padded, mean, spread), patch)
+
+
+def _standardized(values: Array, mean: float, spread: float) -> Array:
+    return (values / np.float32(255) - np.float32(mean)) / np.float32(spread)
+
+
+def _space_to_depth(pixels: Array, patch: int) -> Array:
+    """[N,H,W] -> [N,patch^2,H/patch,W/patch], channels in the order of torch's pixel_unshuffle."""
+    count, height, width = pixels.shape
+    cells = pixels.reshape(count, height // patch, patch, width // patch, patch).transpose(0, 2, 4, 1, 3)
+    return cells.reshape(count, patch * patch, height // patch, width // patch)
 
 
 def softmax(logits: NDArray[np.floating[Any]]) -> Array:
     """floats[N,10] -> probabilities float32[N,10], rows that sum to 1."""
     powers = np.exp(logits - logits.max(1, keepdims=True))
     return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
+
+
+def log_softmax(logits: NDArray[np.floating[Any]]) -> Array:
+    """floats[...,classes] -> log probabilities, float32, whose exponentials sum to 1 over the classes."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(-1, keepdims=True)), np.float32)
 
 
 def quantize(weight: Array) -> tuple[NDArray[np.int8], Array]:

@@ -3,6 +3,7 @@ loaded: a quarter of the size."""
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,44 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from tenfold import files
-from tenfold.export.inference_graph import InferenceLayer, quantize
+from tenfold.export.inference_graph import InferenceLayer, quantize, rows_and_columns
 from tenfold.reading.model_file import METADATA
+from tenfold.reading.symbols import BLANK, SYMBOLS
 
 # Opset 20 is the first with Gelu; ONNX Runtime 1.17 and later read it.
 _OPSET, _IR = 20, 9
-_IMAGES = "uint8[n,28,28], 0 paper to 255 ink, a digit in a box of 20x20, its center of mass in the middle, as MNIST's"
-_OUTPUTS = "logits and probabilities: float32[n,10], of the digits 0 to 9"
 _NAMES = {"relu": "Relu", "leaky_relu": "LeakyRelu", "elu": "Elu", "gelu": "Gelu", "tanh": "Tanh", "sigmoid": "Sigmoid"}
+
+
+@dataclass(frozen=True)
+class _FileForm:
+    """What a kind of file takes and gives: in words, and as ONNX has it, free dimensions by name."""
+
+    purpose: str
+    images: str
+    outputs: str
+    shape: tuple[int | str, ...]
+    output_names: tuple[str, ...]
+    output_shape: tuple[int | str, ...]
+
+
+_DIGIT = _FileForm(
+    "Reads one handwritten digit an image",
+    "uint8[n,28,28], 0 paper to 255 ink, a digit in a box of 20x20, its center of mass in the middle, as MNIST's",
+    "logits and probabilities: float32[n,10], of the digits 0 to 9",
+    ("n", 28, 28),
+    ("logits", "probabilities"),
+    ("n", 10),
+)
+_LINE = _FileForm(
+    "Reads a line of handwritten digits and marks",
+    "uint8[n,32,w], 0 paper to 255 ink, a line of writing as high as the strip; w is a multiple of 16",
+    f"log_probabilities: float32[n,w/2,{BLANK + 1}], of the symbols {SYMBOLS} and CTC's blank, in each column of "
+    "two pixels",
+    ("n", 32, "w"),
+    ("log_probabilities",),
+    ("n", "columns", BLANK + 1),
+)
 
 
 class _OnnxGraph:
@@ -55,51 +86,58 @@ class _OnnxGraph:
 def write_onnx(layers: Sequence[InferenceLayer], path: Path, settings: Mapping[str, Any], int8: bool = False) -> Path:
     """Writes uint8[N,28,28], 0 paper to 255 ink -> `logits` and `probabilities`, float32[N,10], for any N.
 
+    For a line network: uint8[N,32,W], W a multiple of 16 -> `log_probabilities` float32[N,W/2,24].
     settings: stored in the file's metadata, see `tenfold.reading.model_file.ModelFile.settings`. int8: whether weights
     are, with one scale for each output; biases stay float32.
     """
     graph = _OnnxGraph(int8)
     for layer in layers:
         _add(graph, layer)
-    graph.nodes[-1].output[0] = graph.at = "logits"
-    graph.node("Softmax", output="probabilities", axis=1)
+    form = _LINE if layers[0].kind == "strips" else _DIGIT
+    if form is _LINE:
+        graph.node("Squeeze", graph.constant(np.array([2], np.int64)))
+        graph.node("Transpose", perm=[0, 2, 1])
+        graph.node("LogSoftmax", output="log_probabilities", axis=2)
+    else:
+        graph.nodes[-1].output[0] = graph.at = "logits"
+        graph.node("Softmax", output="probabilities", axis=1)
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "tenfold",
-            [helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", 28, 28])],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 10]) for name in ("logits", "probabilities")],
+            [helper.make_tensor_value_info("images", TensorProto.UINT8, form.shape)],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, form.output_shape) for name in form.output_names],
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", _OPSET)],
         ir_version=_IR,
         producer_name="tenfold",
     )
-    describe(model, settings)
+    describe(model, settings, form)
     onnx.checker.check_model(model)
     return files.write_bytes(path, model.SerializeToString())
 
 
-def describe(model: onnx.ModelProto, settings: Mapping[str, Any]) -> None:
+def describe(model: onnx.ModelProto, settings: Mapping[str, Any], form: _FileForm = _DIGIT) -> None:
     """Stores in an ONNX model what it says of itself; docs/runtimes.md lists it."""
-    model.doc_string = f"Reads one handwritten digit an image. images: {_IMAGES}. {_OUTPUTS}."
-    helper.set_model_props(
-        model,
-        {METADATA: json.dumps(settings, sort_keys=True), "input": _IMAGES, "range": "0 to 255", "output": _OUTPUTS},
-    )
+    model.doc_string = f"{form.purpose}. images: {form.images}. {form.outputs}."
+    said = {"input": form.images, "range": "0 to 255", "output": form.outputs}
+    helper.set_model_props(model, {METADATA: json.dumps(settings, sort_keys=True), **said})
 
 
 def _add(graph: _OnnxGraph, layer: InferenceLayer) -> None:
     options = layer.options
     if layer.kind == "pixels":
         _pixels(graph, options)
+    elif layer.kind == "strips":
+        _strips(graph, options)
     elif layer.kind == "convolution":
         assert layer.weight is not None
         assert layer.bias is not None
         graph.channels = len(layer.weight)
         weight, bias = graph.weight(layer.weight), graph.constant(layer.bias)
-        pads, strides = [options["padding"]] * 4, [options["stride"]] * 2
-        graph.node("Conv", weight, bias, pads=pads, strides=strides, group=options["groups"])
+        padding, stride = rows_and_columns(options["padding"]), rows_and_columns(options["stride"])
+        graph.node("Conv", weight, bias, pads=padding * 2, strides=stride, group=options["groups"])
     elif layer.kind == "dense":
         assert layer.weight is not None
         assert layer.bias is not None
@@ -112,7 +150,8 @@ def _add(graph: _OnnxGraph, layer: InferenceLayer) -> None:
         constants = [graph.constant(values) for values in (layer.weight, layer.bias, zeros, ones)]
         graph.node("BatchNormalization", *constants, epsilon=0.0)
     elif layer.kind == "pool":
-        graph.node("MaxPool", kernel_shape=[options["size"]] * 2, strides=[options["size"]] * 2)
+        size = rows_and_columns(options["size"])
+        graph.node("MaxPool", kernel_shape=size, strides=size)
     elif layer.kind == "flatten":
         if graph.channels > 1:
             graph.node("Transpose", perm=[0, 2, 3, 1])
@@ -147,14 +186,32 @@ def _pixels(graph: _OnnxGraph, options: Mapping[str, Any]) -> None:
     if border:
         pads = np.array([0, 0, border, border, 0, 0, border, border], np.int64)
         graph.node("Pad", graph.constant(pads))
-    graph.node("Mul", graph.constant(np.float32(1 / (255 * options["spread"]))))
-    graph.node("Add", graph.constant(np.float32(-options["mean"] / options["spread"])))
+    _standardize(graph, options)
     if patch > 1:
         side = (crop + 2 * border) // patch
-        # torch's pixel_unshuffle: ONNX's SpaceToDepth has another order of channels.
-        graph.node("Reshape", graph.constant(np.array([-1, side, patch, side, patch], np.int64)))
-        graph.node("Transpose", perm=[0, 2, 4, 1, 3])
-        graph.node("Reshape", graph.constant(np.array([-1, patch * patch, side, side], np.int64)))
+        _space_to_depth(graph, -1, side, side, patch)
+
+
+def _strips(graph: _OnnxGraph, options: Mapping[str, Any]) -> None:
+    """uint8[N,32,W] -> standardized float32[N,patch^2,32/patch,W/patch]."""
+    patch = options["patch"]
+    graph.channels = patch * patch
+    graph.node("Cast", output="pixels", to=TensorProto.FLOAT)
+    _standardize(graph, options)
+    # N and W are free, and Reshape infers one of them alone (-1); it copies the other (0).
+    _space_to_depth(graph, 0, 32 // patch, -1, patch)
+
+
+def _standardize(graph: _OnnxGraph, options: Mapping[str, Any]) -> None:
+    graph.node("Mul", graph.constant(np.float32(1 / (255 * options["spread"]))))
+    graph.node("Add", graph.constant(np.float32(-options["mean"] / options["spread"])))
+
+
+def _space_to_depth(graph: _OnnxGraph, count: int, height: int, width: int, patch: int) -> None:
+    """torch's pixel_unshuffle: ONNX's SpaceToDepth has another order of channels. Dimensions as for Reshape."""
+    graph.node("Reshape", graph.constant(np.array([count, height, patch, width, patch], np.int64)))
+    graph.node("Transpose", perm=[0, 2, 4, 1, 3])
+    graph.node("Reshape", graph.constant(np.array([count, patch * patch, height, width], np.int64)))
 
 
 def _average_and_max_pool(graph: _OnnxGraph) -> None:

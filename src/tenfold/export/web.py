@@ -6,7 +6,8 @@
     weights      one array after another, each starting at a multiple of 4
 
 The header holds `format` (1), `settings`, and `layers`: each a `kind`, its options, and where its `weight`, `scale`
-(of int8 weights) and `bias` are: `{"offset", "shape", "type"}`, offset from the start of the weights.
+(of int8 weights) and `bias` are: `{"offset", "shape", "type"}`, offset from the start of the weights. An option is a
+number, or a pair of numbers for rows and columns.
 """
 
 import json

@@ -1,4 +1,6 @@
-"""A photo or scan of handwriting -> its ink: what is written, without shade, shadow, ruled lines, edges and specks."""
+"""A photo or scan of handwriting -> its ink: what is written or printed, without shade, shadow and paper."""
+
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image
@@ -6,18 +8,19 @@ from scipy import ndimage
 
 from tenfold.ink.ground import FAINTEST, border, detail_is_bright
 from tenfold.ink.image import Gray, Ink, reduced
-from tenfold.ink.ruled import drop_ruled_lines
 
 # The paper is looked for at this many pixels a side: strokes vanish there, shadows do not.
 _PAPER = 200
+# Whether ink is brighter than paper is seen at this many.
+_DETAIL = 120
 # A shadow's edge is blurred; a stroke stands out from what lies around it within this share of the longer side.
 _AROUND = 0.12
+# Tiles a side that the paper's noise is measured in, and pixels that they have a side at least: half of each is paper.
+_TILES, _LEAST = 12, 100
 # Pixels a side of a small picture: its paper is continued by half of its shorter side, if this share of its border
 # differs by no more than the last from the border's median. Of MNIST's digits as they are, 99 of 100 are read then; 27
 # without, and 17 of the others wrong and sure. Noisy scans, which would get a step there, are left as they are.
 _SMALL, _EVEN, _SAME = 400, 0.9, 0.02
-# What a ruled line inks of the page's width or height at least.
-RULED = 0.6
 
 
 def find_page_ink(gray: Gray) -> Ink:
@@ -31,7 +34,7 @@ def find_page_ink(gray: Gray) -> Ink:
 
 
 def _find(gray: Gray) -> Ink:
-    small = reduced(gray, _PAPER)
+    small = reduced(gray, _DETAIL)
     if detail_is_bright(small, max(3, int(_AROUND * max(small.shape)) | 1)):
         gray = 1 - gray
     paper = local_paper(gray)
@@ -42,7 +45,7 @@ def _find(gray: Gray) -> Ink:
     level = ink_level(depth)
     if level < FAINTEST:
         return np.zeros_like(depth)
-    return drop_ruled_lines(np.clip(depth / level, 0, 1), RULED)
+    return np.asarray(np.clip(depth / level, 0, 1), np.float32)
 
 
 def local_paper(gray: Gray) -> Gray:
@@ -52,16 +55,31 @@ def local_paper(gray: Gray) -> Gray:
     # Closing fills what is narrower than the window and darker than its surroundings: strokes.
     window = max(3, int(_AROUND * max(small.shape)) | 1)
     closed = ndimage.grey_closing(ndimage.median_filter(small, 3), (window, window))
-    paper = ndimage.uniform_filter(closed, max(3, window // 2))
+    # At the edge of a shadow, the paper on its dark side is not as bright as the mean around it.
+    paper = np.minimum(closed, ndimage.uniform_filter(closed, max(3, window // 2)))
     if block == 1:
         return np.asarray(paper, np.float32)
     height, width = gray.shape
     return np.asarray(Image.fromarray(paper).resize((width, height), Image.Resampling.BILINEAR), np.float32)
 
 
-def local_noise(depth: Ink) -> float:
-    """What most noise stays under: most of a page is paper, and this is two and a half times its median departure."""
-    return 2.5 * float(np.median(depth[depth.shape[0] // 50 :: 7, ::7]))
+def local_noise(depth: Ink) -> Ink:
+    """What most noise stays under at each place: most of a page is paper, and this is two and a half times its median
+    departure nearby. In the dark corners of a photo noise is stronger, and the paper less surely known."""
+    height, width = depth.shape
+    rows, columns = (
+        np.linspace(0, length, max(1, min(_TILES, length // _LEAST)) + 1).astype(int) for length in depth.shape
+    )
+    tiles = np.array(
+        [
+            [np.median(depth[top:bottom:3, left:right:3]) for left, right in pairwise(columns)]
+            for top, bottom in pairwise(rows)
+        ],
+        np.float32,
+    )
+    # A tile full of ink is as noisy as its neighbors.
+    tiles = ndimage.median_filter(tiles, 3)
+    return 2.5 * np.asarray(Image.fromarray(tiles).resize((width, height), Image.Resampling.BILINEAR), np.float32)
 
 
 def ink_level(depth: Ink) -> float:

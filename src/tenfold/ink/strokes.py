@@ -12,12 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from tenfold.errors import FormatError
 from tenfold.ink.fit import BOX, CELLS, center, distance_to, lay_ink
+from tenfold.ink.image import Ink
 
 # Pixels: the median thickness of MNIST's strokes, as `tenfold.ink.fit.thickness` measures it.
 PEN_WIDTH = 2.4
 # Segments that are marked at a time, so that a hundred thousand points take little memory.
 _CHUNK = 4096
 
+# A line of writing is at most this many times as long as it is high.
+LONGEST = 60
 # Values of a point at most: x, y, time, pressure and two of tilt.
 _VALUES = 6
 
@@ -35,6 +38,30 @@ def draw_strokes(strokes: Sequence[ArrayLike], width: float = PEN_WIDTH) -> NDAr
     if not lines:
         return center(np.zeros((0, 0), np.float32))
     return center(lay_ink(distance_to(center_line(lines, width)), width * CELLS / 2))
+
+
+def draw_stroke_line(
+    strokes: Sequence[ArrayLike], height: int, width: float
+) -> tuple[Ink, float, tuple[float, float]] | None:
+    """Pen strokes of a line of digits -> float32[height,W], 0 paper to 1 ink; None without strokes.
+
+    strokes, errors: as for `draw_strokes`. width: of the pen, in pixels. Returns pixels per unit of the strokes, too,
+    and the strokes' place of the picture's left top.
+    """
+    lines = check_strokes(strokes)
+    if not lines:
+        return None
+    points = np.concatenate(lines)
+    low, (across, down) = points.min(0), np.ptp(points, 0)
+    # A dash, or a dot, is no line to fill the height with.
+    tall = max(down, across / LONGEST)
+    scale = (height - width) / tall if tall > 0 else 1.0
+    margin = np.array([width, height - down * scale]) / 2
+    cells = np.zeros((height * CELLS, int(np.ceil(across * scale + width)) * CELLS), np.bool_)
+    for line in lines:
+        _mark(cells, ((line - low) * scale + margin) * CELLS)
+    x, y = low - margin / scale
+    return lay_ink(distance_to(cells), width * CELLS / 2), scale, (float(x), float(y))
 
 
 def center_line(lines: Sequence[Line], width: float) -> NDArray[np.bool_]:

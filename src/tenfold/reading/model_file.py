@@ -1,9 +1,10 @@
-"""A model as an ONNX file: pixels in, probabilities out. NumPy and ONNX Runtime alone."""
+"""Models as ONNX files: pixels in, probabilities out. NumPy and ONNX Runtime alone."""
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +17,19 @@ from tenfold.onnx_runtime import onnxruntime
 BATCH = 256
 # Where a model file says what its probabilities are worth: JSON, among the ONNX metadata.
 METADATA = "tenfold"
+# Of the strips that a line network reads, in pixels: their height, and what their width is a multiple of.
+STRIP_STEP = 16
 
 
-class ModelFile:
+class _OnnxFile:
     """An opened model. Safe to share between threads, and pickled with its content.
 
     content: the file's. settings: what the file says of itself, such as `unsure_below`; empty for one that says
     nothing.
     """
+
+    # The output that a subclass reads.
+    _output: ClassVar[str]
 
     def __init__(self, model: str | Path | bytes, threads: int | None = None) -> None:
         """model: a file's path or content. threads: how many work on one call of many images; all cores, unless said.
@@ -52,30 +58,20 @@ class ModelFile:
         except Exception as error:  # ONNX Runtime has a class of its own for each fault, and no common one below it.
             raise ModelError(f"{self._name} can't be opened: {str(error).splitlines()[0]}") from error
         inputs = [(i.name, i.type) for i in self._session.get_inputs()]
-        if inputs != [("images", "tensor(uint8)")] or "probabilities" not in [
-            o.name for o in self._session.get_outputs()
-        ]:
-            raise ModelError(f"{self._name} is ONNX, but not a Tenfold model: it takes {inputs}")
+        outputs = [output.name for output in self._session.get_outputs()]
+        if inputs != [("images", "tensor(uint8)")] or self._output not in outputs:
+            raise ModelError(
+                f"{self._name} is ONNX, but not a Tenfold model that gives {self._output}: it takes {inputs} and gives "
+                f"{', '.join(outputs)}"
+            )
         self.settings = self._read_settings()
 
-    def __reduce__(self) -> tuple[type["ModelFile"], tuple[bytes, int | None]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[bytes, int | None]]:
         return type(self), (self.content, self._wanted)
-
-    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """images: uint8[N,28,28], 0 paper to 255 ink -> float32[N,10], rows that sum to 1."""
-        if len(images) <= BATCH:
-            return self._run(images) if len(images) else np.zeros((0, 10), np.float32)
-        parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-        if self._threads == 1:
-            return np.concatenate([self._run(part) for part in parts])
-        with ThreadPoolExecutor(self._threads) as pool:
-            return np.concatenate(list(pool.map(self._run, parts)))
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:
-            rows: NDArray[np.float32] = self._session.run(["probabilities"], {"images": np.ascontiguousarray(images)})[
-                0
-            ]
+            rows: NDArray[np.float32] = self._session.run([self._output], {"images": np.ascontiguousarray(images)})[0]
         except Exception as error:
             raise ModelError(f"{self._name} can't be run: {str(error).splitlines()[0]}") from error
         return rows
@@ -89,3 +85,40 @@ class ModelFile:
         if not isinstance(settings, dict):
             raise ModelError(f"{self._name}: its metadata is no JSON object")
         return settings
+
+
+class ModelFile(_OnnxFile):
+    """A model that reads single digits."""
+
+    _output = "probabilities"
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """images: uint8[N,28,28], 0 paper to 255 ink -> float32[N,10], rows that sum to 1."""
+        if len(images) <= BATCH:
+            return self._run(images) if len(images) else np.zeros((0, 10), np.float32)
+        parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+        if self._threads == 1:
+            return np.concatenate([self._run(part) for part in parts])
+        with ThreadPoolExecutor(self._threads) as pool:
+            return np.concatenate(list(pool.map(self._run, parts)))
+
+
+class LineModelFile(_OnnxFile):
+    """A model that reads lines of digits and marks. One thread works on a call."""
+
+    _output = "log_probabilities"
+
+    def log_probabilities(self, strips: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        """The symbols' log probabilities in each column of two pixels, blank last: `tenfold.reading.symbols`.
+
+        strips: each uint8[32,W], 0 paper to 255 ink, with a W of its own -> float32[W/2 rounded up,24]. Raises
+        `ModelError` for another height.
+        """
+        # One at a time: batches are no faster, and would need strips of one width.
+        return [self._columns(strip) for strip in strips]
+
+    def _columns(self, strip: NDArray[np.uint8]) -> NDArray[np.float32]:
+        height, width = strip.shape
+        padded = np.zeros((1, height, max(1, -(-width // STRIP_STEP)) * STRIP_STEP), np.uint8)
+        padded[0, :, :width] = strip
+        return self._run(padded)[0, : (width + 1) // 2]

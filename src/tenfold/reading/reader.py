@@ -9,25 +9,30 @@ print(reader.read_number("meter.jpg").text)
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tenfold.errors import FormatError
-from tenfold.ink.fit import SIDE
+from tenfold.document.document_page import find_writing
+from tenfold.document.strips import cut_strip
+from tenfold.document.text_lines import TextLine
+from tenfold.errors import FormatError, UsageError
+from tenfold.ink.fit import BOX, SIDE
 from tenfold.ink.ground import paper_is_dark
-from tenfold.ink.image import reduced, reduction, to_gray
+from tenfold.ink.image import Gray, reduced, reduction, to_gray
 from tenfold.ink.normalize import has_mnist_form, normalize_gray
-from tenfold.ink.page import find_page_ink
-from tenfold.ink.segment import Box, Piece, find_lines, stroke_pieces
-from tenfold.ink.spans import Span, best_path, draw_pieces, draw_stroke_pieces, spans_of
-from tenfold.ink.strokes import draw_strokes
+from tenfold.ink.strokes import PEN_WIDTH, draw_stroke_line, draw_strokes
 from tenfold.reading.inputs import ImageLike, Pages, all_pixels, gray_of, pages_of, to_array
+from tenfold.reading.line_reader import LineReader
 from tenfold.reading.model_file import ModelFile
+from tenfold.reading.number import Number as Number
+from tenfold.reading.number import join_lines
+from tenfold.reading.reading import Box
+from tenfold.reading.reading import Reading as Reading
 
 # For a model file that doesn't say: an even chance of being wrong.
 UNSURE_BELOW = 0.5
@@ -37,63 +42,8 @@ UNSURE_BELOW = 0.5
 MIDDLE_INK = 0.6
 # Pixels a side that a page is read at: a digit of a line of forty is as large as MNIST's then.
 PAGE = 1600
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """How one digit was read. Readings compare by value.
-
-    digit: 0 to 9, the most probable. confidence: its probability, 0 to 1, calibrated: of readings with confidence 0.9,
-    nine in ten are right. probabilities: float32[10]. unsure: the reader abstains: the digit is ambiguous, or there is
-    none. pixels: uint8[28,28], what the model saw, 0 paper to 255 ink. box: left, top, right, bottom in the picture it
-    was found in, in pixels, right and bottom exclusive; None where the whole picture is the digit.
-    """
-
-    digit: int
-    confidence: float
-    probabilities: NDArray[np.float32] = field(repr=False)
-    unsure: bool
-    pixels: NDArray[np.uint8] = field(repr=False)
-    box: Box | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the reading without its pixels, ready for JSON; probabilities are rounded to six decimals."""
-        return {
-            "digit": self.digit,
-            "confidence": round(self.confidence, 6),
-            "probabilities": [round(p, 6) for p in self.probabilities.tolist()],
-            "unsure": self.unsure,
-            "box": None if self.box is None else [round(edge, 2) for edge in self.box],
-        }
-
-    def _key(self) -> tuple[Any, ...]:
-        return self.digit, self.confidence, self.unsure, self.box, self.probabilities.tobytes(), self.pixels.tobytes()
-
-    def __eq__(self, other: object) -> bool:
-        return self._key() == other._key() if isinstance(other, Reading) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._key())
-
-
-@dataclass(frozen=True)
-class Number:
-    """How a picture of several digits was read.
-
-    text: the digits, lines joined by a newline. digits: their readings in that order, each with its box. unsure: one
-    of the digits is unsure, or there is none.
-    """
-
-    text: str
-    digits: tuple[Reading, ...]
-
-    @property
-    def unsure(self) -> bool:
-        return not self.digits or any(digit.unsure for digit in self.digits)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns text, unsure and the digits' readings, ready for JSON."""
-        return {"text": self.text, "unsure": self.unsure, "digits": [digit.to_dict() for digit in self.digits]}
+# Pixels that a line of pen strokes is drawn high.
+STROKES_HEIGHT = 32
 
 
 class Reader:
@@ -156,38 +106,72 @@ class Reader:
         return self._readings([draw_strokes(strokes)])[0]
 
     @overload
-    def read_number(self, image: ImageLike, *, pages: None = None) -> Number: ...
+    def read_number(self, image: ImageLike, *, pages: None = None, fields: None = None) -> Number: ...
     @overload
-    def read_number(self, image: ImageLike, *, pages: Pages) -> list[Number]: ...
-    def read_number(self, image: ImageLike, *, pages: Pages | None = None) -> Number | list[Number]:
-        """All digits in a photo or scan, in reading order; pages as for `read`. Raises `FormatError` as `read` does."""
+    def read_number(self, image: ImageLike, *, pages: Pages, fields: None = None) -> list[Number]: ...
+    @overload
+    def read_number(self, image: ImageLike, *, fields: Sequence[Box]) -> list[Number]: ...
+    def read_number(
+        self, image: ImageLike, *, pages: Pages | None = None, fields: Sequence[Box] | None = None
+    ) -> Number | list[Number]:
+        """All numbers in a photo, scan or form, in reading order; pages as for `read`.
+
+        fields: places to read alone, each left, top, right, bottom in pixels of the image; gives a number for each, its
+        boxes in pixels of the whole image. Raises `FormatError` as `read` does, and `UsageError` for a field that is
+        empty, or not in the image.
+        """
         if pages is not None:
+            if fields is not None:
+                raise UsageError("fields are places of one page: give pages= or fields=, not both")
             return [self.read_number(page) for page in pages_of(image, pages)]
         gray, scale = gray_of(image)
-        scale *= reduction(gray.shape, PAGE)
-        lines = find_lines(find_page_ink(reduced(gray, PAGE)))
-        return self._number(lines, [spans_of(line, draw_pieces) for line in lines], scale)
+        if fields is None:
+            return self._number(gray, scale)
+        return [self._field(gray, scale, field) for field in fields]
 
     def read_stroke_number(self, strokes: Sequence[ArrayLike]) -> Number:
         """Several digits that a pen wrote on one line. Raises `FormatError` as `read_strokes` does."""
-        lines = [line] if (line := stroke_pieces(strokes)) else []
-        return self._number(lines, [spans_of(line, draw_stroke_pieces) for line in lines], 1)
+        drawn = draw_stroke_line(strokes, STROKES_HEIGHT, PEN_WIDTH * STROKES_HEIGHT / BOX)
+        if drawn is None:
+            return join_lines([], self.unsure_below)
+        ink, scale, (x, y) = drawn
+        strip = cut_strip(TextLine((0, 0, ink.shape[1], ink.shape[0]), ink, ink.shape[0]))
+        to_picture = np.array([[1 / scale, 0, x], [0, 1 / scale, y], [0, 0, 1]]) @ strip.to_page
+        return join_lines([(self._lines.read(strip.pixels, self.probabilities), to_picture)], self.unsure_below)
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The model itself: pixels uint8[N,28,28], as MNIST was made -> float32[N,10]."""
         return self._model.probabilities(pixels)
 
-    def _number(self, lines: Sequence[Sequence[Piece]], spans: Sequence[list[Span]], scale: float) -> Number:
-        texts, digits = [], []
-        readings = iter(self._readings([span.pixels for line in spans for span in line]))
-        for pieces, choices in zip(lines, spans, strict=True):
-            read = [next(readings) for _ in choices]
-            path = best_path(pieces, choices, [reading.confidence for reading in read])
-            found = [placed(read[index], choices[index].box, scale) for index in path]
-            if found:
-                texts.append("".join(str(reading.digit) for reading in found))
-                digits += found
-        return Number("\n".join(texts), tuple(digits))
+    @cached_property
+    def _lines(self) -> LineReader:
+        # Opened when it is first needed: reading single digits does without.
+        return LineReader()
+
+    def _number(self, gray: Gray, scale: float, left: float = 0, top: float = 0) -> Number:
+        """Reads a picture that is a part of a larger one, at left and top."""
+        block = reduction(gray.shape, PAGE)
+        layout = find_writing(reduced(gray, PAGE))
+        size = scale * block
+        to_whole = np.array([[size, 0, left], [0, size, top], [0, 0, 1]])
+        read = [(self._lines.read(line.strip, self.probabilities), to_whole @ line.to_picture) for line in layout.lines]
+        return join_lines(read, self.unsure_below)
+
+    def _field(self, gray: Gray, scale: float, field: Box) -> Number:
+        height, width = gray.shape
+        try:
+            left, top, right, bottom = (float(edge) / scale for edge in field)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"a field is left, top, right, bottom in pixels, not {field!r}") from error
+        # NaN fails every comparison.
+        if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+            raise UsageError(
+                f"the field {field} is not in the image: left < right up to {width * scale:g}, "
+                f"top < bottom up to {height * scale:g}"
+            )
+        x, y = int(left), int(top)
+        part = gray[y : int(np.ceil(bottom)), x : int(np.ceil(right))]
+        return self._number(np.ascontiguousarray(part), scale, x * scale, y * scale)
 
     def _most_confident(self, readings: list[Reading], unlike_mnist: dict[int, NDArray[np.uint8]]) -> list[Reading]:
         """Reads bright ink of 28x28 that lacks MNIST's form without normalizing it too, and keeps the more confident
@@ -217,12 +201,6 @@ class Reader:
         digits, confidences = rows.argmax(1).tolist(), rows.max(1)
         unsure = (blank | (confidences < self.unsure_below)).tolist()
         return [Reading(*fields) for fields in zip(digits, confidences.tolist(), rows, unsure, images, strict=True)]
-
-
-def placed(reading: Reading, box: Box, scale: float) -> Reading:
-    """The same reading, found at `box` of a picture that was `scale` times as large."""
-    left, top, right, bottom = (edge * scale for edge in box)
-    return replace(reading, box=(left, top, right, bottom))
 
 
 def shipped_model() -> Path:

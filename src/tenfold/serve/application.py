@@ -93,9 +93,9 @@ def _operations(
 
     one, several = schemas.ReadingOutput, schemas.NumberOutput
     operations = [
-        Operation(path="/v1/read", handler=reading.read, body="image", options=True, answers={200: (one,)}),
-        Operation(path="/v1/read-number", handler=reading.read_number, body="image", options=True,
-                  answers={200: (several,)}),
+        Operation(path="/v1/read", handler=reading.read, body=schemas.ImageInput, options=True, answers={200: (one,)}),
+        Operation(path="/v1/read-number", handler=reading.read_number, body=schemas.NumberInput, options=True,
+                  answers={200: (several, schemas.FieldsOutput)}),
         Operation(path="/v1/read-strokes", handler=reading.read_strokes, body=schemas.StrokesInput, options=True,
                   answers={200: (one, several)}),
         Operation(path="/v1/models", handler=reading.list_models, answers={200: (schemas.ModelsOutput,)}),

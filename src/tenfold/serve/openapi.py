@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tenfold.serve.problems import MEDIA_TYPE
-from tenfold.serve.schemas import ImageInput, ProblemDetails
+from tenfold.serve.schemas import ImageInput, NumberInput, ProblemDetails
 from tenfold.serve.uploads import IMAGE_TYPES
 
 _POST_PROBLEMS = (400, 408, 413, 415, 422, 429, 500, 503)
@@ -38,13 +38,14 @@ class Operation:
     """One operation of the API: POST if it has a body, otherwise GET.
 
     handler: its docstring is the operation's summary. answers: schemas by status; None for text. body: a JSON body's
-    schema, or "image". options: whether it has the parameters ?model= and ?pixels=. problems: besides those of a POST.
+    schema; with `ImageInput` the body may also be an image file, or a form with one. options: whether it has the
+    parameters ?model= and ?pixels=. problems: besides those of a POST.
     """
 
     path: str
     handler: Callable[[Request], Awaitable[Response]]
     answers: dict[int, tuple[type[BaseModel], ...] | None]
-    body: type[BaseModel] | str | None = None
+    body: type[BaseModel] | None = None
     options: bool = False
     problems: tuple[int, ...] = ()
     token: bool = False
@@ -62,7 +63,7 @@ def build_document(operations: Iterable[Operation], models: Iterable[str]) -> di
     operations = list(operations)
     paths = {operation.path: {operation.method.lower(): _describe(operation, list(models))} for operation in operations}
     used = {model for operation in operations for answer in operation.answers.values() for model in answer or ()}
-    bodies = {operation.body for operation in operations if isinstance(operation.body, type)} | {ImageInput}
+    bodies = {operation.body for operation in operations if operation.body}
     _, schemas = models_json_schema(
         [*((model, "serialization") for model in used | {ProblemDetails}), *((body, "validation") for body in bodies)],
         ref_template=_SCHEMAS,
@@ -102,13 +103,21 @@ def _describe(operation: Operation, models: list[str]) -> dict[str, Any]:
     return document
 
 
-def _content(body: type[BaseModel] | str) -> dict[str, Any]:
-    if isinstance(body, type):
-        return {"application/json": {"schema": _reference(body)}}
-    form = {"type": "object", "required": ["image"], "properties": {"image": _BINARY}}
+def _content(body: type[BaseModel]) -> dict[str, Any]:
+    json = {"application/json": {"schema": _reference(body)}}
+    if not issubclass(body, ImageInput):
+        return json
+    parts: dict[str, Any] = {"image": _BINARY}
     encoding = {"image": {"contentType": ", ".join(IMAGE_TYPES)}}
+    if issubclass(body, NumberInput):
+        parts["fields"] = {
+            "type": "string",
+            "format": "fields",
+            "description": f"JSON: the property fields of {NumberInput.__name__}.",
+            "contentMediaType": "application/json",
+        }
+    form = {"type": "object", "required": ["image"], "properties": parts}
     images: dict[str, Any] = {kind: {"schema": _BINARY} for kind in (*IMAGE_TYPES, "application/octet-stream")}
-    json = {"application/json": {"schema": _reference(ImageInput)}}
     return {**images, **json, "multipart/form-data": {"schema": form, "encoding": encoding}}
 
 

@@ -11,20 +11,24 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tenfold.errors import FormatError, StoreBusyError, StoreError, TooLargeError, nearest
+from tenfold.errors import FormatError, StoreBusyError, StoreError, TooLargeError, UsageError, nearest
 from tenfold.reading.reader import Number, Reader, Reading
 from tenfold.serve.problems import ProblemError
 from tenfold.serve.reading_pool import BatchReader, ReadingPool, is_small
-from tenfold.serve.schemas import FeedbackSample, StrokesInput
+from tenfold.serve.schemas import FeedbackSample, Fields, ImageInput, NumberInput, StrokesInput
 from tenfold.serve.served_models import ServedModel
 from tenfold.serve.server_metrics import ServerMetrics
-from tenfold.serve.uploads import count_pixels, read_image, read_json
+from tenfold.serve.uploads import ImageUpload, count_pixels, read_image, read_json
 
 if TYPE_CHECKING:
     from tenfold.serve.feedback import FeedbackStore
 
 # Reading takes 22 bytes of memory per pixel: 1.4 GB for the largest image that is accepted.
 _LARGE_PIXELS = 16_000_000
+# Fields may overlap; but each pixel of a large image read two hundred times would take minutes.
+_FIELDS_AREA = 2
+# What a request is answered with: a digit, a number, or the numbers in its fields.
+Answer = Reading | Number | list[Number]
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 _log = logging.getLogger("tenfold.serve")
@@ -51,11 +55,11 @@ class ReadingRoutes:
 
     async def read(self, request: Request) -> Response:
         """Read an image of one digit."""
-        return await self._read_image(request, Reader.read, in_batches=True)
+        return await self._read_image(request, ImageInput, _read_digit, in_batches=True)
 
     async def read_number(self, request: Request) -> Response:
-        """Read all digits of a photo or scan, in reading order."""
-        return await self._read_image(request, Reader.read_number)
+        """Read all numbers of a photo, scan or form, in reading order, or those in its fields."""
+        return await self._read_image(request, NumberInput, _read_number)
 
     async def read_strokes(self, request: Request) -> Response:
         """Read one or several digits from pen strokes."""
@@ -70,21 +74,29 @@ class ReadingRoutes:
         return self._answer(name, found, pixels)
 
     async def _read_image(
-        self, request: Request, read: Callable[[Reader, bytes], Reading | Number], in_batches: bool = False
+        self,
+        request: Request,
+        body: type[ImageInput],
+        read: Callable[[Reader, ImageUpload], Answer],
+        in_batches: bool = False,
     ) -> Response:
         """in_batches: whether small images may be read together."""
         name, pixels = self._options(request)
-        image = await read_image(request)
-        found: Reading | Number
+        upload = await read_image(request, body)
+        found: Answer
         try:
-            if in_batches and is_small(image):
-                found = await self._batches[name].read(image)
+            if in_batches and is_small(upload.image):
+                found = await self._batches[name].read(upload.image)
             else:
-                is_large = await self._pool.run(count_pixels, image) > _LARGE_PIXELS
-                run = self._pool.run_large if is_large else self._pool.run
-                found = await run(read, self._models[name].reader, image)
+                size = await self._pool.run(count_pixels, upload.image)
+                if _area(upload.fields or ()) > _FIELDS_AREA * size:
+                    raise ProblemError(422, f"fields: they are larger than {_FIELDS_AREA} times the image")
+                run = self._pool.run_large if size > _LARGE_PIXELS else self._pool.run
+                found = await run(read, self._models[name].reader, upload)
         except FormatError as error:
             raise ProblemError(413 if isinstance(error, TooLargeError) else 400, str(error)) from error
+        except UsageError as error:
+            raise ProblemError(422, str(error)) from error
         return self._answer(name, found, pixels)
 
     def _options(self, request: Request) -> tuple[str, bool]:
@@ -102,22 +114,38 @@ class ReadingRoutes:
             raise ProblemError(422, f"pixels must be true or false, not {pixels[:64]!r}")
         return name, _BOOLEANS[pixels]
 
-    def _answer(self, name: str, found: Reading | Number, pixels: bool) -> Response:
-        readings = (found,) if isinstance(found, Reading) else found.digits
-        for reading in readings:
-            self._metrics.count_reading(reading.digit, reading.unsure)
-        model = self._references[name]
-        documents = [_document(reading, pixels) | {"model": model} for reading in readings]
-        if isinstance(found, Reading):
-            return json_response(documents[0])
-        return json_response({"text": found.text, "unsure": found.unsure, "digits": documents, "model": model})
+    def _answer(self, name: str, found: Answer, pixels: bool) -> Response:
+        if isinstance(found, list):
+            return json_response({"fields": [self._number(name, number, pixels) for number in found]})
+        if isinstance(found, Number):
+            return json_response(self._number(name, found, pixels))
+        return json_response(self._digit(name, found, pixels))
+
+    def _number(self, name: str, number: Number, pixels: bool) -> dict[str, Any]:
+        digits = [self._digit(name, digit, pixels) for digit in number.digits]
+        return number.to_dict() | {"digits": digits, "model": self._references[name]}
+
+    def _digit(self, name: str, reading: Reading, pixels: bool) -> dict[str, Any]:
+        self._metrics.count_reading(reading.digit, reading.unsure)
+        document = reading.to_dict() | {"model": self._references[name]}
+        if pixels:
+            document["pixels"] = base64.b64encode(reading.pixels.tobytes()).decode()
+        return document
 
 
-def _document(reading: Reading, pixels: bool) -> dict[str, Any]:
-    document = reading.to_dict()
-    if pixels:
-        document["pixels"] = base64.b64encode(reading.pixels.tobytes()).decode()
-    return document
+def _area(fields: Fields) -> float:
+    """Pixels, of which those of fields that are upside down are none."""
+    return sum(max(0.0, right - left) * max(0.0, bottom - top) for left, top, right, bottom in fields)
+
+
+def _read_digit(reader: Reader, upload: ImageUpload) -> Reading:
+    return reader.read(upload.image)
+
+
+def _read_number(reader: Reader, upload: ImageUpload) -> Number | list[Number]:
+    if upload.fields is None:
+        return reader.read_number(upload.image)
+    return reader.read_number(upload.image, fields=upload.fields)
 
 
 class FeedbackRoutes:

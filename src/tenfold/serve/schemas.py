@@ -16,8 +16,11 @@ from pydantic import (
     WithJsonSchema,
 )
 
-# A digit has far fewer points.
+from tenfold.reading.symbols import MARKS
+
+# A digit has far fewer points, and a form fewer fields.
 MAX_POINTS = 20_000
+MAX_FIELDS = 200
 # Base64 of 784 bytes: the last letter before the padding carries two bits.
 _PIXELS_PATTERN = "^[A-Za-z0-9+/]{1045}[AQgw]==$"
 
@@ -61,6 +64,15 @@ Probabilities = Annotated[tuple[Probability, ...], Field(min_length=10, max_leng
 # Within what `tenfold.ink.strokes` accepts, and beyond any screen.
 Coordinate = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 Strokes = tuple[tuple[tuple[Coordinate, Coordinate], ...], ...]
+Edge = Annotated[float, Field(ge=0, le=1e5, allow_inf_nan=False)]
+Fields = Annotated[
+    tuple[tuple[Edge, Edge, Edge, Edge], ...],
+    Field(
+        max_length=MAX_FIELDS,
+        description="Places to read alone, each left, top, right, bottom in pixels of the image, and inside of it; "
+        "together no larger than twice the image.",
+    ),
+]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Pixels = Annotated[
     bytes,
@@ -90,6 +102,12 @@ class ImageInput(_StrictInput):
         description="Base64 of the file's bytes, or a data URL.",
         json_schema_extra={"format": "image", "contentEncoding": "base64"},
     )
+
+
+class NumberInput(ImageInput):
+    """An image file as text, and the fields of it to read; without fields all of it is read."""
+
+    fields: Fields | None = None
 
 
 class StrokesInput(_StrictInput):
@@ -132,12 +150,20 @@ class ReadingOutput(BaseModel):
 
 
 class NumberOutput(BaseModel):
-    """All digits of an image as they were read."""
+    """All numbers of an image, or of a field, as they were read."""
 
-    text: str = Field(description="The digits, lines joined by a newline.")
+    text: str = Field(description="The digits, lines joined by a newline, separate numbers of a line by a blank.")
+    written: str = Field(description=f"The same with the marks that were written: {' '.join(MARKS)}")
+    confidence: Probability = Field(description="That the whole text is right; calibrated.")
     unsure: bool
     digits: list[ReadingOutput]
     model: ModelReference
+
+
+class FieldsOutput(BaseModel):
+    """The numbers in the fields of an image, in the order of the request."""
+
+    fields: list[NumberOutput]
 
 
 class ModelOutput(BaseModel):

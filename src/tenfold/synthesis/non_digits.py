@@ -39,7 +39,20 @@ def draw_non_digits(count: int, seed: int, digits: Images, labels: NDArray[np.ui
     generator = np.random.Generator(np.random.PCG64(seed))
     pair, turned = partial(_pair, digits=digits), partial(_turned, digits=digits, labels=labels)
     makers: list[Callable[[np.random.Generator], Images]]
-    makers = [_sign, _sign, _sign, _scribble, _script, _script, _script, _bars, _bars, pair, turned, _blot]
+    makers = [
+        _sign,
+        _sign,
+        _sign,
+        draw_scribble,
+        draw_unknown_script,
+        draw_unknown_script,
+        draw_unknown_script,
+        _bars,
+        _bars,
+        pair,
+        turned,
+        _blot,
+    ]
     makers += [draw_printed] * len(makers)
     images = np.empty((count, 28, 28), np.uint8)
     for index in range(count):
@@ -54,7 +67,7 @@ def _sign(generator: np.random.Generator) -> Images:
     return draw(SIGNS[generator.integers(len(SIGNS))], generator, _HAND)
 
 
-def _scribble(generator: np.random.Generator) -> Images:
+def draw_scribble(generator: np.random.Generator) -> Images:
     """Two to four strokes, each through two to five places: what a letter of an unknown script looks like."""
     strokes = []
     for _ in range(generator.integers(2, 5)):
@@ -64,7 +77,7 @@ def _scribble(generator: np.random.Generator) -> Images:
     return draw_strokes(strokes, generator.uniform(1.6, 3.4))
 
 
-def _script(generator: np.random.Generator) -> Images:
+def draw_unknown_script(generator: np.random.Generator) -> Images:
     """A letter of an invented script: two to five lines, arcs, loops and dots between places of a grid, most of
     which begin where another ended."""
     strokes: list[Line] = []

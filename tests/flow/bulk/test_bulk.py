@@ -9,7 +9,7 @@ import pytest
 
 from tenfold.bulk import read_all
 from tenfold.data import idx
-from tenfold.errors import BulkError
+from tenfold.errors import BulkError, UsageError
 from tenfold.jobs.pool import in_process_pool
 from tests.flow.bulk.image_sources import MAKERS, folder_of, parquet_of, png, rows, write_tar
 
@@ -107,4 +107,54 @@ def test_a_folder_of_several_files_is_written_where_the_name_has_no_ending(digit
     assert pq.read_table(out).num_rows == 60
 
 
-# What a shard that can't be read to its end costs: its rest, which one row says.
+@pytest.mark.parametrize("kind", ["folder", "tar", "tar.gz", "parquet of files", "npy"])
+def test_numbers_of_every_source_are_those_that_the_reader_reads_one_by_one(kind, numbers, reader, tmp_path):
+    source = MAKERS[kind](numbers, tmp_path)
+    summary = read_all([source], tmp_path / "out.parquet", open_pool=in_process_pool, number=True)
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table.column_names == ["source", "key", "index", "text", "written", "confidence", "unsure", "error"]
+    alone = [reader.read_number(image) for image in numbers]
+    for row, number in zip(table.to_pylist(), alone, strict=True):
+        assert (row["text"], row["written"], row["unsure"]) == (number.text, number.written, number.unsure)
+        assert row["confidence"] == np.float32(number.confidence)
+        assert row["error"] is None
+    assert sum(len(number.text) == 3 for number in alone) > 30
+    assert (summary.rows, summary.unsure) == (40, sum(number.unsure for number in alone))
+
+
+def test_a_stopped_job_of_numbers_is_resumed_as_one_of_numbers(numbers, tmp_path):
+    folder, out = folder_of(numbers, tmp_path / "folder"), tmp_path / "out.parquet"
+    (folder / "0" / "005.png").write_bytes(b"no image")
+
+    def interrupt(progress):
+        if progress.inputs >= 32:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        read_all([folder], out, open_pool=in_process_pool, number=True, on_progress=interrupt)
+    with pytest.raises(UsageError, match="columns"):
+        read_all([folder], out, open_pool=in_process_pool, resume=True)
+    summary = read_all([folder], out, open_pool=in_process_pool, number=True, resume=True)
+    assert (summary.rows, summary.already_read, summary.errors) == (40, 32, 1)
+    read_all([folder], tmp_path / "whole.parquet", workers=2, number=True)
+    assert out.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+    assert [row["index"] for row in rows(out) if row["error"]] == [5]
+
+
+@pytest.mark.parametrize("kind", ["idx", "npy", "npy of 784", "parquet of 784", "parquet of tensors"])
+def test_numbers_are_not_looked_for_in_arrays_of_digits(kind, digits, tmp_path):
+    source = MAKERS[kind](digits, tmp_path)
+    if kind.startswith("parquet"):  # Whose pixels are seen when they are read.
+        summary = read_all([source], tmp_path / "out.parquet", open_pool=in_process_pool, number=True)
+        found = rows(tmp_path / "out.parquet")
+        assert (summary.rows, summary.broken) == (len(found), len(found))
+        assert all("one digit each: leave out --number" in row["error"] for row in found)
+        return
+    with pytest.raises(UsageError, match="one digit each: leave out --number"):
+        read_all([source], tmp_path / "out.parquet", open_pool=in_process_pool, number=True)
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_probabilities_are_not_those_of_numbers(digits, tmp_path):
+    with pytest.raises(UsageError, match="--probabilities"):
+        read_all([folder_of(digits[:2], tmp_path / "f")], tmp_path / "o.parquet", number=True, probabilities=True)

@@ -24,6 +24,47 @@ def test_digits_side_by_side_are_a_number(page, draw):
     expect(page.locator("#bars .top")).to_contain_text("4")
 
 
+def test_marks_are_shown_between_the_digits(page, draw):
+    box = page.locator("#ink").bounding_box()
+    left, middle = box["x"] + 0.7 * box["width"], box["y"] + box["height"] / 2
+    dash = [(left + share * box["width"], middle) for share in (0, 0.04, 0.08)]
+    for stroke in [*draw.ink_of("35", {**box, "width": 0.6 * box["width"]}), dash]:
+        page.mouse.move(*stroke[0])
+        page.mouse.down()
+        for x, y in stroke[1:]:
+            page.mouse.move(x, y)
+        page.mouse.up()
+    expect(page.locator("#digits")).to_have_text("35-")
+    assert page.locator("#digits button").count() == 2
+    draw.wait_for_text(page, "35")
+
+
+def test_what_reads_numbers_is_loaded_with_the_first_number(browse, server, draw):
+    context = browse()
+    # A service worker would fetch them beforehand.
+    context.add_init_script("delete Navigator.prototype.serviceWorker")
+    page = context.pages[0]
+    asked = []
+    page.context.on("request", lambda request: asked.append(request.url))
+    page.goto(server.url)
+    draw.write(page, "7")
+    draw.wait_for_text(page, "7")
+
+    def loaded() -> list[str]:
+        return [url for url in asked if "lines-" in url or "numbers-" in url]
+
+    assert loaded() == []
+    page.click("#clear")
+    context.set_offline(True)
+    draw.write(page, "96")
+    expect(page.locator("#toast")).to_contain_text("check the network")
+    page.click("#clear")
+    context.set_offline(False)
+    draw.write(page, "96")
+    draw.wait_for_text(page, "96")
+    assert {url.rsplit("/")[-1].split("-")[0] for url in loaded()} == {"lines", "numbers"}
+
+
 def test_undo_reverts_a_stroke_and_a_clear(page, draw):
     draw.write(page, "11")
     draw.wait_for_text(page, "11")

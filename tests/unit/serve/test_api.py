@@ -58,20 +58,82 @@ def test_accepts_forms_and_other_formats(client: Callable[..., Client], mnist: D
         assert raw.json()["digit"] == 7, kind
 
 
-def test_reads_numbers_and_strokes(client: Callable[..., Client], mnist: Dataset) -> None:
-    ask = client()
+@pytest.fixture
+def form(mnist: Dataset) -> bytes:
+    """A picture of 7 and 12, 200 by 60 pixels."""
     page = np.zeros((60, 200), np.uint8)
-    for place, index in enumerate((0, 2, 1)):  # 7, 1, 2
-        page[16:44, 20 + 60 * place : 48 + 60 * place] = mnist.test_images[index]
-    number = ask("POST", "/v1/read-number", content=png(255 - page), headers=PNG).json()
-    assert number["text"] == "712"
+    for left, index in ((10, 0), (100, 2), (130, 1)):
+        page[16:44, left : left + 28] = mnist.test_images[index]
+    return png(255 - page)
+
+
+def test_reads_numbers_and_strokes(client: Callable[..., Client], form: bytes) -> None:
+    ask = client()
+    number = ask("POST", "/v1/read-number?pixels=true", content=form, headers=PNG).json()
+    read = Reader().read_number(form)
+    assert number["text"] == read.text
+    assert number["written"] == read.written
+    assert number["confidence"] == pytest.approx(read.confidence, abs=2e-6)
+    assert number["unsure"] is read.unsure
     assert [digit["digit"] for digit in number["digits"]] == [7, 1, 2]
     assert all(len(digit["box"]) == 4 for digit in number["digits"])
+    assert all(
+        base64.b64decode(d["pixels"]) == r.pixels.tobytes() for d, r in zip(number["digits"], read.digits, strict=True)
+    )
     one = [[[10, 0], [10, 20], [10, 40]]]
     assert ask("POST", "/v1/read-strokes", json={"strokes": one}).json()["digit"] == 1
     two = [*one, [[40, 0], [40, 40]]]
     assert ask("POST", "/v1/read-strokes", json={"strokes": two, "several": True}).json()["text"] == "11"
     assert ask("POST", "/v1/read-strokes", json={"strokes": []}).json()["unsure"] is True
+
+
+def test_reads_the_fields_of_a_form(client: Callable[..., Client], form: bytes) -> None:
+    """As JSON, and as a part of a form, with the same answer."""
+    ask, fields = client(feedback=False), [[90, 0, 200, 60], [0, 0, 60, 60], [45, 0, 90, 20]]
+    as_json = {"image": base64.b64encode(form).decode(), "fields": fields}
+    answer = ask("POST", "/v1/read-number", json=as_json).json()
+    assert answer.keys() == {"fields"}
+    assert [number["text"] for number in answer["fields"]] == ["12", "7", ""]
+    assert [number["unsure"] for number in answer["fields"]] == [False, False, True]
+    assert 90 <= answer["fields"][0]["digits"][0]["box"][0] <= 200
+    parts: dict[str, Any] = {"files": {"image": form}, "data": {"fields": json.dumps(fields)}}
+    assert ask("POST", "/v1/read-number", **parts).json() == answer
+    assert ask("POST", "/v1/read-number", json={**as_json, "fields": []}).json() == {"fields": []}
+    assert ask("POST", "/v1/read-number", json={**as_json, "fields": None}).json().keys() > {"text", "written"}
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "detail"),
+    [
+        (422, "[[0, 0, 201, 60]]", "not in the image"),
+        (422, "[[0, 0, 60, 60], [60, 60, 0, 0]]", "not in the image"),
+        (422, "[[0, 0, 60, 0]]", "not in the image"),
+        (422, "[[-1, 0, 60, 60]]", "fields.0.0: "),
+        (422, "[[0, 0, 60]]", "fields.0.3: "),
+        (422, '[["0", 0, 60, 60]]', "fields.0.0: "),
+        (422, "[[0, 0, NaN, 60]]", "fields.0.2: "),
+        (422, "[0, 0, 60, 60]", "fields.0: "),
+        (422, "7", "fields: "),
+        (422, json.dumps([[0, 0, 1, 1]] * 201), "fields: "),
+        (422, json.dumps([[0, 0, 200, 60]] * 3), "larger than 2 times the image"),
+        # One that is upside down does not allow others.
+        (422, json.dumps([[0, 0, 200, 60]] * 3 + [[200, 0, 0, 60]] * 3), "larger than 2 times the image"),
+        (400, "[[0, 0,", ""),
+    ],
+)
+def test_invalid_fields_are_rejected(
+    client: Callable[..., Client], form: bytes, status: int, fields: str, detail: str
+) -> None:
+    ask, image = client(feedback=False), base64.b64encode(form).decode()
+    body = f'{{"image": "{image}", "fields": {fields}}}'
+    assert detail in problem(ask("POST", "/v1/read-number", content=body, headers=JSON), status)
+    parts: dict[str, Any] = {"files": {"image": form}, "data": {"fields": fields}}
+    assert detail in problem(ask("POST", "/v1/read-number", **parts), status)
+
+
+def test_a_digit_has_no_fields(client: Callable[..., Client], form: bytes) -> None:
+    body = {"image": base64.b64encode(form).decode(), "fields": [[0, 0, 60, 60]]}
+    assert "fields" in problem(client(feedback=False)("POST", "/v1/read", json=body), 422)
 
 
 def test_models_are_listed_and_served(client: Callable[..., Client]) -> None:
@@ -275,4 +337,7 @@ def test_the_document_names_every_route(client: Callable[..., Client]) -> None:
     }  # fmt: skip
     assert document["paths"]["/v1/feedback"]["post"]["security"] == [{"token": []}]
     assert "image/png" in document["paths"]["/v1/read"]["post"]["requestBody"]["content"]
+    forms = [document["paths"][path]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+             for path in ("/v1/read", "/v1/read-number")]  # fmt: skip
+    assert [set(form) for form in forms] == [{"image"}, {"image", "fields"}]
     json.dumps(document, allow_nan=False)

@@ -14,7 +14,7 @@ import { toast } from "./toast.js";
 
 export type View = "draw" | "photo";
 
-const HINTS = { draw: "Write one digit, or several side by side.", photo: "A photo of one number, or of several lines." };
+const HINTS = { draw: "Write one digit, or a number such as 12.50.", photo: "A photo of one number, or of several lines." };
 
 export const createApp = () => {
   let view: View = "draw";
@@ -83,7 +83,7 @@ export const createApp = () => {
   const readInk = (final: boolean) => {
     const strokes = pad.strokes();
     if (!strokes.length) show(null, true);
-    else if (inUse().length) ask({ kind: "strokes", models: inUse(), strokes }, { view: "draw", final, strokes });
+    else if (inUse().length) ask({ kind: "strokes", models: inUse(), strokes, lifted: final }, { view: "draw", final, strokes });
   };
   const readPicture = () => {
     if (!picture || !inUse().length) return;
@@ -105,8 +105,9 @@ export const createApp = () => {
     again();
   };
 
+  // Those that lie in a box, for the most part: it is drawn around the ink, and digits may touch.
   const strokesOf = ([left, top, right, bottom]: Box): Stroke[] =>
-    drawn.filter((stroke) => stroke.every(([x, y]) => x >= left && x <= right && y >= top && y <= bottom));
+    drawn.filter((stroke) => 2 * stroke.filter(([x, y]) => x >= left && x <= right && y >= top && y <= bottom).length > stroke.length);
 
   $("undo").onclick = pad.undo;
   $("clear").onclick = pad.clear;
@@ -114,7 +115,7 @@ export const createApp = () => {
     firstRead,
     models,
     turnTo,
-    text: () => read?.numbers[0].text ?? "",
+    text: () => read?.numbers[0].written ?? "",
     openPhoto: (file: File) => {
       turnTo("photo");
       void photo.open(file);

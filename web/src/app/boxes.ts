@@ -10,7 +10,7 @@ export const drawBoxes = (number: NumberReading | null, width: number, height: n
   svg.replaceChildren(
     ...(number?.digits ?? []).map((reading, index) => {
       const [left, top, right, bottom] = reading.box!;
-      const margin = 0.08 * (bottom - top);
+      const margin = 0.05 * (bottom - top);
       const place = { x: left - margin, y: top - margin, width: right - left + 2 * margin, height: bottom - top + 2 * margin };
       const size = Math.min(0.5 * (bottom - top), 0.06 * Math.max(width, height));
       const box = makeSvg(

@@ -1,7 +1,7 @@
 // The answer: digits, ten probability bars, the model's input, and the ink that supports the answer.
 
 import type { Read } from "../protocol.js";
-import type { Reading } from "../reader.js";
+import type { NumberReading, Reading } from "../reader.js";
 import { $, make, percent } from "./elements.js";
 import { explain } from "./reading.js";
 
@@ -33,13 +33,14 @@ export const createPanel = (chose: (index: number) => void): Panel => {
 
   const showDigits = () => {
     const digits = read?.numbers[0]?.digits ?? [];
-    const lines = (read?.numbers[0]?.text ?? "").split("\n");
+    const lines = (read?.numbers[0]?.written ?? "").split("\n");
     let at = 0;
     const rows = lines.map((line) =>
       make(
         "div",
         {},
         ...[...line].map((character) => {
+          if (!/\d/.test(character)) return make("span", {}, character === " " ? "\u2002" : character);
           const [place, reading] = [at, digits[at++]];
           const button = make("button", { type: "button", className: reading.unsure ? "unsure" : "", onclick: () => choose(place) }, character);
           button.setAttribute("aria-pressed", String(place === index));
@@ -59,11 +60,12 @@ export const createPanel = (chose: (index: number) => void): Panel => {
   const showVerdict = () => {
     const reading = chosen();
     const verdict = $("verdict");
-    verdict.classList.toggle("unsure", !!reading?.unsure);
-    verdict.textContent = reading ? spoken(reading, read!.numbers[0].digits.length > 1) : "";
+    const number = read?.numbers[0];
+    verdict.classList.toggle("unsure", !!reading?.unsure || !!(reading && number?.unsure));
+    verdict.textContent = !reading || !number ? "" : number.digits.length > 1 ? spokenOf(number, reading) : spoken(reading);
     const second = read?.numbers[1];
     $("second").hidden = !second;
-    if (second) $("second").replaceChildren(`${models[1]?.title}: `, make("b", {}, second.text.replaceAll("\n", " ") || "nothing"), said(second.digits[index]));
+    if (second) $("second").replaceChildren(`${models[1]?.title}: `, make("b", {}, second.written.replaceAll("\n", " ") || "nothing"), said(second.digits[index]));
   };
 
   const showBars = () => {
@@ -96,7 +98,7 @@ export const createPanel = (chose: (index: number) => void): Panel => {
   // For screen readers: once per stroke, not per frame.
   const announce = () => {
     const number = read?.numbers[0];
-    $("spoken").textContent = number?.digits.length ? `${number.text.replaceAll("\n", ", ")}. ${$("verdict").textContent}` : "";
+    $("spoken").textContent = number?.digits.length ? `${number.written.replaceAll("\n", ", ")}. ${$("verdict").textContent}` : "";
   };
 
   const render = (final: boolean) => {
@@ -125,9 +127,16 @@ export const createPanel = (chose: (index: number) => void): Panel => {
   };
 };
 
-const spoken = (reading: Reading, several: boolean): string => {
+// Of a whole number, and of its selected digit. On one line, also on a small phone: the pad must not move under the pen.
+const spokenOf = (number: NumberReading, reading: Reading): string => {
+  if (reading.unsure) return spoken(reading);
+  const sure = percent(number.confidence);
+  return number.unsure ? `Not sure of the whole: ${sure}` : `${sure} sure; the ${reading.digit}: ${percent(reading.confidence)}`;
+};
+
+const spoken = (reading: Reading): string => {
   const sure = percent(reading.confidence);
-  if (!reading.unsure) return several ? `the ${reading.digit}: ${sure} sure` : `${sure} sure`;
+  if (!reading.unsure) return `${sure} sure`;
   const other = [...reading.probabilities.keys()].filter((digit) => digit !== reading.digit).sort((a, b) => reading.probabilities[b] - reading.probabilities[a])[0];
   return reading.probabilities[other] > 0.15 ? `Not sure: ${reading.digit} or ${other}?` : `Not sure: is it a digit? (${reading.digit}: ${sure})`;
 };

@@ -79,7 +79,8 @@ export const shadedPaper = (gray: Plane): Plane => {
   return resize(cut(closed, edge, edge, small.width, small.height), gray.width, gray.height, BILINEAR);
 };
 
-const repeated = ({ width, height, data }: Plane, edge: number): Plane => {
+// Continued on all sides by its own border.
+export const repeated = ({ width, height, data }: Plane, edge: number): Plane => {
   const wide = plane(width + 2 * edge, height + 2 * edge);
   const held = (place: number, length: number) => Math.min(Math.max(place - edge, 0), length - 1);
   for (let y = 0; y < wide.height; y++)

@@ -1,16 +1,18 @@
-// A photo or scan of handwriting -> its ink, without shade, shadow, ruled lines, edges and specks: tenfold/ink/page.py,
-// step for step. `Math.fround` stands where NumPy rounds to single precision, so that no threshold falls otherwise.
+// A photo or scan of handwriting -> its ink: what is written or printed, without shade, shadow and paper.
+// tenfold/ink/page.py, step for step. `Math.fround` stands where NumPy rounds to single precision, so that no threshold
+// falls otherwise.
 
 import { closing, meanFilter, medianFilter } from "./filters.js";
 import { FAINTEST, detailIsBright, inverted } from "./ground.js";
 import { border, cut, median, plane, type Plane } from "./plane.js";
 import { BILINEAR, reduce, reduction, resize } from "./resize.js";
-import { dropRuledLines } from "./ruled.js";
 
+// As in tenfold/ink/page.py, which says what each is for.
 const PAPER = 200;
+const DETAIL = 120;
 const AROUND = 0.12;
-const RULED = 0.6;
-// The small pictures whose paper is continued around them, as tenfold/ink/page.py says.
+const TILES = 12;
+const LEAST = 100;
 const SMALL = 400;
 const EVEN = 0.9;
 const SAME = 0.02;
@@ -20,30 +22,34 @@ const { fround } = Math;
 export const findPageInk = (gray: Plane): Plane => {
   const edge = border(gray);
   const paper = median(edge);
-  const same = edge.filter((value) => Math.abs(value - paper) <= SAME).length;
-  if (Math.max(gray.width, gray.height) > SMALL || same < EVEN * edge.length) return findInk(gray);
+  const same = edge.filter((value) => fround(Math.abs(fround(value - paper))) <= fround(SAME)).length;
+  if (Math.max(gray.width, gray.height) > SMALL || same / edge.length < EVEN) return findInk(gray);
   const margin = Math.floor(Math.min(gray.width, gray.height) / 2) + 1;
   const wider = cut(gray, -margin, -margin, gray.width + 2 * margin, gray.height + 2 * margin, paper);
   return cut(findInk(wider), margin, margin, gray.width, gray.height);
 };
 
 const findInk = (given: Plane): Plane => {
-  const small = reduce(given, reduction(given, PAPER));
+  const small = reduce(given, reduction(given, DETAIL));
   const gray = detailIsBright(small, around(small)) ? inverted(given) : given;
   const paper = localPaper(gray);
   const depth = plane(gray.width, gray.height);
   const ink = depth.data;
   const table = fround(fround(0.4) * median(paper.data));
   const darkest = fround(0.02);
-  for (let i = 0; i < ink.length; i++)
+  for (let i = 0; i < ink.length; i++) {
+    const light = paper.data[i];
     // The table beside the paper is no paper.
-    ink[i] = paper.data[i] < table ? 0 : Math.max(0, 1 - fround(gray.data[i] / Math.max(paper.data[i], darkest)));
-  const noise = fround(localNoise(depth));
-  for (let i = 0; i < ink.length; i++) ink[i] = Math.max(0, ink[i] - noise);
+    if (light >= table) ink[i] = Math.max(0, 1 - fround(gray.data[i] / (light > darkest ? light : darkest)));
+  }
+  const noise = localNoise(depth).data;
+  const most = fround(2.5);
+  for (let i = 0; i < ink.length; i++) ink[i] = Math.max(0, ink[i] - fround(most * noise[i]));
   const level = inkLevel(ink);
   if (level < FAINTEST) return plane(gray.width, gray.height);
-  for (let i = 0; i < ink.length; i++) ink[i] = Math.min(1, ink[i] / fround(level));
-  return dropRuledLines(depth, RULED);
+  const whole = fround(level);
+  for (let i = 0; i < ink.length; i++) ink[i] = Math.min(1, ink[i] / whole);
+  return depth;
 };
 
 const around = ({ width, height }: Plane): number => Math.max(3, Math.trunc(AROUND * Math.max(width, height)) | 1);
@@ -53,17 +59,31 @@ export const localPaper = (gray: Plane): Plane => {
   const block = Math.max(1, Math.floor(Math.max(gray.width, gray.height) / PAPER));
   const small = reduce(gray, block);
   const window = around(small);
-  const paper = meanFilter(closing(medianFilter(small, 3), window), Math.max(3, window >> 1));
+  const closed = closing(medianFilter(small, 3), window);
+  const paper = meanFilter(closed, Math.max(3, window >> 1));
+  // At the edge of a shadow, the paper on its dark side is not as bright as the mean around it.
+  for (let i = 0; i < paper.data.length; i++) if (closed.data[i] < paper.data[i]) paper.data[i] = closed.data[i];
   return block === 1 ? paper : resize(paper, gray.width, gray.height, BILINEAR);
 };
 
-// What most noise stays under.
-const localNoise = ({ width, height, data }: Plane): number => {
-  const some = new Float32Array(Math.ceil((height - Math.floor(height / 50)) / 7) * Math.ceil(width / 7));
-  let count = 0;
-  for (let y = Math.floor(height / 50); y < height; y += 7)
-    for (let x = 0; x < width; x += 7) some[count++] = data[y * width + x];
-  return 2.5 * median(some);
+// The median depth around each place; of tiles full of ink, of those next to them.
+const localNoise = ({ width, height, data }: Plane): Plane => {
+  const [across, down] = [tilesOf(width), tilesOf(height)];
+  const tiles = plane(across.length - 1, down.length - 1);
+  for (let v = 0, to = 0; v < tiles.height; v++)
+    for (let u = 0; u < tiles.width; u++) {
+      const some: number[] = [];
+      for (let y = down[v]; y < down[v + 1]; y += 3)
+        for (let x = across[u]; x < across[u + 1]; x += 3) some.push(data[y * width + x]);
+      tiles.data[to++] = median(Float32Array.from(some));
+    }
+  return resize(medianFilter(tiles, 3), width, height, BILINEAR);
+};
+
+// Where tiles begin, and where the last one ends.
+const tilesOf = (length: number): number[] => {
+  const count = Math.max(1, Math.min(TILES, Math.floor(length / LEAST)));
+  return Array.from({ length: count + 1 }, (_, i) => (i === count ? length : Math.trunc(i * (length / count))));
 };
 
 const BINS = 128;
@@ -102,6 +122,11 @@ const histogram = (values: Float32Array): { counts: Float64Array; edges: Float32
   const edges = Float32Array.from({ length: BINS + 1 }, (_, bin) => (bin === BINS ? most : bin * (most / BINS)));
   const counts = new Float64Array(BINS);
   for (let i = 0; i < values.length; i++) {
+    // Most of a page is paper.
+    if (values[i] === 0) {
+      counts[0]++;
+      continue;
+    }
     let bin = Math.min(BINS - 1, Math.trunc((values[i] / most) * BINS));
     if (values[i] < edges[bin]) bin--;
     else if (bin < BINS - 1 && values[i] >= edges[bin + 1]) bin++;

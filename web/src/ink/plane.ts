@@ -1,5 +1,8 @@
 // One value a pixel, row by row: luminance or ink, 0 to 1.
 
+// Left, top, right, bottom, right and bottom just beyond: in pixels, or in the pen's unit.
+export type Box = readonly [left: number, top: number, right: number, bottom: number];
+
 export interface Plane {
   readonly width: number;
   readonly height: number;
@@ -94,9 +97,54 @@ export const median = (values: Float32Array): number => {
   return values.length % 2 ? low : Math.fround(Math.fround(low + high) / 2);
 };
 
-// The value at that place of the sorted values, and the next one. Hoare (1961), "Algorithm 65: find": sorting millions
-// would take longer than all else.
-const around = (values: ArrayLike<number>, place: number): [number, number] => {
+// Of whole numbers, or in double precision.
+export const middleOf = (values: ArrayLike<number>): number => {
+  const [low, high] = around(values, (values.length - 1) >> 1);
+  return values.length % 2 ? low : (low + high) / 2;
+};
+
+// The value at that place of the sorted values, and the next one: sorting millions would take longer than all else.
+const around = (values: ArrayLike<number>, place: number): [number, number] =>
+  values instanceof Float32Array && values.length > MANY ? byBits(values, place) : byParting(values, place);
+
+// Values above which counting them by their bits is faster.
+const MANY = 4096;
+const counts = new Int32Array(1 << 16);
+const bits = new Int32Array(1);
+const asFloat = new Float32Array(bits.buffer);
+
+// Finds the upper 16 bits of the value first, then the lower ones. Turned so, bits are in the order of the values.
+const turned = (value: number): number => (value ^ ((value >> 31) | 0x80000000)) >>> 0;
+
+const byBits = (values: Float32Array, place: number): [number, number] => {
+  const all = new Int32Array(values.buffer, values.byteOffset, values.length);
+  counts.fill(0);
+  for (let i = 0; i < all.length; i++) counts[turned(all[i]) >>> 16]++;
+  let [high, before] = [0, 0];
+  while (before + counts[high] <= place) before += counts[high++];
+  counts.fill(0);
+  let next = Infinity;
+  for (let i = 0; i < all.length; i++) {
+    const key = turned(all[i]);
+    if (key >>> 16 === high) counts[key & 0xffff]++;
+    else if (key >>> 16 > high && values[i] < next) next = values[i];
+  }
+  let low = 0;
+  while (before + counts[low] <= place) before += counts[low++];
+  const valueOf = (lower: number): number => {
+    const key = ((high << 16) | lower) >>> 0;
+    bits[0] = key & 0x80000000 ? key ^ 0x80000000 : ~key;
+    return asFloat[0];
+  };
+  if (before + counts[low] > place + 1) return [valueOf(low), valueOf(low)];
+  let after = low + 1;
+  while (after < counts.length && !counts[after]) after++;
+  const found = valueOf(low);
+  return [found, after < counts.length ? valueOf(after) : next === Infinity ? found : next];
+};
+
+// Hoare (1961), "Algorithm 65: find".
+const byParting = (values: ArrayLike<number>, place: number): [number, number] => {
   const some = Float64Array.from(values);
   let [first, last] = [0, some.length - 1];
   while (first < last) {

@@ -2,8 +2,7 @@
 
 import { distanceTo } from "./distance.js";
 import { BOX, CELLS, SIDE, center, layInk } from "./fit.js";
-import type { Box } from "./line.js";
-import { mask, type Mask } from "./plane.js";
+import { mask, type Box, type Mask } from "./plane.js";
 
 // x to the right and y down, in any unit.
 export type Point = readonly [x: number, y: number];
@@ -29,6 +28,50 @@ export const strokesBox = (strokes: readonly Stroke[]): Box => {
   return [left, top, right, bottom];
 };
 
+// Shares of the height: parts of writing this far apart are several digits, and so are parts so high that overlap by less than
+// the third; while the last stroke is written, it counts if it is so far and so high. What is wider than the last is several, too.
+// A stroke of several is this many times as long as they are wide, as no bar is.
+const APART = 0.05;
+const TALL = 0.7;
+const OVERLAP = 0.12;
+const APART_WRITTEN = 0.15;
+const HIGH_WRITTEN = 0.3;
+const WIDE = 1.3;
+const WINDING = 3;
+
+// Whether strokes are several digits side by side rather than one. lifted: whether the pen is up; before that, the bar of a 7
+// is wider than it is high. Throws as `strokesBox` does.
+export const areSeveral = (strokes: readonly Stroke[], lifted: boolean): boolean => {
+  const lines = strokes.filter((stroke) => stroke.length > 0);
+  const [left, top, right, bottom] = strokesBox(lines);
+  const [wide, tall] = [right - left, bottom - top];
+  if (!(tall > 0)) return false;
+  const boxes = lines.map((line) => strokesBox([line]));
+  if (!lifted) {
+    const last = boxes.at(-1)!;
+    const high = last[3] - last[1] >= HIGH_WRITTEN * tall;
+    return areApart(boxes.slice(0, -1), APART * tall) || (high && areApart(boxes, APART_WRITTEN * tall));
+  }
+  if (areApart(boxes, APART * tall) || areApart(boxes, -OVERLAP * tall, TALL * tall)) return true;
+  return wide > WIDE * tall && (lines.length > 1 || lengthOf(lines[0]) > WINDING * wide);
+};
+
+// Whether some boxes and the others have a gap between them, and are both so high.
+const areApart = (boxes: readonly Box[], gap: number, high = 0): boolean => {
+  const sorted = [...boxes].sort((a, b) => a[0] - b[0]);
+  return sorted.some((_, i) => {
+    if (i === 0) return false;
+    const [before, after] = [around(sorted.slice(0, i)), around(sorted.slice(i))];
+    return after[0] - before[2] > gap && Math.min(before[3] - before[1], after[3] - after[1]) >= high;
+  });
+};
+
+const around = (boxes: readonly Box[]): Box =>
+  boxes.reduce((a, b) => [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])]);
+
+const lengthOf = (stroke: Stroke): number =>
+  stroke.reduce((sum, [x, y], i) => (i ? sum + Math.hypot(x - stroke[i - 1][0], y - stroke[i - 1][1]) : 0), 0);
+
 // A stroke of one point is a dot, one of none is left out. Throws as `strokesBox` does.
 export const drawStrokes = (strokes: readonly Stroke[], width = PEN_WIDTH): Uint8Array => {
   const lines = strokes.filter((stroke) => stroke.length > 0);
@@ -45,16 +88,15 @@ const centerLine = (lines: readonly Stroke[], width: number): Mask => {
   const [wide, high] = [pixels(right - left), pixels(bottom - top)];
   const [marginX, marginY] = [(wide - (right - left) * factor) / 2, (high - (bottom - top) * factor) / 2];
   const cells = mask(wide * CELLS, high * CELLS);
-  for (const line of lines)
-    for (let i = 0; i < Math.max(1, line.length - 1); i++) {
-      const [from, to] = [line[i], line[Math.min(i + 1, line.length - 1)]];
-      const x0 = ((from[0] - left) * factor + marginX) * CELLS;
-      const y0 = ((from[1] - top) * factor + marginY) * CELLS;
-      const x1 = ((to[0] - left) * factor + marginX) * CELLS;
-      const y1 = ((to[1] - top) * factor + marginY) * CELLS;
-      mark(cells, x0, y0, x1, y1);
-    }
+  markLines(cells, lines, ([x, y]) => [((x - left) * factor + marginX) * CELLS, ((y - top) * factor + marginY) * CELLS]);
   return cells;
+};
+
+// Sets each cell that a stroke passes. place: of a point, in cells.
+export const markLines = (cells: Mask, lines: readonly Stroke[], place: (point: Point) => Point): void => {
+  for (const line of lines)
+    for (let i = 0; i < Math.max(1, line.length - 1); i++)
+      mark(cells, ...place(line[i]), ...place(line[Math.min(i + 1, line.length - 1)]));
 };
 
 // Sets each cell that the line passes, at steps of a cell at most.

@@ -2,7 +2,8 @@
 
 export interface Layer {
   readonly kind: string;
-  readonly options: Readonly<Record<string, number>>;
+  // Numbers, or pairs of them for rows and columns.
+  readonly options: Readonly<Record<string, number | readonly number[]>>;
   readonly weight: Float32Array | null;
   readonly shape: readonly number[];
   readonly bias: Float32Array | null;
@@ -49,7 +50,7 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 const readLayer = (entry: unknown, content: ArrayBuffer, start: number): Layer => {
   if (!isRecord(entry) || typeof entry["kind"] !== "string") throw damaged("a layer has no kind");
   const { kind, weight, scale, bias, ...options } = entry as { kind: string } & Record<string, unknown>;
-  if (!Object.values(options).every((value) => typeof value === "number"))
+  if (!Object.values(options).every((value) => isNumber(value) || (Array.isArray(value) && value.every(isNumber))))
     throw damaged(`an option of a layer of kind ${kind} is no number`);
   const found = weight === undefined ? null : readArray(weight, content, start);
   if (found && scale !== undefined) {
@@ -60,12 +61,14 @@ const readLayer = (entry: unknown, content: ArrayBuffer, start: number): Layer =
   }
   return {
     kind,
-    options: options as Record<string, number>,
+    options: options as Record<string, number | number[]>,
     weight: found?.values ?? null,
     shape: found?.shape ?? [],
     bias: bias === undefined ? null : readArray(bias, content, start).values,
   };
 };
+
+const isNumber = (value: unknown): value is number => typeof value === "number";
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 

@@ -1,6 +1,6 @@
 // The forward pass: what tenfold/export/inference_graph.py does, of one image. All arrays are allocated beforehand.
 
-import { convolution, type Weights } from "./convolution.js";
+import { convolution, type Pair, type Weights } from "./convolution.js";
 import { ModelFileError, type Layer, type ModelFile } from "./file.js";
 
 export interface Values {
@@ -37,13 +37,30 @@ const ACTIVATIONS: Record<string, (x: number) => number> = {
 // Uint8[784], 0 paper to 255 ink -> ten probabilities. Throws a ModelFileError for a model that can't be run: of an
 // unknown kind of layer, whose layers do not fit each other, or too large.
 export const prepare = (model: ModelFile): ((image: Uint8Array) => Float32Array) => {
+  const { values, run } = lay(model, SIDE, SIDE);
+  const logits = values.data;
+  if (logits.length !== CLASSES) throw new ModelFileError(`the model has ${logits.length} classes, not ${CLASSES}`);
+  return (image) => {
+    run(image);
+    return softmax(logits);
+  };
+};
+
+// A network laid out for images of one size: what its last layer gives, and how to have it given for an image.
+export interface Network {
+  readonly values: Values;
+  readonly run: (image: Uint8Array) => void;
+}
+
+// array: allocates arrays, which have memory of their own otherwise.
+export const lay = (model: ModelFile, height: number, width: number, array: Allocate = newArray): Network => {
   let left = MOST;
   const allocate: Allocate = (count) => {
     left -= count;
     if (!(left >= 0)) throw new ModelFileError("the model is too large for this page");
-    return new Float64Array(count);
+    return array(count);
   };
-  const input: Values = { channels: 1, height: SIDE, width: SIDE, data: allocate(SIDE * SIDE) };
+  const input: Values = { channels: 1, height, width, data: allocate(height * width) };
   const runs: (() => void)[] = [];
   const slots: Values[] = [];
   let values = input;
@@ -56,14 +73,14 @@ export const prepare = (model: ModelFile): ((image: Uint8Array) => Float32Array)
       values = step.values;
     }
   }
-  const logits = values.data;
-  if (logits.length !== CLASSES) throw new ModelFileError(`the model has ${logits.length} classes, not ${CLASSES}`);
-  return (image) => {
+  const run = (image: Uint8Array) => {
     for (let i = 0; i < input.data.length; i++) input.data[i] = image[i];
     for (const run of runs) run();
-    return softmax(logits);
   };
+  return { values, run };
 };
+
+const newArray: Allocate = (count) => new Float64Array(count);
 
 export const softmax = (logits: ArrayLike<number>): Float32Array => {
   const powers = new Float32Array(logits.length);
@@ -78,18 +95,20 @@ const stepOf = (layer: Layer, input: Values, slots: readonly Values[], allocate:
   const { channels, height, width, data } = input;
   const area = height * width;
   // Of the same size.
-  const alike = (): Values => ({ ...input, data: allocate(data.length) });
+  const alike = (): Values => ({ ...input, data: allocate(channels * area) });
   switch (layer.kind) {
     case "pixels":
       return pixels(layer, input, allocate);
+    case "strips":
+      return strips(layer, input, allocate);
     case "convolution": {
-      const [padding, stride, groups] = [whole(layer, "padding", 0), whole(layer, "stride", 1), whole(layer, "groups", 1)];
+      const [padding, stride, groups] = [pair(layer, "padding", 0), pair(layer, "stride", 1), whole(layer, "groups", 1)];
       return convolution(weights(layer, 4), input, { padding, stride, groups }, allocate);
     }
     case "dense":
       return dense(weights(layer, 2), input, allocate);
     case "pool":
-      return pool(whole(layer, "size", 1), input, allocate);
+      return pool(pair(layer, "size", 1), input, allocate);
     case "scale": {
       const [values, { weight, bias }] = [alike(), weights(layer, 1)];
       if (weight.length !== channels) throw unfit(layer);
@@ -149,11 +168,27 @@ const kept = (slots: readonly Values[], layer: Layer): Values => {
   return values;
 };
 
-// A whole number from `least` to 4096.
-const whole = (layer: Layer, name: string, least: number): number => {
+const MOST_OPTION = 4096;
+
+// Two whole numbers from `least` to 4096, for rows and columns; the file may hold one for both.
+const pair = (layer: Layer, name: string, least: number): Pair => {
   const value = layer.options[name];
-  if (!(Number.isInteger(value) && value >= least && value <= 4096)) throw unfit(layer);
-  return value;
+  const [rows, columns, ...more] = typeof value === "number" ? [value, value] : (value ?? []);
+  const fits = (n: number) => Number.isInteger(n) && n >= least && n <= MOST_OPTION;
+  if (!fits(rows) || !fits(columns) || more.length > 0) throw unfit(layer);
+  return [rows, columns];
+};
+
+const whole = (layer: Layer, name: string, least: number): number => {
+  if (typeof layer.options[name] !== "number") throw unfit(layer);
+  return pair(layer, name, least)[0];
+};
+
+// How pixels are standardized.
+const standard = (layer: Layer): { mean: number; spread: number } => {
+  const { mean, spread } = layer.options;
+  if (!(typeof mean === "number" && typeof spread === "number" && spread > 0 && Number.isFinite(mean))) throw unfit(layer);
+  return { mean, spread };
 };
 
 const weights = (layer: Layer, rank: number): Weights => {
@@ -165,12 +200,12 @@ const weights = (layer: Layer, rank: number): Weights => {
 // The middle of the picture, a border round it, and squares of `patch` pixels as channels.
 const pixels = (layer: Layer, { channels, data }: Values, allocate: Allocate): Step => {
   const [crop, patch, border] = [whole(layer, "crop", 1), whole(layer, "patch", 1), whole(layer, "border", 0)];
-  const { mean, spread } = layer.options;
+  const { mean, spread } = standard(layer);
   const margin = (SIDE - crop) / 2;
   const side = (crop + 2 * border) / patch;
   const first = channels === 1 && data.length === SIDE * SIDE;
   const even = Number.isInteger(margin) && margin >= 0 && Number.isInteger(side);
-  if (!(first && even && spread > 0 && Number.isFinite(mean))) throw unfit(layer);
+  if (!(first && even)) throw unfit(layer);
   const out = allocate(patch * patch * side * side);
   const run = () => {
     for (let y = 0; y < side * patch; y++)
@@ -183,6 +218,23 @@ const pixels = (layer: Layer, { channels, data }: Values, allocate: Allocate): S
       }
   };
   return { values: { channels: patch * patch, height: side, width: side, data: out }, run };
+};
+
+// The whole strip, and squares of `patch` pixels as channels.
+const strips = (layer: Layer, input: Values, allocate: Allocate): Step => {
+  const patch = whole(layer, "patch", 1);
+  const { mean, spread } = standard(layer);
+  const [height, width] = [input.height / patch, input.width / patch];
+  if (!(input.channels === 1 && Number.isInteger(height) && Number.isInteger(width))) throw unfit(layer);
+  const out = allocate(input.height * input.width);
+  const run = () => {
+    for (let channel = 0, to = 0; channel < patch * patch; channel++)
+      for (let y = 0; y < height; y++) {
+        const from = (y * patch + Math.floor(channel / patch)) * input.width + (channel % patch);
+        for (let x = 0; x < width; x++) out[to++] = (input.data[from + x * patch] / 255 - mean) / spread;
+      }
+  };
+  return { values: { channels: patch * patch, height, width, data: out }, run };
 };
 
 const dense = ({ weight, bias, shape }: Weights, { data }: Values, allocate: Allocate): Step => {
@@ -200,8 +252,8 @@ const dense = ({ weight, bias, shape }: Weights, { data }: Values, allocate: All
   return { values: row(out), run };
 };
 
-const pool = (size: number, input: Values, allocate: Allocate): Step => {
-  const [height, width] = [Math.floor(input.height / size), Math.floor(input.width / size)];
+const pool = ([tall, wide]: Pair, input: Values, allocate: Allocate): Step => {
+  const [height, width] = [Math.floor(input.height / tall), Math.floor(input.width / wide)];
   const out = allocate(input.channels * height * width);
   const { data } = input;
   const run = () => {
@@ -209,8 +261,8 @@ const pool = (size: number, input: Values, allocate: Allocate): Step => {
       for (let y = 0; y < height; y++)
         for (let x = 0; x < width; x++) {
           let most = -Infinity;
-          for (let v = y * size; v < (y + 1) * size; v++)
-            for (let u = x * size; u < (x + 1) * size; u++) {
+          for (let v = y * tall; v < (y + 1) * tall; v++)
+            for (let u = x * wide; u < (x + 1) * wide; u++) {
               const value = data[(c * input.height + v) * input.width + u];
               if (value > most) most = value;
             }

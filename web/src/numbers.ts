@@ -1,0 +1,51 @@
+// Reads whole numbers on the device: `read_number` and `read_stroke_number` of tenfold/reading/reader.py, with the same
+// answers.
+
+import { findWriting } from "./document/document-page.js";
+import { product } from "./document/homography.js";
+import { cutStrip } from "./document/strips.js";
+import { BOX } from "./ink/fit.js";
+import type { Plane } from "./ink/plane.js";
+import { reduce, reduction } from "./ink/resize.js";
+import { drawStrokeLine } from "./ink/stroke-line.js";
+import { PEN_WIDTH, type Stroke } from "./ink/strokes.js";
+import type { ModelFile } from "./model/file.js";
+import type { Reader } from "./reader.js";
+import { createLineReader } from "./reading/lines.js";
+import { joinLines } from "./reading/number.js";
+import type { NumberReading } from "./reading/reading.js";
+
+// Pixels a side that a page is read at, and that a line of pen strokes is drawn high.
+const PAGE = 1600;
+const STROKES_HEIGHT = 32;
+
+export interface NumberReader {
+  // All numbers in a photo, scan or form. scale: of the picture that `gray` was reduced from; boxes are in its pixels.
+  readNumber(reader: Reader, gray: Plane, scale?: number): NumberReading;
+  // Several digits that a pen wrote on one line; boxes are in the pen's unit. Throws as `Reader.readStrokes` does.
+  readStrokeNumber(reader: Reader, strokes: readonly Stroke[]): NumberReading;
+}
+
+// model: a line network's. Throws a ModelFileError for one that can't be run.
+export const createNumberReader = (model: ModelFile): NumberReader => {
+  const lines = createLineReader(model);
+  return {
+    readNumber: ({ classify, unsureBelow }, gray, scale = 1) => {
+      const block = reduction(gray, PAGE);
+      const size = scale * block;
+      const read = findWriting(reduce(gray, block)).map(({ strip, width, toPicture }) => ({
+        line: lines.read(strip, width, classify),
+        toPicture: product([size, 0, 0, 0, size, 0, 0, 0, 1], toPicture),
+      }));
+      return joinLines(read, unsureBelow);
+    },
+    readStrokeNumber: ({ classify, unsureBelow }, strokes) => {
+      const drawn = drawStrokeLine(strokes, STROKES_HEIGHT, (PEN_WIDTH * STROKES_HEIGHT) / BOX);
+      if (!drawn) return joinLines([], unsureBelow);
+      const { ink, scale, origin } = drawn;
+      const strip = cutStrip({ box: [0, 0, ink.width, ink.height], ink, height: ink.height });
+      const toPicture = product([1 / scale, 0, origin[0], 0, 1 / scale, origin[1], 0, 0, 1], strip.toPage);
+      return joinLines([{ line: lines.read(strip.pixels, strip.width, classify), toPicture }], unsureBelow);
+    },
+  };
+};
