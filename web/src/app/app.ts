@@ -69,6 +69,8 @@ export const createApp = () => {
     (found, about) => {
       // The pad was cleared, or the other view chosen, in the meantime.
       if (about.view !== view || (view === "draw" ? !pad.strokes().length : !picture)) return;
+      // The start of a digit may be none: the digits before it stay.
+      if (view === "draw" && !about.final && !found.numbers[0].digits.length) return;
       drawn = about.strokes;
       show(found, about.final);
       if (!about.final) return;

@@ -84,7 +84,7 @@ export const createPanel = (chose: (index: number) => void): Panel => {
     const reading = chosen();
     paint($("seen"), reading?.pixels ?? null, null);
     if (!reading || reading.pixels !== explained) paint($("why"), null, null);
-    $("why-words").textContent = reading ? `Why: blue for ${reading.digit}, orange against` : "Why";
+    $("why-words").textContent = `Why: blue for ${reading?.digit ?? "it"}, orange against`;
     if (reading && final) void showWhy(reading);
   };
 
@@ -131,7 +131,7 @@ export const createPanel = (chose: (index: number) => void): Panel => {
 const spokenOf = (number: NumberReading, reading: Reading): string => {
   if (reading.unsure) return spoken(reading);
   const sure = percent(number.confidence);
-  return number.unsure ? `Not sure of the whole: ${sure}` : `${sure} sure; the ${reading.digit}: ${percent(reading.confidence)}`;
+  return number.unsure ? `Not sure overall: ${sure}` : `${sure} sure; the ${reading.digit}: ${percent(reading.confidence)}`;
 };
 
 const spoken = (reading: Reading): string => {
