@@ -33,6 +33,7 @@ from tenfold.export.from_torch import line_layers
 from tenfold.export.onnx_graph import write_onnx
 from tenfold.export.web import write_web
 from tenfold.models.layers import set_memory_format
+from tenfold.reading.cut import COLUMN
 from tenfold.reading.line_reader import shipped_line_model
 from tenfold.reading.symbols import BLANK, SYMBOLS
 from tenfold.synthesis.glyphs import Glyphs, make_glyphs
@@ -48,12 +49,10 @@ WARM_UP = 500
 # Share of the training in which the columns' classes are taught too, at the symbols' middles: CTC alone needs
 # thousands of steps to find out where symbols are.
 ALIGNED = 0.25
-# What a column of the network's output covers.
-STRIDE = 2
 
 
 def build_net() -> nn.Sequential:
-    """float32[N,1,32,W], 0 paper to 1 ink -> logits float32[N,24,1,W/2]; 171,000 parameters."""
+    """float32[N,1,32,W], 0 paper to 1 ink -> logits float32[N,24,1,W/2]; 170,000 parameters."""
 
     def layer(
         inputs: int, outputs: int, kernel: tuple[int, int], stride: int, padding: tuple[int, int]
@@ -105,7 +104,7 @@ def train(out: Path, steps: int, writers: Path | None, seed: int, save_every: in
         optimizer.load_state_dict(state["optimizer"])
         average, step, seconds = state["average"], state["step"], state["seconds"]
     began, losses = time.monotonic(), []
-    for strips, texts, middles, widths in batches(writers, seed + step, out):
+    for strips, texts, middles, widths in batches(writers, seed + step):
         if step >= steps:
             break
         share = step / steps
@@ -162,14 +161,14 @@ def line_loss(
     loss = functional.ctc_loss(rows, targets, widths, lengths, BLANK, reduction="sum", zero_infinity=True)
     loss = loss / lengths.sum()
     if aligned > 0:
-        columns = torch.from_numpy(np.concatenate(middles) / STRIDE).long().clamp(0, len(rows) - 1)
+        columns = torch.from_numpy(np.concatenate(middles) / COLUMN).long().clamp(0, len(rows) - 1)
         lines = torch.repeat_interleave(torch.arange(len(texts)), lengths)
         loss = loss - aligned * rows[columns, lines, targets].mean()
     return loss
 
 
 def batches(
-    writers: Path | None, seed: int, out: Path
+    writers: Path | None, seed: int
 ) -> Iterator[tuple[Tensor, list[list[int]], list[NDArray[np.float64]], Tensor]]:
     """Batches without end: strips float32[N,1,32,W], the symbols of each, their middles, and widths in columns."""
     with get_context("spawn").Pool(1, _load_glyphs, (writers,)) as pool:
@@ -192,7 +191,7 @@ def _collate(
     strips = np.zeros((len(lines), 1, HEIGHT, width), np.float32)
     for row, (strip, _, _) in enumerate(lines):
         strips[row, 0, :, : strip.shape[1]] = strip
-    widths = torch.tensor([-(-line[0].shape[1] // 16) * 16 // STRIDE for line in lines])
+    widths = torch.tensor([-(-line[0].shape[1] // 16) * 16 // COLUMN for line in lines])
     return torch.from_numpy(strips) / 255, [line[1] for line in lines], [line[2] for line in lines], widths
 
 

@@ -109,7 +109,8 @@ and made level. Letters, words and doodles should lower the confidence. It is no
 
 **What it was trained on.** {document["lines"]:,} lines that `tenfold.synthesis.lines` composes of MNIST's training digits{writers} of synthetic
 digits and marks, and of letters and scribbles as non-digits. No other handwriting, and no photos or forms. {document["steps"]:,} steps,
-seed {document["seed"]}, {document["training_seconds"] / 60:.0f} minutes of training. `python -m lab.train_line_reader OUT` repeats the training.
+seed {document["seed"]}, {document["training_seconds"] / 60:.0f} minutes of training in several stages, between which
+the lines were changed. `python -m lab.train_line_reader OUT` trains such a network on the lines as they are now.
 
 **Measured** through `Reader.read_number`, with the digit classifier: shares of numbers whose digits are all right, unsure or not.
 These sets have shaped the work: treat the figures as development results.

@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tenfold.reading.decode import log_likelihood, log_likelihoods, places, spellings
+from tenfold.reading.decode import log_likelihoods, places, spellings
 from tenfold.reading.symbols import BLANK, SYMBOLS
 
 FEW = ("1", "2")
+
+
+def log_likelihood(columns, text):
+    return float(log_likelihoods([columns], [text])[0, 0])
 
 
 def columns(count: int, seed: int, symbols: str = "".join(FEW)) -> NDArray[np.float32]:

@@ -66,11 +66,6 @@ def _rank(entry: tuple[str, tuple[float, float]]) -> tuple[float, str]:
     return -(ends_blank + ends_symbol), text
 
 
-def log_likelihood(log_probabilities: NDArray[np.float32], text: str) -> float:
-    """The log of a text's probability, over all its spellings in float32[T,24]; -inf for one that is too long."""
-    return float(log_likelihoods([log_probabilities], [text])[0, 0])
-
-
 def log_likelihoods(passes: Sequence[NDArray[np.float32]], texts: Sequence[str]) -> NDArray[np.float64]:
     """The forward algorithm: the log of each text's probability under each pass of a network, float64[passes,texts].
 

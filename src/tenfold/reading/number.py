@@ -66,7 +66,8 @@ def join_lines(lines: Sequence[tuple[LineReading, NDArray[np.float64]]], unsure_
     known = [pair for pair in numbers if _is_number(pair[0])]
     kept = known or numbers
     largest = max((_size(to_picture) for _, to_picture in kept), default=0.0)
-    left_out = sum(_size(pair[1]) > _ALSO * largest for pair in numbers if known and not _is_number(pair[0]))
+    large = [line for line, to_picture in lines if _size(to_picture) > _ALSO * largest]
+    left_out = sum(_may_be_number(line) and not _is_number(line) for line in large) if known else 0
     confidence = confidence_of([line for line, _ in kept], left_out, not known)
     kept = [pair for pair in kept if not _is_stray(pair, kept)]
     texts, written, digits = [], [], []
@@ -85,8 +86,8 @@ def join_lines(lines: Sequence[tuple[LineReading, NDArray[np.float64]]], unsure_
 def confidence_of(lines: Sequence[LineReading], left_out: int, doubtful: bool) -> float:
     """The probability that the text of these lines is right as a whole, 0 to 1; 0 without lines.
 
-    A logistic regression on the open sets of numbers (docs/log.md). left_out: lines with digits that were left out
-    though they are about as large. doubtful: whether no line is surely writing.
+    A logistic regression on the open sets of numbers (docs/log.md). left_out: lines that were left out though they are
+    about as large, and hold digits or what the network does not know. doubtful: whether no line is surely writing.
     """
     if not lines:
         return 0.0
@@ -111,6 +112,11 @@ def _is_number(line: LineReading) -> bool:
     """Whether both networks see symbols that they know, and more digits than words."""
     digits, words = sum(symbol in DIGITS for symbol in line.text), line.text.count(OTHER)
     return line.score + UNKNOWN * words >= _KNOWN * len(line.text) and digits >= words
+
+
+def _may_be_number(line: LineReading) -> bool:
+    """Whether a line has digits, or was given up as hopeless: it may be a number that is hard to read."""
+    return line.share == 0 or any(symbol in DIGITS for symbol in line.text)
 
 
 def _is_stray(pair: tuple[LineReading, NDArray[np.float64]], lines: Sequence[Any]) -> bool:

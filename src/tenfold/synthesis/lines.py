@@ -4,7 +4,7 @@ A line is written with one pen: digits of MNIST or drawn ones, marks and now and
 overlapping, on an uneven base line; with what a page leaves around writing; and then photographed or scanned badly.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,7 @@ class _Hand:
 
 
 def write_line(glyphs: Glyphs, generator: np.random.Generator) -> Line:
-    """One line, clean: its ink is degraded by `degrade`."""
+    """One line, clean; `degrade` degrades its ink."""
     hand, text = _choose_hand(generator), _choose_text(generator)
     canvas = np.zeros((HEIGHT, 60 + 40 * len(text)), np.float32)
     left = generator.uniform(2, 8)
@@ -344,7 +344,3 @@ def _leave_remains(ink: Ink, generator: np.random.Generator) -> None:
 def encode(ink: Ink) -> NDArray[np.uint8]:
     """float32[32,W], 0 to 1 -> uint8[32,W], 0 to 255."""
     return np.rint(ink * 255).astype(np.uint8)
-
-
-def degraded(line: Line, generator: np.random.Generator) -> Line:
-    return replace(line, ink=degrade(line.ink, generator))

@@ -32,7 +32,7 @@ export const joinLines = (lines: readonly PlacedLine[], unsureBelow: number): Nu
   const texts = kept.map(({ line }) => withBlanks(line));
   const largest = Math.max(0, ...several.map(({ toPicture }) => sizeOf(toPicture)));
   const leftOut = known.length
-    ? numbers.filter(({ line, toPicture }) => !isNumber(line) && sizeOf(toPicture) > ALSO * largest).length
+    ? lines.filter(({ line, toPicture }) => mayBeNumber(line) && !isNumber(line) && sizeOf(toPicture) > ALSO * largest).length
     : 0;
   const confidence = confidenceOf(several.map(({ line }) => line), leftOut, known.length === 0);
   return {
@@ -55,8 +55,8 @@ const readingsOf = ({ line, toPicture }: PlacedLine, unsureBelow: number): Readi
   });
 };
 
-// The probability that the text of these lines is right as a whole: a logistic regression. leftOut: lines with digits that
-// were left out though they are about as large. doubtful: whether no line is surely writing.
+// The probability that the text of these lines is right as a whole: a logistic regression. leftOut: lines that
+// were left out though they are about as large, and hold digits or what the network does not know. doubtful: whether no line is surely writing.
 export const confidenceOf = (lines: readonly LineReading[], leftOut: number, doubtful: boolean): number => {
   if (!lines.length) return 0;
   const sum = (of: (line: LineReading) => number): number => lines.reduce((total, line) => total + of(line), 0);
@@ -78,6 +78,9 @@ const wordsOf = (text: string): number => text.split(OTHER).length - 1;
 // Whether both networks see symbols that they know, and more digits than words.
 const isNumber = ({ text, score }: LineReading): boolean =>
   score + UNKNOWN * wordsOf(text) >= KNOWN * text.length && digitsOf(text).length >= wordsOf(text);
+
+// Whether a line has digits, or was given up as hopeless: it may be a number that is hard to read.
+const mayBeNumber = ({ text, share }: LineReading): boolean => share === 0 || digitsOf(text) !== "";
 
 // Whether a line is a single 1 of another size than all lines of several digits: a piece of a ruled line.
 const isStray = ({ line, toPicture }: PlacedLine, lines: readonly PlacedLine[]): boolean => {
