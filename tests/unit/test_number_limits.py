@@ -25,7 +25,7 @@ def print_page(mnist):
 
 
 def crossword(mnist):
-    page = np.full((1000, 1000), 250, np.uint8)
+    page = np.full((1200, 1200), 250, np.uint8)
     generator = np.random.default_rng(4)
     for row in range(15):
         for column in range(15):
@@ -76,8 +76,8 @@ NO_NUMBERS = {
     "a bar code": bar_code,
     "a chessboard": chessboard,
     "stripes": stripes,
-    "noise": lambda mnist: np.random.default_rng(0).integers(0, 256, (1000, 1000), dtype=np.uint8),
-    "salt and pepper": lambda mnist: (np.random.default_rng(1).random((1000, 1000)) < 0.1).astype(np.uint8) * 255,
+    "noise": lambda mnist: np.random.default_rng(0).integers(0, 256, (1200, 1200), dtype=np.uint8),
+    "salt and pepper": lambda mnist: (np.random.default_rng(1).random((1200, 1200)) < 0.1).astype(np.uint8) * 255,
     "small salt and pepper": lambda mnist: (np.random.default_rng(2).random((200, 200)) < 0.1).astype(np.uint8) * 255,
     "grass": photo_of_grass,
     "1 px high": lambda mnist: np.random.default_rng(3).integers(0, 256, (1, 4000), dtype=np.uint8),

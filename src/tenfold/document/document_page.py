@@ -44,8 +44,13 @@ def find_writing(gray: Gray) -> Layout:
     if sheet is not None:
         gray, to_picture = flatten(gray, sheet)
     ink = find_page_ink(gray)
+    mask = ink > 0.3
+    height, written = find_writing_size(mask)
+    if height == 0:
+        return Layout(ink, to_picture, [])
     edge = _from_edge(ink.shape)
-    angle = _angle(ink)
+    # Printed lines say how a page lies, or else the writing.
+    angle = lines_angle(mask) or writing_angle(written, height)
     if angle:
         edge = turned(edge, angle)[0]
         ink, back = turned(ink, angle)
@@ -63,13 +68,6 @@ def _from_edge(shape: tuple[int, ...]) -> NDArray[np.float32]:
     """How far each pixel is from the edge of the picture, in pixels."""
     rows, columns = (np.minimum(np.arange(length), np.arange(length)[::-1]) for length in shape)
     return np.minimum(rows[:, None], columns[None, :]).astype(np.float32)
-
-
-def _angle(ink: Ink) -> float:
-    """Degrees that printed lines, or else the writing, fall to the right."""
-    mask = ink > 0.3
-    height, written = find_writing_size(mask)
-    return lines_angle(mask) or writing_angle(written, height)
 
 
 def turned(ink: Ink, degrees: float) -> tuple[Ink, NDArray[np.float64]]:

@@ -35,6 +35,8 @@ _NARROW, _OFF, _REGULAR = 0.55, 0.1, 1.3
 _COVERED, _BAND = 0.85, 0.14
 # Components that are not lines, and not at the edge, are the writing if they hold this share of all ink.
 _MOST = 0.2
+# More components are a texture: a meadow, a wall. The grain of rough paper has 13,000.
+_TEXTURE = 18_000
 # Components with less than this share of the ink of the largest are specks: the grain of paper has thousands.
 _SPECK = 0.01
 # No digit is higher than this, compared with the others.
@@ -68,11 +70,12 @@ def remove_frames(ink: Ink) -> Ink:
 
 
 def find_writing_size(mask: Mask) -> tuple[float, Mask]:
-    """The height that half of the writing's components reach, each weighted by its ink, in pixels, 0 without ink; and
-    the writing, bool[H,W]: components that are neither long and thin nor, if there are others, cut off by the edge."""
+    """The height that half of the writing's components reach, each weighted by its ink, in pixels; and the
+    writing, bool[H,W]: components that are neither long and thin nor, if there are others, cut off by the edge. 0 and
+    nothing without ink and in a texture."""
     labels, count = ndimage.label(mask, np.ones((3, 3)))
-    if count == 0:
-        return 0.0, mask
+    if not 0 < count <= _TEXTURE:
+        return 0.0, np.zeros_like(mask)
     boxes = ndimage.find_objects(labels)
     edges = np.array([(r.start, r.stop, c.start, c.stop) for r, c in boxes])
     heights, widths = edges[:, 1] - edges[:, 0], edges[:, 3] - edges[:, 2]

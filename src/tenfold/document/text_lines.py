@@ -14,7 +14,7 @@ from tenfold.ink.ruled import near
 # Ink that holds a component together, and what it shows in one place at least: faint dirt has no dark place.
 _INK, _DARK = 0.3, 0.55
 # Pixels that writing is high, at least: smaller digits are blots.
-_SMALLEST = 6
+_SMALLEST = 8
 # Pixels from a picture's edge, and the share of its longer side, within which what runs along the edge is no writing.
 _EDGE, _RIM = 2, 0.012
 # As shares of the writing's height: components that make a line are as high as this at least and at most, and marks,

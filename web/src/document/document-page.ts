@@ -28,8 +28,12 @@ export const findWriting = (gray: Plane): WrittenLine[] => {
   const flat = sheet ? flatten(gray, sheet) : { gray, toPicture: IDENTITY };
   let { toPicture } = flat;
   let ink = findPageInk(flat.gray);
+  const inked = above(ink, 0.3);
+  const { height, written } = findWritingSize(inked);
+  if (height === 0) return [];
   let edge = fromEdge(ink.width, ink.height);
-  const angle = angleOf(ink);
+  // Printed lines say how a page lies, or else the writing.
+  const angle = linesAngle(inked) || writingAngle(written(), height);
   if (angle) {
     const upright = turned(ink, angle);
     edge = sampled(edge, ink.width, ink.height, upright.back);
@@ -64,15 +68,6 @@ export const sampled =
     const lower = at(column, row + 1) * (1 - right) + at(column + 1, row + 1) * right;
     return upper * (1 - below) + lower * below;
   };
-
-// Degrees that printed lines, or else the writing, fall to the right.
-const angleOf = (ink: Plane): number => {
-  const inked = above(ink, 0.3);
-  const angle = linesAngle(inked);
-  if (angle) return angle;
-  const { height, written } = findWritingSize(inked);
-  return writingAngle(written(), height);
-};
 
 // All of it, turned to the left; and what takes its places to those of before.
 export const turned = (page: Plane, degrees: number): { page: Plane; back: Homography } => {

@@ -22,6 +22,7 @@ const NARROW = 0.55;
 const OFF = 0.1;
 const REGULAR = 1.3;
 const MOST = 0.2;
+const TEXTURE = 18_000;
 const SPECK = 0.01;
 const TALLEST = 2.6;
 const BEYOND = 1.4;
@@ -61,7 +62,7 @@ export interface WritingSize {
 export const findWritingSize = (inked: Mask): WritingSize => {
   const blots = label(inked);
   const { count, boxes, sizes } = blots;
-  if (count === 0) return { height: 0, written: () => inked };
+  if (count === 0 || count > TEXTURE) return { height: 0, written: () => mask(inked.width, inked.height) };
   const line = new Uint8Array(count + 1);
   const atEdge = new Uint8Array(count + 1);
   let whole = 0;

@@ -10,7 +10,7 @@ import { findWritingSize } from "./frames.js";
 // As in tenfold/document/text_lines.py, which says what each is for.
 const INK = 0.3;
 const DARK = 0.55;
-const SMALLEST = 6;
+const SMALLEST = 8;
 const EDGE = 2;
 const RIM = 0.012;
 const LOWEST = 0.45;
