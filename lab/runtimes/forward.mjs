@@ -3,7 +3,7 @@
 //     node forward.mjs convert SOURCES FOLDER        the web app's TypeScript as JavaScript
 //     node forward.mjs answers|load|clock SPEC       SPEC: JSON; prints one JSON document
 
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync } from "node:fs";
+import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, writeFileSync } from "node:fs";
 import * as node from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -14,9 +14,9 @@ const convert = (sources, folder) => {
   if (!node.stripTypeScriptTypes) throw new Error(`Node ${process.version} can't read TypeScript: 22.13 or newer can`);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "package.json"), '{"type": "module"}\n');
-  for (const name of ["file", "convolution", "forward"]) {
-    const source = readFileSync(join(sources, `${name}.ts`), "utf8");
-    writeFileSync(join(folder, `${name}.js`), node.stripTypeScriptTypes(source));
+  for (const name of readdirSync(sources)) {
+    const source = readFileSync(join(sources, name), "utf8");
+    writeFileSync(join(folder, name.replace(/ts$/, "js")), node.stripTypeScriptTypes(source));
   }
   return { node: process.version.slice(1) };
 };
