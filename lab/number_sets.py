@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +43,7 @@ WRITTEN = {
 # Share of MNIST's writers that `lab.train_line_reader` holds out, and the seed of its split.
 _HELD_OUT, _SPLIT = 0.1, 0
 # Far from the seeds that trainings use: of the drawn glyphs, and of the first scene of a kind.
-_GLYPHS, _FIRST_SCENE = 1_000_003, 1_000_000
+_GLYPHS, _FIRST_SCENE, _MORE_SCENES = 1_000_003, 1_000_000, 2_000_000
 _DRAWN = 2_500
 
 
@@ -132,8 +132,13 @@ def held_out_glyphs(writers: Path) -> Glyphs:
     return make_glyphs(data.train_images[held_out], data.train_labels[held_out], _GLYPHS, _DRAWN)
 
 
-def _made(glyphs: Glyphs, count: int, kinds: Sequence[str] = KINDS) -> Iterator[NumberPicture]:
-    for kind in kinds:
-        for seed in range(_FIRST_SCENE, _FIRST_SCENE + count):
+def more_scenes(folder: Path, count: int) -> list[NumberPicture]:
+    """Scenes of every kind of which `load_sets` makes none."""
+    return list(_made(held_out_glyphs(folder / WRITERS), count, _MORE_SCENES))
+
+
+def _made(glyphs: Glyphs, count: int, first: int = _FIRST_SCENE) -> Iterator[NumberPicture]:
+    for kind in KINDS:
+        for seed in range(first, first + count):
             scene = make_scene(kind, glyphs, seed)
             yield NumberPicture(SCENES, f"{kind} {seed}", kind, scene.picture, scene.text, scene.written)

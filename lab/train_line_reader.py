@@ -3,6 +3,8 @@
     OUT                      a folder for the checkpoint; training resumes from it
     --ship                   store the checkpoint's weights in the package, for Python and the web app; train nothing
     --steps N                how long; the learning rate falls to 0 at the end
+    --rate R                 the learning rate at the start
+    --start FILE             begin with the weights of a web file, such as the shipped lines.10fd
     --writers FILE           who wrote each MNIST image (.npz): the lines of one writer in ten are left for measuring
 
 A fully convolutional network with CTC (Graves et al. 2006), on lines that `tenfold.synthesis.lines` composes: none is
@@ -30,8 +32,9 @@ from tenfold.data.npz_file import load_writers
 from tenfold.data.splits import writer_split
 from tenfold.document.strips import HEIGHT
 from tenfold.export.from_torch import line_layers
+from tenfold.export.inference_graph import InferenceLayer
 from tenfold.export.onnx_graph import write_onnx
-from tenfold.export.web import write_web
+from tenfold.export.web import read_web, write_web
 from tenfold.models.layers import set_memory_format
 from tenfold.reading.cut import COLUMN
 from tenfold.reading.line_reader import shipped_line_model
@@ -78,6 +81,8 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--ship", action="store_true")
     parser.add_argument("--steps", type=int, default=40_000)
+    parser.add_argument("--rate", type=float, default=RATE)
+    parser.add_argument("--start", type=Path)
     parser.add_argument("--writers", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
@@ -89,28 +94,34 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    train(options.out, options.steps, options.writers, options.seed, options.save_every)
+    train(options)
 
 
-def train(out: Path, steps: int, writers: Path | None, seed: int, save_every: int) -> None:
+def train(options: argparse.Namespace) -> None:
+    steps, writers, save_every = options.steps, options.writers, options.save_every
+    # Weights that can read need no alignment.
+    aligned = 0.0 if options.start else ALIGNED
     net = build_net()
     set_memory_format(net, torch.channels_last)
     average = {name: value.clone() for name, value in net.state_dict().items()}
-    optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
-    step, seconds, path = 0, 0.0, out / "checkpoint.pt"
+    optimizer = torch.optim.AdamW(net.parameters(), options.rate, weight_decay=DECAY)
+    step, seconds, path = 0, 0.0, options.out / "checkpoint.pt"
     if path.exists():
         state = torch.load(path)
         net.load_state_dict(state["net"])
         optimizer.load_state_dict(state["optimizer"])
         average, step, seconds = state["average"], state["step"], state["seconds"]
     began, losses = time.monotonic(), []
-    for strips, texts, middles, widths in batches(writers, seed + step):
+    for strips, texts, middles, widths in batches(writers, options.seed + step):
         if step >= steps:
             break
+        if step == 0 and options.start:
+            load_weights(net, read_web(options.start)[0], strips)
+            average = {name: value.clone() for name, value in net.state_dict().items()}
         share = step / steps
         for group in optimizer.param_groups:
-            group["lr"] = RATE * min(1, step / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * share))
-        loss = line_loss(net, strips, texts, middles, widths, max(0.0, 1 - share / ALIGNED))
+            group["lr"] = options.rate * min(1, step / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * share))
+        loss = line_loss(net, strips, texts, middles, widths, max(0.0, 1 - share / aligned) if aligned else 0)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)
@@ -132,6 +143,29 @@ def train(out: Path, steps: int, writers: Path | None, seed: int, save_every: in
             record = {"step": step, "loss": round(float(np.mean(losses)), 4), "seconds": round(seconds)}
             print(json.dumps(record), flush=True)
             losses = []
+
+
+def load_weights(net: nn.Sequential, layers: list[InferenceLayer], strips: Tensor) -> None:
+    """Gives the network the weights of an exported one. Batch norms were folded into convolutions: they become what
+    changes nothing for the first lines, float32[N,1,32,W]."""
+    weights = iter(layer for layer in layers if layer.weight is not None)
+    values = strips
+    net.eval()
+    with torch.no_grad():
+        for module in net:
+            if isinstance(module, nn.Conv2d):
+                layer = next(weights)
+                module.weight.copy_(torch.from_numpy(layer.weight))
+                bias = torch.from_numpy(layer.bias)
+                if module.bias is not None:
+                    module.bias.copy_(bias)
+            elif isinstance(module, nn.BatchNorm2d):
+                variance, mean = torch.var_mean(values, (0, 2, 3))
+                module.running_mean, module.running_var = mean, variance
+                module.weight.copy_((variance + module.eps).sqrt())
+                module.bias.copy_(mean + bias)
+            values = module(values)
+    net.train()
 
 
 def ship(checkpoint: Path) -> None:
@@ -203,7 +237,7 @@ def training_glyphs(writers: Path | None) -> Glyphs:
     keep = np.arange(len(data.train_images))
     if writers is not None:
         keep = writer_split(load_writers(writers), 0.1, 0)[0]
-    return make_glyphs(data.train_images[keep], data.train_labels[keep], seed=1, drawn=25_000)
+    return make_glyphs(data.train_images[keep], data.train_labels[keep], seed=1, drawn=25_000, rare=True)
 
 
 def _load_glyphs(writers: Path | None) -> None:

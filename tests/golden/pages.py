@@ -87,6 +87,10 @@ def page_cases(reader: Reader, generator: np.random.Generator) -> list[dict[str,
         gray = np.concatenate([draw_strokes(written(character, pen, 0)) for character in text], 1)
         picture = {"width": gray.shape[1], "height": gray.shape[0], "gray": packed(gray)}
         cases.append({"name": f"{text}, edge to edge", **picture, **expected_number(reader.read_number(gray))})
+    for turns, name in ((2, "upside down"), (1, "turned to the left")):
+        gray = np.ascontiguousarray(np.rot90(page(["74301"], 420, 150, np.random.default_rng(4)), turns))
+        picture = {"width": gray.shape[1], "height": gray.shape[0], "gray": packed(gray)}
+        cases.append({"name": name, **picture, **expected_number(reader.read_number(gray))})
     return cases
 
 

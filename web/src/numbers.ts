@@ -1,9 +1,9 @@
 // Reads whole numbers on the device: `read_number` and `read_stroke_number` of tenfold/reading/reader.py, with the same
 // answers.
 
-import { findWriting } from "./document/document-page.js";
-import { product } from "./document/homography.js";
-import { cutStrip } from "./document/strips.js";
+import { findWriting, quarterTurned, type WrittenLine } from "./document/document-page.js";
+import { IDENTITY, product, type Homography } from "./document/homography.js";
+import { cutStrip, penWidth } from "./document/strips.js";
 import { BOX } from "./ink/fit.js";
 import type { Plane } from "./ink/plane.js";
 import { reduce, reduction } from "./ink/resize.js";
@@ -18,6 +18,12 @@ import type { NumberReading } from "./reading/reading.js";
 // Pixels a side that a page is read at, and that a line of pen strokes is drawn high.
 const PAGE = 1600;
 const STROKES_HEIGHT = 32;
+// A page whose number has less confidence is read turned, too, at this many pixels a side, if its lines have so many at most;
+// and so it is taken where the reader is sure, and a digit among these says which way is up.
+const TURNED_BELOW = 0.5;
+const TURNED_PAGE = 800;
+const TURNED_WIDTH = 3000;
+const TELLING = /[347]/;
 
 export interface NumberReader {
   // All numbers in a photo, scan or form. scale: of the picture that `gray` was reduced from; boxes are in its pixels.
@@ -31,19 +37,33 @@ export const createNumberReader = (model: ModelFile): NumberReader => {
   const lines = createLineReader(model);
   return {
     readNumber: ({ classify, unsureBelow }, gray, scale = 1) => {
+      const joined = (written: readonly WrittenLine[], block: number, back: Homography): NumberReading => {
+        const size = scale * block;
+        const toWhole = [size, 0, 0, 0, size, 0, 0, 0, 1];
+        const read = written.map(({ strip, width, toPicture }) => ({
+          line: lines.read(strip, width, classify),
+          toPicture: product(product(toWhole, back), toPicture),
+        }));
+        return joinLines(read, unsureBelow);
+      };
       const block = reduction(gray, PAGE);
-      const size = scale * block;
-      const read = findWriting(reduce(gray, block)).map(({ strip, width, toPicture }) => ({
-        line: lines.read(strip, width, classify),
-        toPicture: product([size, 0, 0, 0, size, 0, 0, 0, 1], toPicture),
-      }));
-      return joinLines(read, unsureBelow);
+      const written = findWriting(reduce(gray, block));
+      const number = joined(written, block, IDENTITY);
+      const width = written.reduce((sum, line) => sum + line.width, 0);
+      if (number.confidence >= TURNED_BELOW || width === 0 || width > TURNED_WIDTH) return number;
+      const small = reduction(gray, TURNED_PAGE);
+      for (const turns of [2, 1, 3]) {
+        const turned = quarterTurned(reduce(gray, small), turns);
+        const other = joined(findWriting(turned.gray), small, turned.back);
+        if (!other.unsure && TELLING.test(other.text)) return other;
+      }
+      return number;
     },
     readStrokeNumber: ({ classify, unsureBelow }, strokes) => {
       const drawn = drawStrokeLine(strokes, STROKES_HEIGHT, (PEN_WIDTH * STROKES_HEIGHT) / BOX);
       if (!drawn) return joinLines([], unsureBelow);
       const { ink, scale, origin } = drawn;
-      const strip = cutStrip({ box: [0, 0, ink.width, ink.height], ink, height: ink.height });
+      const strip = cutStrip({ box: [0, 0, ink.width, ink.height], ink, height: ink.height }, penWidth(ink));
       const toPicture = product([1 / scale, 0, origin[0], 0, 1 / scale, origin[1], 0, 0, 1], strip.toPage);
       return joinLines([{ line: lines.read(strip.pixels, strip.width, classify), toPicture }], unsureBelow);
     },

@@ -9,7 +9,7 @@ from PIL import Image
 from tenfold.document.frames import find_writing_size, remove_frames
 from tenfold.document.sheet import find_sheet, flatten
 from tenfold.document.skew import lines_angle, writing_angle
-from tenfold.document.strips import cut_strip
+from tenfold.document.strips import cut_strip, pen_width
 from tenfold.document.text_lines import find_lines
 from tenfold.ink.image import Gray, Ink
 from tenfold.ink.page import find_page_ink
@@ -56,9 +56,9 @@ def find_writing(gray: Gray) -> Layout:
         ink, back = turned(ink, angle)
         to_picture = to_picture @ back
     ink = remove_frames(ink)
-    lines = []
+    lines, pen = [], pen_width(ink)
     for line in find_lines(ink, edge):
-        strip = cut_strip(line)
+        strip = cut_strip(line, pen)
         lines.append(WrittenLine(strip.pixels, to_picture @ strip.to_page))
     # More is the texture of a wall, a meadow or a page of print.
     return Layout(ink, to_picture, lines if sum(line.strip.shape[1] for line in lines) <= _MOST else [])
@@ -68,6 +68,17 @@ def _from_edge(shape: tuple[int, ...]) -> NDArray[np.float32]:
     """How far each pixel is from the edge of the picture, in pixels."""
     rows, columns = (np.minimum(np.arange(length), np.arange(length)[::-1]) for length in shape)
     return np.minimum(rows[:, None], columns[None, :]).astype(np.float32)
+
+
+def quarter_turned(gray: Gray, turns: int) -> tuple[Gray, NDArray[np.float64]]:
+    """Luminance float32[H,W], turned to the left by quarters; and the homography float64[3,3] from its pixels to those
+    of before."""
+    back = np.eye(3)
+    for _ in range(turns):
+        # What was at the top right is at the top left.
+        back = back @ [[0, -1, gray.shape[1]], [1, 0, 0], [0, 0, 1]]
+        gray = np.rot90(gray)
+    return np.ascontiguousarray(gray), back
 
 
 def turned(ink: Ink, degrees: float) -> tuple[Ink, NDArray[np.float64]]:

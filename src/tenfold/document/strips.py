@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 
 from tenfold.document.text_lines import TextLine
 from tenfold.ink.image import Ink
+from tenfold.ink.ruled import run_lengths
 
 HEIGHT, DIGIT_HEIGHT = 32, 22
 # Pixels before and after the writing.
@@ -19,6 +21,8 @@ WIDEST = 4096
 _STEADY = 1.0
 # Rows between which this share of the ink lies are those of the digits; tails and slashes reach beyond.
 _BODY = 0.03
+# Strokes are no thinner than this on a strip, in pixels.
+_PEN = 1.3
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ class Strip:
     to_page: NDArray[np.float64]
 
 
-def cut_strip(line: TextLine) -> Strip:
+def cut_strip(line: TextLine, pen: float) -> Strip:
+    """pen: how thick the strokes of the page are, in pixels: thinner ones than a strip can show are thickened."""
     ink, (left, top, _, _) = line.ink, line.box
     slope = _slope(ink, line.height)
     first, last = _body(ink, slope)
@@ -46,7 +51,11 @@ def cut_strip(line: TextLine) -> Strip:
             [0, 0, 1],
         ]
     )
-    pixels = np.rint(255 * _resampled(_level(ink), to_ink, width)).astype(np.uint8)
+    ink = _level(ink)
+    missing = int(_PEN / scale - pen)
+    if missing > 1:
+        ink = ndimage.maximum_filter(ink, missing | 1)
+    pixels = np.rint(255 * _resampled(ink, to_ink, width)).astype(np.uint8)
     return Strip(pixels, np.array([[1, 0, left], [0, 1, top], [0, 0, 1]]) @ to_ink)
 
 
@@ -70,6 +79,13 @@ def _level(ink: Ink) -> Ink:
     """The ink, 1 where it is as dark as most of it."""
     inked = ink[ink > 0.3]
     return np.clip(ink / max(float(np.quantile(inked, 0.7)), 1e-6), 0, 1) if len(inked) else ink
+
+
+def pen_width(ink: Ink) -> float:
+    """How thick most strokes are, in pixels; 0 without any."""
+    mask = ink > 0.5
+    inked = np.minimum(run_lengths(mask, 0), run_lengths(mask, 1))[mask]
+    return float(np.median(inked)) if len(inked) else 0.0
 
 
 def _resampled(ink: Ink, to_ink: NDArray[np.float64], width: int) -> Ink:

@@ -11,8 +11,8 @@ from tenfold.document.frames import find_writing_size
 from tenfold.ink.image import Ink
 from tenfold.ink.ruled import near
 
-# Ink that holds a component together, and what it shows in one place at least: faint dirt has no dark place.
-_INK, _DARK = 0.3, 0.55
+# Ink that holds a component together, and what a share of it shows at least: faint dirt has few dark places.
+_INK, _DARK, _DARK_SHARE = 0.3, 0.55, 0.2
 # Pixels that writing is high, at least: smaller digits are blots.
 _SMALLEST = 8
 # Pixels from a picture's edge, and the share of its longer side, within which what runs along the edge is no writing.
@@ -111,8 +111,8 @@ def _components(ink: Ink, height: float) -> _Components:
     _, numbers = np.unique(numbers[1:], return_inverse=True)
     labels = np.concatenate([[0], numbers + 1])[labels]
     labels = _joined(labels, height)[labels]
-    dark = np.zeros(int(labels.max()) + 1, np.bool_)
-    dark[labels[ink > _DARK]] = True
+    sizes = np.bincount(labels.ravel())
+    dark = np.bincount(labels[ink > _DARK], minlength=len(sizes)) > _DARK_SHARE * sizes
     boxes = _boxes(labels)
     keep = dark[1:]
     return _Components(labels, boxes[keep], np.flatnonzero(keep) + 1)

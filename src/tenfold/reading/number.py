@@ -22,11 +22,13 @@ _KNOWN = -0.8
 _LIKE = 1.25
 # Lines of this share of the largest line's size may be numbers too.
 _ALSO = 0.6
-# Weights of the logistic regression of `confidence_of`, in its order.
-_WEIGHTS = (0.098, -0.612, -0.317, -0.21, -4.174, -4.885, -2.214)
-# Below this confidence the reader abstains: of the answers above it on the open sets and scenes, 2.0 % are wrong
-# (0.9 % of all; of the checks, more than 1 in 100 has a wrong label).
-UNSURE_BELOW = 0.93
+# No symbol is wider than this, of a digit's height.
+_SINGLE = 1.3
+# Weights of the logistic regression of `confidence_of`, by lab/number_confidence.py.
+_WEIGHTS = (0.577, -0.457, -0.416, -0.225, -2.687, -2.988, -1.923)
+# Below this confidence the reader abstains: of the answers above it, 3 % of those on the open sets are wrong, of which
+# some have a wrong label, and 1 % of those on scenes (cross-validation of lab/number_confidence.py).
+UNSURE_BELOW = 0.95
 
 
 @dataclass(frozen=True)
@@ -56,19 +58,17 @@ class Number:
         }
 
 
-def join_lines(lines: Sequence[tuple[LineReading, NDArray[np.float64]]], unsure_below: float) -> Number:
-    """The number of lines from top to bottom, each with the homography float64[3,3] from its strip to the picture.
+# A line, and the homography float64[3,3] from its strip to the picture.
+PlacedLine = tuple[LineReading, NDArray[np.float64]]
+
+
+def join_lines(lines: Sequence[PlacedLine], unsure_below: float) -> Number:
+    """The number of lines from top to bottom.
 
     Lines of words, and of marks alone, are left out. unsure_below: of a single digit.
     """
-    numbers = [pair for pair in lines if any(symbol in DIGITS for symbol in pair[0].text)]
-    # Print, drawings and what is left of frames are read as digits too, but badly. Where all is, something was written.
-    known = [pair for pair in numbers if _is_number(pair[0])]
-    kept = known or numbers
-    largest = max((_size(to_picture) for _, to_picture in kept), default=0.0)
-    large = [line for line, to_picture in lines if _size(to_picture) > _ALSO * largest]
-    left_out = sum(_may_be_number(line) and not _is_number(line) for line in large) if known else 0
-    confidence = confidence_of([line for line, _ in kept], left_out, not known)
+    kept, left_out, doubtful = judged(lines)
+    confidence = confidence_of([line for line, _ in kept], left_out, doubtful)
     kept = [pair for pair in kept if not _is_stray(pair, kept)]
     texts, written, digits = [], [], []
     for line, to_picture in kept:
@@ -83,43 +83,62 @@ def join_lines(lines: Sequence[tuple[LineReading, NDArray[np.float64]]], unsure_
     return Number("\n".join(texts), "\n".join(written), tuple(digits), confidence, confidence < UNSURE_BELOW)
 
 
+def judged(lines: Sequence[PlacedLine]) -> tuple[list[PlacedLine], int, bool]:
+    """Those of the lines that are numbers; how many were left out though they are about as large, and hold digits or
+    what the network does not know; and whether no line is surely writing."""
+    numbers = [pair for pair in lines if any(symbol in DIGITS for symbol in pair[0].text)]
+    # Print, drawings and what is left of frames are read as digits too, but badly. Where all is, something was written.
+    known = [pair for pair in numbers if _is_number(pair[0])]
+    kept = known or numbers
+    largest = max((_size(to_picture) for _, to_picture in kept), default=0.0)
+    large = [line for line, to_picture in lines if _size(to_picture) > _ALSO * largest]
+    left_out = sum(_may_be_number(line) and not _is_number(line) for line in large) if known else 0
+    return kept, left_out, not known
+
+
 def confidence_of(lines: Sequence[LineReading], left_out: int, doubtful: bool) -> float:
     """The probability that the text of these lines is right as a whole, 0 to 1; 0 without lines.
 
-    A logistic regression on the open sets of numbers (docs/log.md). left_out: lines that were left out though they are
-    about as large, and hold digits or what the network does not know. doubtful: whether no line is surely writing.
+    A logistic regression on the open sets of numbers: lab/number_confidence.py. See `judged`.
     """
     if not lines:
         return 0.0
+    features = confidence_features(lines, left_out, doubtful)
+    logit = sum(weight * feature for weight, feature in zip(_WEIGHTS, features, strict=True))
+    return 1 / (1 + math.exp(-max(-30.0, logit)))
+
+
+def confidence_features(lines: Sequence[LineReading], left_out: int, doubtful: bool) -> tuple[float, ...]:
+    """What the confidence is made of: 1; the logs of how doubtful and improbable the text is, and of how much the
+    classifier disagrees; the number of unknown symbols; and what `judged` returns."""
     doubt = -sum(math.log(max(line.share, 1e-6)) for line in lines)
     improbable = -sum(line.score for line in lines)
     disagreement = -sum(line.agreement * len(line.pixels) for line in lines)
-    unknown = sum(line.text.count(OTHER) for line in lines)
-    features = (
+    return (
         1.0,
         math.log(doubt + 0.01),
         math.log(max(improbable, 0.0) + 0.02),
         math.log(disagreement + 0.01),
-        unknown,
+        sum(line.text.count(OTHER) for line in lines),
         left_out,
         doubtful,
     )
-    logit = sum(weight * feature for weight, feature in zip(_WEIGHTS, features, strict=True))
-    return 1 / (1 + math.exp(-max(-30.0, logit)))
 
 
 def _is_number(line: LineReading) -> bool:
     """Whether both networks see symbols that they know, and more digits than words."""
     digits, words = sum(symbol in DIGITS for symbol in line.text), line.text.count(OTHER)
-    return line.score + UNKNOWN * words >= _KNOWN * len(line.text) and digits >= words
+    return line.score + UNKNOWN * words >= _KNOWN * len(line.text) and digits > words
 
 
 def _may_be_number(line: LineReading) -> bool:
-    """Whether a line has digits, or was given up as hopeless: it may be a number that is hard to read."""
-    return line.share == 0 or any(symbol in DIGITS for symbol in line.text)
+    """Whether a line has digits, or was given up as hopeless: it may be a number that is hard to read. So may a single
+    unknown symbol: of a picture that lies on its side, each digit is a line."""
+    single = line.text == OTHER and line.cuts[0].box[2] - line.cuts[0].box[0] <= _SINGLE * DIGIT_HEIGHT
+    return line.share == 0 or single or any(symbol in DIGITS for symbol in line.text)
 
 
-def _is_stray(pair: tuple[LineReading, NDArray[np.float64]], lines: Sequence[Any]) -> bool:
+def _is_stray(pair: PlacedLine, lines: Sequence[PlacedLine]) -> bool:
     """Whether a line is a single 1 of another size than all lines of several digits: a piece of a ruled line."""
     if _digits_of(pair[0].text) != "1":
         return False

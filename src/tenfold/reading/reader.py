@@ -17,8 +17,8 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tenfold.document.document_page import find_writing
-from tenfold.document.strips import cut_strip
+from tenfold.document.document_page import WrittenLine, find_writing, quarter_turned
+from tenfold.document.strips import cut_strip, pen_width
 from tenfold.document.text_lines import TextLine
 from tenfold.errors import FormatError, UsageError
 from tenfold.ink.fit import BOX, SIDE
@@ -42,6 +42,9 @@ UNSURE_BELOW = 0.5
 MIDDLE_INK = 0.6
 # Pixels a side that a page is read at: a digit of a line of forty is as large as MNIST's then.
 PAGE = 1600
+# A page whose number has less confidence is read turned, too, at this many pixels a side, if its lines have so many at
+# most; and so it is taken where the reader is sure, and a digit among these says which way is up.
+TURNED_BELOW, TURNED_PAGE, TURNED_WIDTH, TELLING = 0.5, 800, 3000, frozenset("347")
 # Pixels that a line of pen strokes is drawn high.
 STROKES_HEIGHT = 32
 
@@ -135,7 +138,7 @@ class Reader:
         if drawn is None:
             return join_lines([], self.unsure_below)
         ink, scale, (x, y) = drawn
-        strip = cut_strip(TextLine((0, 0, ink.shape[1], ink.shape[0]), ink, ink.shape[0]))
+        strip = cut_strip(TextLine((0, 0, ink.shape[1], ink.shape[0]), ink, ink.shape[0]), pen_width(ink))
         to_picture = np.array([[1 / scale, 0, x], [0, 1 / scale, y], [0, 0, 1]]) @ strip.to_page
         return join_lines([(self._lines.read(strip.pixels, self.probabilities), to_picture)], self.unsure_below)
 
@@ -149,12 +152,23 @@ class Reader:
         return LineReader()
 
     def _number(self, gray: Gray, scale: float, left: float = 0, top: float = 0) -> Number:
-        """Reads a picture that is a part of a larger one, at left and top."""
+        """Reads a picture that is a part of a larger one, at left and top; if hardly anything can be read, turned."""
+        to_whole = np.array([[scale, 0, left], [0, scale, top], [0, 0, 1]])
+        lines = find_writing(reduced(gray, PAGE)).lines
         block = reduction(gray.shape, PAGE)
-        layout = find_writing(reduced(gray, PAGE))
-        size = scale * block
-        to_whole = np.array([[size, 0, left], [0, size, top], [0, 0, 1]])
-        read = [(self._lines.read(line.strip, self.probabilities), to_whole @ line.to_picture) for line in layout.lines]
+        number = self._joined(lines, to_whole @ np.diag([block, block, 1]))
+        if number.confidence >= TURNED_BELOW or not 0 < sum(line.strip.shape[1] for line in lines) <= TURNED_WIDTH:
+            return number
+        block = reduction(gray.shape, TURNED_PAGE)
+        for turns in (2, 1, 3):
+            turned, back = quarter_turned(reduced(gray, TURNED_PAGE), turns)
+            other = self._joined(find_writing(turned).lines, to_whole @ np.diag([block, block, 1]) @ back)
+            if not other.unsure and TELLING & set(other.text):
+                return other
+        return number
+
+    def _joined(self, lines: Sequence[WrittenLine], to_whole: NDArray[np.float64]) -> Number:
+        read = [(self._lines.read(line.strip, self.probabilities), to_whole @ line.to_picture) for line in lines]
         return join_lines(read, self.unsure_below)
 
     def _field(self, gray: Gray, scale: float, field: Box) -> Number:

@@ -4,6 +4,7 @@ A line is written with one pen: digits of MNIST or drawn ones, marks and now and
 overlapping, on an uneven base line; with what a page leaves around writing; and then photographed or scanned badly.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy import ndimage
 from tenfold.document.strips import DIGIT_HEIGHT, HEIGHT
 from tenfold.ink.image import Ink
 from tenfold.reading.symbols import DIGITS, MARKS, OTHER
-from tenfold.synthesis.glyphs import ABOVE, TALL, Glyphs, draw_glyph
+from tenfold.synthesis.glyphs import ABOVE, LONGEST_RUN, TALL, Glyphs, draw_glyph
 
 # What a blank between words takes in the text; the network does not see it as a symbol.
 _BLANK = " "
@@ -36,7 +37,7 @@ class _Hand:
     """How one line is written; lengths in pixels. gap: between neighbors, by how much it varies. uneven: of height and
     base line, as shares of the height. join: share of neighbors that a stroke joins. rise: of the base line, in rows
     a column. small: the height of zeros, as a share. seat: where zeros are, 0 at the top of the others, 1 on the base
-    line."""
+    line. runs: whether zeros next to each other are written without lifting the pen."""
 
     scanned: bool
     height: float
@@ -50,39 +51,42 @@ class _Hand:
     rise: float
     small: float
     seat: float
+    runs: bool
 
 
 def write_line(glyphs: Glyphs, generator: np.random.Generator) -> Line:
     """One line, clean; `degrade` degrades its ink."""
     hand, text = _choose_hand(generator), _choose_text(generator)
-    canvas = np.zeros((HEIGHT, 60 + 40 * len(text)), np.float32)
+    canvas = np.zeros((HEIGHT, 60 + 50 * len(text)), np.float32)
     left = generator.uniform(2, 8)
     right = np.full(HEIGHT, left)  # How far right the ink reaches in each row.
     before: tuple[int, int] | None = None  # Where the last glyph begins and ends.
     symbols: list[str] = []
     middles: list[float] = []
     middle = (HEIGHT - hand.height) / 2 + generator.normal(0, 0.7)
-    for place, character in enumerate(text):
+    # Zeros after another digit may be written without lifting the pen.
+    parts = re.findall(f"(?<=[1-9.,])0{{2,{LONGEST_RUN}}}|.", text) if hand.runs else list(text)
+    for place, character in enumerate(parts):
         if character == _BLANK:
             right = np.full(HEIGHT, right.max() + hand.height * generator.uniform(0.4, 1.2))
             before = None
             continue
         patch, top = _draw(glyphs, character, hand, generator)
         rise = hand.rise * (0 if before is None else before[1])
-        top = round(top + middle + generator.normal(0, hand.uneven) * hand.height + np.clip(rise, -3, 3))
+        top = round(top + middle + generator.normal(0, min(hand.uneven, 0.15)) * hand.height + np.clip(rise, -3, 3))
         patch = _in_rows(patch, top)
         columns = np.flatnonzero((patch > 0.3).any(0))
         if len(columns) == 0:
             continue
         patch = patch[:, columns[0] : columns[-1] + 1]
         gap = generator.normal(hand.gap, hand.varies)
-        if character in MARKS or (place and text[place - 1] in MARKS):
+        if character in MARKS or (place and parts[place - 1] in MARKS):
             gap = max(gap, generator.uniform(0.8, 3))
         x = left if before is None and not symbols else _beside(patch, right, before, gap)
         x = max(0, round(x))
         if x + patch.shape[1] + 8 > canvas.shape[1]:
             break
-        zeros = character == "0" and place > 0 and text[place - 1] == "0"
+        zeros = character == "0" and place > 0 and parts[place - 1] == "0"
         if before is not None and character in DIGITS and generator.random() < hand.join * (3 if zeros else 1):
             _join(canvas, patch, right, x, hand.pen)
         np.maximum(canvas[:, x : x + patch.shape[1]], patch, out=canvas[:, x : x + patch.shape[1]])
@@ -93,8 +97,8 @@ def write_line(glyphs: Glyphs, generator: np.random.Generator) -> Line:
         if character == OTHER and symbols and symbols[-1] == OTHER:
             middles[-1] = (middles[-1] + sum(before) / 2) / 2
             continue
-        symbols.append(character)
-        middles.append(sum(before) / 2)
+        symbols.extend(character)
+        middles.extend(x + patch.shape[1] * (np.arange(len(character)) + 0.5) / len(character))
     end = int(right.max() + generator.uniform(3, 9))
     return Line(canvas[:, : min(end, canvas.shape[1])], "".join(symbols), np.array(middles))
 
@@ -107,18 +111,19 @@ def _choose_hand(generator: np.random.Generator) -> _Hand:
         (generator.uniform(5, 14), 2.5, 0.0),
     )[int(generator.choice(4, p=(0.24, 0.3, 0.33, 0.13)))]
     return _Hand(
-        scanned=bool(generator.random() < 0.68),
+        scanned=bool(generator.random() < 0.6),
         height=DIGIT_HEIGHT * float(np.exp(np.clip(generator.normal(0, 0.1), -0.3, 0.22))),
         pen=float(np.clip(2.2 * np.exp(generator.normal(0, 0.32)), 1.1, 4.4)),
-        wide=float(np.exp(np.clip(generator.normal(-0.05, 0.16), -0.45, 0.35))),
+        wide=float(np.exp(np.clip(generator.normal(-0.05, 0.2), -0.45, 0.5))),
         slant=float(np.clip(generator.normal(0.08, 0.18), -0.35, 0.6)),
         gap=gap,
         varies=varies,
-        uneven=float(abs(generator.normal(0, 0.035 if generator.random() < 0.75 else 0.1))),
+        uneven=float(abs(generator.normal(0, (0.035, 0.1, 0.25)[int(generator.choice(3, p=(0.7, 0.22, 0.08)))]))),
         join=join,
         rise=float(generator.normal(0, 0.015)),
-        small=float(generator.uniform(0.5, 0.95)) if generator.random() < 0.4 else 1.0,
+        small=float(generator.uniform(0.4, 0.95)) if generator.random() < 0.4 else 1.0,
         seat=float(generator.uniform(0.3, 1)),
+        runs=bool(generator.random() < 0.25),
     )
 
 
@@ -129,9 +134,11 @@ def _draw(
     scanned = hand.scanned if generator.random() < 0.9 else not hand.scanned
     glyph = glyphs.choose(character, scanned, generator)
     # Wide digits of a narrow hand, and letters, are lower than digits are.
-    smaller = generator.uniform(0.6, 1) if character == OTHER else float(np.exp(generator.normal(0, hand.uneven)))
-    if character == "0":
-        smaller *= hand.small
+    uneven = float(np.clip(generator.normal(0, hand.uneven), -0.8, 0.3))
+    smaller = generator.uniform(0.6, 1) if character == OTHER else float(np.exp(uneven))
+    zero = character.startswith("0")
+    if zero:
+        smaller *= hand.small * (generator.uniform(0.5, 1) if len(character) > 1 else 1)
     height = min(hand.height * smaller, 25.0)
     patch = draw_glyph(
         glyph,
@@ -141,7 +148,7 @@ def _draw(
         hand.slant + generator.normal(0, 0.04),
         generator.normal(0, 0.05),
     )
-    seat = hand.seat if character == "0" else 1.0
+    seat = hand.seat if zero else 1.0
     return patch, (hand.height - height) * seat - height * ABOVE / TALL
 
 
@@ -186,15 +193,21 @@ def _choose_text(generator: np.random.Generator) -> str:
     kinds = (_number, _amount, _date, _time, _sum, _mixed)
     text = kinds[int(generator.choice(len(kinds), p=(0.55, 0.15, 0.08, 0.03, 0.1, 0.09)))](generator)
     way = generator.random()
-    if way < 0.04:
-        return OTHER * int(generator.integers(1, 4)) + _BLANK * int(generator.integers(2)) + text
+    if way < 0.045:
+        return _word(generator) + ":" * int(generator.integers(2)) + _BLANK * int(generator.integers(2)) + text
     if way < 0.08:
-        return text + _BLANK * int(generator.integers(2)) + OTHER * int(generator.integers(1, 4))
-    if way < 0.095:
-        return OTHER * int(generator.integers(1, 6))
-    if way < 0.14:
+        return text + _BLANK * int(generator.integers(2)) + _word(generator)
+    if way < 0.1:
+        return _word(generator)
+    if way < 0.115:
+        return _BLANK.join((_word(generator), text, _word(generator), _number(generator)))
+    if way < 0.155:
         return text + _BLANK + _number(generator)
     return text
+
+
+def _word(generator: np.random.Generator) -> str:
+    return OTHER * int(generator.integers(1, 8))
 
 
 def _digits(generator: np.random.Generator, count: int) -> str:
@@ -270,6 +283,8 @@ def degrade(ink: Ink, generator: np.random.Generator) -> Ink:
     way = generator.random()
     if way < 0.3:
         _leave_remains(ink, generator)
+    elif way < 0.42:
+        _take_frames(ink, generator)
     if generator.random() < 0.35:  # A pen that skips: darker and fainter along its way.
         field = ndimage.zoom(
             generator.normal(0, 1, (4, width // 10 + 2)), (HEIGHT / 4, width / (width // 10 + 2)), order=1
@@ -289,7 +304,10 @@ def degrade(ink: Ink, generator: np.random.Generator) -> Ink:
     if generator.random() < 0.35:  # What is left of patterned paper.
         pattern = _security_print(width, generator) if generator.random() < 0.7 else _grain(width, generator)
         ink = np.maximum(ink, pattern * generator.uniform(0.1, 0.5))
-    ink = np.clip(ink * generator.uniform(0.75, 1.3), 0, 1)
+    # A hard pencil, or a pen much thinner than a pixel of the strip, is faint.
+    ink = np.clip(
+        ink * (generator.uniform(0.3, 0.75) if generator.random() < 0.12 else generator.uniform(0.75, 1.3)), 0, 1
+    )
     if generator.random() < 0.4:
         ink = np.clip(ink + generator.normal(0, generator.uniform(0.02, 0.1), ink.shape), 0, 1)
     return np.asarray(ink, np.float32)
@@ -316,8 +334,9 @@ def _leave_remains(ink: Ink, generator: np.random.Generator) -> None:
     """What is left of boxes, ruled lines and the writing above and below, at the line's edges, and specks."""
     width = ink.shape[1]
     dark = generator.uniform(0.3, 1)
-    if generator.random() < 0.2:  # A ruled line, or what is left of it between strokes.
-        y, thick, slope = generator.uniform(3, 29), int(generator.integers(1, 3)), generator.normal(0, 0.01)
+    if generator.random() < 0.3:  # A ruled line, or what is left of it between strokes.
+        y = generator.uniform(3 if generator.random() < 0.5 else 24, 29)
+        thick, slope = int(generator.integers(1, 3)), generator.normal(0, 0.01)
         rows = np.clip((y + slope * np.arange(width)).astype(int), 0, HEIGHT - 2)
         left = generator.random(width // 8 + 1).repeat(8)[:width] < generator.uniform(0.2, 1)
         for row in range(thick):
@@ -339,6 +358,28 @@ def _leave_remains(ink: Ink, generator: np.random.Generator) -> None:
         else:
             y = int(generator.integers(HEIGHT - 2))
             ink[y : y + thick, x : x + thick] = np.maximum(ink[y : y + thick, x : x + thick], dark)
+
+
+def _take_frames(ink: Ink, generator: np.random.Generator) -> None:
+    """What taking away a frame takes from the digits that touch it, where their strokes run along its lines; and sides
+    that stayed, which are higher than any digit."""
+    width = ink.shape[1]
+    inked = np.flatnonzero((ink > 0.3).any(1))
+    top, bottom = (int(inked[0]), int(inked[-1])) if len(inked) else (5, 27)
+    thick = int(generator.integers(1, 4))
+    for edge in (top, bottom - thick + 1):
+        if generator.random() < 0.6:
+            y = edge + round(generator.normal(0, 1.5))
+            gone = np.repeat(generator.random(width // 7 + 1) < generator.uniform(0.3, 1), 7)[:width]
+            ink[max(0, y) : max(0, y + thick), gone] *= generator.uniform(0, 0.3)
+    for _ in range(int(generator.integers(0, 1 + width // 25))):
+        x, y, length = int(generator.integers(width)), int(generator.integers(HEIGHT)), int(generator.integers(4, 14))
+        ink[y : y + length, x : x + thick] *= generator.uniform(0, 0.3)
+    if generator.random() < 0.3:
+        for _ in range(int(generator.integers(1, 4))):
+            x, dark = int(generator.integers(width)), generator.uniform(0.3, 1)
+            side = slice(int(generator.integers(4)), HEIGHT - int(generator.integers(4)))
+            ink[side, x : x + thick] = np.maximum(ink[side, x : x + thick], dark)
 
 
 def encode(ink: Ink) -> NDArray[np.uint8]:

@@ -58,11 +58,18 @@ def columns_of_ink(strip):
 
 def test_a_line_becomes_a_strip_with_digits_of_the_size_that_the_network_reads():
     (line,) = lines_of(Page().write("4708").ink)
-    strip = cut_strip(line)
+    strip = cut_strip(line, pen=6)
     assert strip.pixels.shape[0] == HEIGHT
     rows = np.flatnonzero((strip.pixels > 90).any(1))
     assert DIGIT_HEIGHT - 2 <= np.ptp(rows) + 1 <= DIGIT_HEIGHT + 3
     assert columns_of_ink(strip.pixels) == 4
+
+
+def test_a_thin_pen_is_as_dark_on_a_strip_as_others():
+    page = Page(1400, 480).write("4708", size=240, pen=3)
+    (line,) = lines_of(page.ink)
+    assert np.quantile(cut_strip(line, pen=3).pixels, 0.97) > 200
+    assert np.quantile(cut_strip(line, pen=20).pixels, 0.97) < 150
 
 
 def test_a_place_in_a_strip_is_found_again_in_the_picture():
@@ -147,6 +154,38 @@ def test_frames_are_removed_and_digits_stay(kind, width):
     assert (cleared & ~near(alone, 2)).sum() < 0.02 * alone.sum()
 
 
+def test_a_digit_that_reaches_out_of_its_box_stays():
+    page = Page(400, 240).write("4", left=120)
+    page.draw.rectangle((108, 74, 150, 152), outline=200, width=2)
+    alone = Page(400, 240).write("4", left=120).ink > 0.3
+    cleared = remove_frames(page.ink) > 0.3
+    assert (cleared & alone).sum() > 0.9 * alone.sum()
+    assert (cleared & ~near(alone, 2)).sum() < 0.02 * alone.sum()
+
+
+def test_round_digits_are_no_boxes():
+    page = Page(400, 240)
+    page.draw.ellipse((100, 80, 150, 140), outline=255, width=7)
+    page.draw.ellipse((200, 80, 280, 140), outline=255, width=7)
+    assert np.array_equal(remove_frames(page.ink), page.ink)
+
+
+def test_large_writing_next_to_small_print_has_no_lines():
+    page = Page(700, 400).write("1441", size=66, top=240, pen=4)
+    for row in range(3):
+        page.write("4708470847084708470847", left=20, top=30 + 40 * row, size=24, pen=3)
+    assert np.array_equal(remove_frames(page.ink), page.ink)
+
+
+def test_strokes_between_ruled_lines_are_no_sides():
+    page = Page().write("147017", pen=9)
+    for y in (70, 105, 140, 175):
+        page.draw.line([(0, y), (700, y)], fill=200, width=2)
+    alone = Page().write("147017", pen=9).ink > 0.3
+    cleared = remove_frames(page.ink) > 0.3
+    assert (cleared & alone).sum() > 0.93 * alone.sum()
+
+
 def test_a_stroke_that_crosses_a_line_stays_whole():
     page = Page().write("470841")
     page.draw.line([(20, 112), (680, 112)], fill=220, width=3)
@@ -172,7 +211,8 @@ def test_squared_paper_is_removed(pitch):
 def test_a_dash_a_1_and_the_bar_of_a_7_are_no_lines():
     page = Page().write("17 1")
     page.draw.line([(200, 112), (232, 112)], fill=255, width=5)
-    level, upright = find_long_lines(page.ink > 0.3, SIZE)
+    nothing = np.zeros(page.ink.shape, bool)
+    level, upright = find_long_lines(page.ink > 0.3, nothing, nothing, SIZE)
     assert not level.any()
     assert not upright.any()
     assert np.array_equal(remove_frames(page.ink), page.ink)
@@ -183,6 +223,13 @@ def test_a_cells_borders_differ_from_a_digit_1():
     assert regular_places(0, 300, places, 60) == [True] * 7 + [False]
     assert regular_places(0, 300, [140], 60) == [False]
     assert regular_places(0, 300, [], 60) == []
+
+
+def test_what_shows_through_the_paper_is_no_writing():
+    page = Page(height=400).write("4708", top=60)
+    page.draw.ellipse((300, 240, 360, 300), fill=110)
+    page.draw.line([(320, 270), (330, 270)], fill=200, width=3)
+    assert [line.box[1] < 200 for line in lines_of(page.ink)] == [True]
 
 
 def test_blank_pages_and_specks_have_no_lines():

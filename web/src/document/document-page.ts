@@ -3,13 +3,13 @@
 
 import { above } from "../ink/masks.js";
 import { findPageInk } from "../ink/page.js";
-import type { Plane } from "../ink/plane.js";
+import { plane, type Plane } from "../ink/plane.js";
 import { transform } from "../ink/transform.js";
 import { findWritingSize, removeFrames } from "./frames.js";
 import { IDENTITY, product, project, type Homography } from "./homography.js";
 import { findSheet, flatten } from "./sheet.js";
 import { linesAngle, radians, writingAngle } from "./skew.js";
-import { cutStrip } from "./strips.js";
+import { cutStrip, penWidth } from "./strips.js";
 import { findLines, type Distance } from "./text-lines.js";
 
 // As in tenfold/document/document_page.py, which says what it is for.
@@ -41,8 +41,9 @@ export const findWriting = (gray: Plane): WrittenLine[] => {
     toPicture = product(toPicture, upright.back);
   }
   ink = removeFrames(ink);
+  const pen = penWidth(ink);
   const lines = findLines(ink, edge).map((line) => {
-    const { pixels, width, toPage } = cutStrip(line);
+    const { pixels, width, toPage } = cutStrip(line, pen);
     return { strip: pixels, width, toPicture: product(toPicture, toPage) };
   });
   // More is the texture of a wall, a meadow or a page of print.
@@ -68,6 +69,21 @@ export const sampled =
     const lower = at(column, row + 1) * (1 - right) + at(column + 1, row + 1) * right;
     return upper * (1 - below) + lower * below;
   };
+
+// A picture turned to the left by quarters; and what takes its places to those of before.
+export const quarterTurned = (gray: Plane, turns: number): { gray: Plane; back: Homography } => {
+  let back = IDENTITY;
+  for (let turn = 0; turn < turns; turn++) {
+    const { width, height, data } = gray;
+    // What was at the top right is at the top left.
+    back = product(back, [0, -1, width, 1, 0, 0, 0, 0, 1]);
+    const turned = plane(height, width);
+    for (let y = 0; y < width; y++)
+      for (let x = 0; x < height; x++) turned.data[y * height + x] = data[x * width + width - 1 - y];
+    gray = turned;
+  }
+  return { gray, back };
+};
 
 // All of it, turned to the left; and what takes its places to those of before.
 export const turned = (page: Plane, degrees: number): { page: Plane; back: Homography } => {

@@ -13,9 +13,11 @@ import { withoutPrinted } from "./printed.js";
 // As in tenfold/document/frames.py, which says what each is for.
 const RULED = 0.6;
 const LONG = 1.7;
+const LONGER = 3.2;
 const THIN = 0.2;
 const SIDES = [0.5, 0.16] as const;
 const MEETS = 0.12;
+const THICKER = 1.5;
 const PIECES = 1000;
 const TALL = 1.4;
 const NARROW = 0.55;
@@ -26,6 +28,7 @@ const TEXTURE = 18_000;
 const SPECK = 0.01;
 const TALLEST = 2.6;
 const BEYOND = 1.4;
+const DARK = 0.3;
 const { fround } = Math;
 
 // Clears printed frames and ruled lines that are level or upright, or nearly.
@@ -38,14 +41,18 @@ export const removeFrames = (ink: Plane): Plane => {
   // Where writing fills the picture, a 1 reaches as far as a ruled line would.
   if (RULED * ink.width < BEYOND * height) level = ruledLines(inked, (BEYOND * height) / ink.width, "level");
   if (RULED * ink.height < BEYOND * height) upright = ruledLines(inked, (BEYOND * height) / ink.height, "upright");
-  const long = findLongLines(without(inked, level, upright), height);
-  add(level, long.level);
-  add(upright, long.upright);
-  add(upright, findSides(without(inked, level, upright), level, height));
-  add(upright, findBoxes(inked, height));
-  add(upright, level);
-  if (isEmpty(upright)) return ink;
-  const written = withoutPrinted(ink, inked, upright);
+  const dark = above(ink, DARK);
+  const boxes = findBoxes(dark, height);
+  ({ level, upright } = findLongLines(without(dark, level, upright), level, upright, height));
+  add(level, boxes.level);
+  const sides = findSides(without(dark, level, upright), level, height);
+  const found = upright;
+  for (const lines of [level, boxes.upright, sides]) add(found, lines);
+  if (isEmpty(found)) return ink;
+  // And their blurred edges.
+  const around = near(found, 1);
+  for (const i of placesOf(without(inked, dark))) if (around.data[i]) found.data[i] = 1;
+  const written = withoutPrinted(ink, inked, found);
   // Lines may be darker than what is written on them.
   const most = fround(Math.max(inkLevel(written.data), FAINT));
   for (let i = 0; i < written.data.length; i++) written.data[i] = Math.min(1, written.data[i] / most);
@@ -103,28 +110,47 @@ interface Lines {
   readonly upright: Mask;
 }
 
-// The pixels of long level lines, and of long upright ones.
-export const findLongLines = (inked: Mask, height: number): Lines => {
+// The pixels of long level lines, and of long upright ones. inked: without the ruled lines `level` and `upright`, which are
+// among what is returned.
+export const findLongLines = (inked: Mask, ruledLevel: Mask, ruledUpright: Mask, height: number): Lines => {
   const { width, height: rows } = inked;
-  const [long, thin] = [LONG * height, Math.max(3, THIN * height)];
+  const [long, thin, longest] = [LONG * height, Math.max(3, THIN * height), LONGER * height];
   // A line that is not quite level continues in the next row.
   const places = placesOf(inked);
   const [along, down] = [runLengths(places, grown(inked, "column"), "row"), runLengths(places, grown(inked, "row"), "column")];
   const [high, wide] = [runLengths(places, inked, "column"), runLengths(places, inked, "row")];
-  const [level, upright, both] = [mask(width, rows), mask(width, rows), mask(width, rows)];
+  const [across, vertical, both] = [mask(width, rows), mask(width, rows), mask(width, rows)];
   places.forEach((i, k) => {
-    if (along[k] >= long && high[k] <= thin) level.data[i] = 1;
-    if (down[k] >= long && wide[k] <= thin) upright.data[i] = 1;
+    if (along[k] >= long && high[k] <= thin) across.data[i] = 1;
+    if (down[k] >= long && wide[k] <= thin) vertical.data[i] = 1;
     if (along[k] >= long && down[k] >= long) both.data[i] = 1;
   });
-  keepOneThickness(level, places, high);
-  keepOneThickness(upright, places, wide);
+  keepOneThickness(across, places, high);
+  keepOneThickness(vertical, places, wide);
+  // Of writing of two sizes, strokes of the larger may be long: a line is longer still, or meets another.
+  const [level, upright] = [without(ruledLevel), without(ruledUpright)];
+  places.forEach((i, k) => {
+    if (across.data[i] && along[k] >= longest) level.data[i] = 1;
+    if (vertical.data[i] && down[k] >= longest) upright.data[i] = 1;
+  });
+  const meets = Math.max(2, roundHalfEven(MEETS * height));
+  addMeeting(level, across, near(upright, meets));
+  addMeeting(upright, vertical, near(level, meets));
   // Where lines cross, runs are long both ways.
   if (isEmpty(both) || isEmpty(level) || isEmpty(upright)) return { level, upright };
   const reach = roundHalfEven(thin);
   const [nearLevel, nearUpright] = [near(level, reach), near(upright, reach)];
   for (const i of placesOf(both)) if (nearLevel.data[i] && nearUpright.data[i]) level.data[i] = upright.data[i] = 1;
   return { level, upright };
+};
+
+// Adds those of some lines that go to one of the places.
+const addMeeting = (into: Mask, lines: Mask, places: Mask): void => {
+  const { labels, count } = label(lines);
+  const met = new Uint8Array(count + 1);
+  const all = placesOf(lines);
+  for (const i of all) if (places.data[i]) met[labels[i]] = 1;
+  for (const i of all) if (met[labels[i]]) into.data[i] = 1;
 };
 
 // Clears pixels of lines where they are much thicker than usual: there, a stroke lies on the line. thickness: at each place.
@@ -153,6 +179,12 @@ const mark = (found: Mask, { box: [left, top, right, bottom], labels, number }: 
     for (let i = y * found.width + left; i < y * found.width + right; i++) if (labels[i] === number) found.data[i] = value;
 };
 
+const massOf = ({ box: [left, top, right, bottom], labels, number }: Piece, width: number): number => {
+  let mass = 0;
+  for (let y = top; y < bottom; y++) for (let i = y * width + left; i < y * width + right; i++) if (labels[i] === number) mass++;
+  return mass;
+};
+
 const boxOf = ({ boxes }: Blots, number: number): Box => {
   const [left, top, right, bottom] = boxes.subarray(4 * number, 4 * number + 4);
   return [left, top, right, bottom];
@@ -170,17 +202,25 @@ export const findSides = (inked: Mask, level: Mask, height: number): Mask => {
   pieces.push(...uprightPieces(rest, thin, SIDES[1] * height));
   if (!pieces.length || pieces.length > PIECES) return found;
   const lines = label(joined(level, roundHalfEven(height)));
+  const thickness = new Float64Array(lines.count + 1);
+  for (const i of placesOf(level)) thickness[lines.labels[i]]++;
+  for (let line = 1; line <= lines.count; line++) {
+    const [left, , right] = boxOf(lines, line);
+    thickness[line] /= right - left;
+  }
   const met = Array.from({ length: lines.count + 1 }, (): number[] => []);
   const between = new Set<number>();
   pieces.forEach((piece, index) => {
     const [left, top, right, bottom] = piece.box;
+    // A side is about as thick as the line.
+    const pen = massOf(piece, inked.width) / (bottom - top);
     // At the end of a line, the corner is no part of it.
     const beside = (row: number): Set<number> => {
       const found = new Set<number>();
       for (let y = Math.max(0, row - meets); y < Math.min(inked.height, row + meets); y++)
         for (let x = Math.max(0, left - meets); x < Math.min(inked.width, right + meets); x++) {
           const line = lines.labels[y * inked.width + x];
-          if (line) found.add(line);
+          if (line && pen <= THICKER * thickness[line] + 1) found.add(line);
         }
       return found;
     };

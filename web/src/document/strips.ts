@@ -2,8 +2,11 @@
 // step for step.
 
 import { STRIP_HEIGHT as HEIGHT } from "../model/line-network.js";
-import { plane, quantile, roundHalfEven, type Plane } from "../ink/plane.js";
+import { maximumFilter } from "../ink/filters.js";
+import { above, placesOf } from "../ink/masks.js";
+import { middleOf, plane, quantile, roundHalfEven, type Plane } from "../ink/plane.js";
 import { reduce } from "../ink/resize.js";
+import { runLengths } from "../ink/spread.js";
 import { transform } from "../ink/transform.js";
 import { product, type Homography } from "./homography.js";
 import type { TextLine } from "./text-lines.js";
@@ -14,6 +17,7 @@ const MARGIN = 6;
 const WIDEST = 4096;
 const STEADY = 1;
 const BODY = 0.03;
+const PEN = 1.3;
 const { fround } = Math;
 const INK = fround(0.3);
 
@@ -24,7 +28,8 @@ export interface Strip {
   readonly toPage: Homography;
 }
 
-export const cutStrip = ({ ink, box: [left, top], height: tall }: TextLine): Strip => {
+// pen: how thick the strokes of the page are, in pixels: thinner ones than a strip can show are thickened.
+export const cutStrip = ({ ink, box: [left, top], height: tall }: TextLine, pen: number): Strip => {
   const inked = inkedOf(ink);
   const slope = slopeOf(inked, tall);
   const [first, last] = bodyOf(inked, slope);
@@ -34,10 +39,20 @@ export const cutStrip = ({ ink, box: [left, top], height: tall }: TextLine): Str
   const [middle, step] = [(first + last) / 2, 1 / scale];
   const down = middle - (HEIGHT / 2) * step - slope * MARGIN * step;
   const toInk = [step, 0, -MARGIN * step, slope * step, step, down, 0, 0, 1];
-  const { data } = resampled(level(ink, inked), toInk, width);
+  const missing = Math.trunc(PEN / scale - pen);
+  const even = level(ink, inked);
+  const { data } = resampled(missing > 1 ? maximumFilter(even, missing | 1) : even, toInk, width);
   const pixels = new Uint8Array(data.length);
   for (let i = 0; i < data.length; i++) pixels[i] = roundHalfEven(fround(255 * data[i]));
   return { pixels, width, toPage: product([1, 0, left, 0, 1, top, 0, 0, 1], toInk) };
+};
+
+// How thick most strokes are, in pixels; 0 without any.
+export const penWidth = (ink: Plane): number => {
+  const inked = above(ink, 0.5);
+  const places = placesOf(inked);
+  const [down, along] = [runLengths(places, inked, "column"), runLengths(places, inked, "row")];
+  return places.length ? middleOf(down.map((length, k) => Math.min(length, along[k]))) : 0;
 };
 
 // Pixels that are ink: where they are, and how dark.

@@ -10,6 +10,7 @@ import { findWritingSize } from "./frames.js";
 // As in tenfold/document/text_lines.py, which says what each is for.
 const INK = 0.3;
 const DARK = 0.55;
+const DARK_SHARE = 0.2;
 const SMALLEST = 8;
 const EDGE = 2;
 const RIM = 0.012;
@@ -47,7 +48,7 @@ interface Components {
   // Of all numbers.
   readonly boxes: readonly Box[];
   readonly sizes: Int32Array;
-  // Those that are dark somewhere.
+  // Those of which enough is dark.
   readonly numbers: readonly number[];
 }
 
@@ -106,13 +107,13 @@ const componentsOf = (ink: Plane, height: number): Components => {
   const to = numbers.map((_, number) => second.to[first.to[number]]);
   const merged = new Int32Array(second.boxes.length);
   for (let number = 1; number <= count; number++) merged[to[number]] += sizes[number];
-  const dark = new Uint8Array(second.boxes.length);
+  const dark = new Int32Array(second.boxes.length);
   const least = Math.fround(DARK);
   for (const i of places) {
     labels[i] = to[labels[i]];
-    if (ink.data[i] > least) dark[labels[i]] = 1;
+    if (ink.data[i] > least) dark[labels[i]]++;
   }
-  const kept = second.boxes.map((_, number) => number).filter((number) => dark[number]);
+  const kept = second.boxes.map((_, number) => number).filter((number) => dark[number] > DARK_SHARE * merged[number]);
   return { labels, places, width: ink.width, height: ink.height, boxes: second.boxes, sizes: merged, numbers: kept };
 };
 

@@ -13,8 +13,9 @@ const WIDER = 1.8;
 const KNOWN = -0.8;
 const LIKE = 1.25;
 const ALSO = 0.6;
-const WEIGHTS: readonly number[] = [0.098, -0.612, -0.317, -0.21, -4.174, -4.885, -2.214];
-const UNSURE_BELOW = 0.93;
+const SINGLE = 1.3;
+const WEIGHTS: readonly number[] = [0.577, -0.457, -0.416, -0.225, -2.687, -2.988, -1.923];
+const UNSURE_BELOW = 0.95;
 
 // A line's reading, and what takes places of its strip to the picture's.
 export interface PlacedLine {
@@ -77,10 +78,14 @@ const wordsOf = (text: string): number => text.split(OTHER).length - 1;
 
 // Whether both networks see symbols that they know, and more digits than words.
 const isNumber = ({ text, score }: LineReading): boolean =>
-  score + UNKNOWN * wordsOf(text) >= KNOWN * text.length && digitsOf(text).length >= wordsOf(text);
+  score + UNKNOWN * wordsOf(text) >= KNOWN * text.length && digitsOf(text).length > wordsOf(text);
 
-// Whether a line has digits, or was given up as hopeless: it may be a number that is hard to read.
-const mayBeNumber = ({ text, share }: LineReading): boolean => share === 0 || digitsOf(text) !== "";
+// Whether a line has digits, or was given up as hopeless: it may be a number that is hard to read. So may a single unknown
+// symbol: of a picture that lies on its side, each digit is a line.
+const mayBeNumber = ({ text, share, cuts }: LineReading): boolean => {
+  const single = text === OTHER && cuts[0].box[2] - cuts[0].box[0] <= SINGLE * DIGIT_HEIGHT;
+  return share === 0 || single || digitsOf(text) !== "";
+};
 
 // Whether a line is a single 1 of another size than all lines of several digits: a piece of a ruled line.
 const isStray = ({ line, toPicture }: PlacedLine, lines: readonly PlacedLine[]): boolean => {
