@@ -110,7 +110,8 @@ and made level. Letters, words and doodles should lower the confidence. It is no
 **What it was trained on.** {document["lines"]:,} lines that `tenfold.synthesis.lines` composes of MNIST's training digits{writers} of synthetic
 digits and marks, and of letters and scribbles as non-digits. No other handwriting, and no photos or forms. {document["steps"]:,} steps,
 seed {document["seed"]}, {document["training_seconds"] / 60:.0f} minutes of training in several stages, between which
-the lines were changed. `python -m lab.train_line_reader OUT` trains such a network on the lines as they are now.
+the lines were changed. `python -m lab.train_line_reader OUT` trains such a network on the lines as they are now; with `--start
+FILE` it begins with the weights of one that is there.
 
 **Measured** through `Reader.read_number`, with the digit classifier: shares of numbers whose digits are all right, unsure or not.
 These sets have shaped the work: treat the figures as development results.
@@ -120,7 +121,7 @@ These sets have shaped the work: treat the figures as development results.
 {numbers}
 
 **Known failures.** Touching zeros of which one is lost, a 5 without its upper bow, a slanted 1 at the start that looks like a slash.
-Printed numbers, numbers crossed out or written over each other, and pages upside down are not what it was made for.
+Printed numbers, and numbers crossed out or written over each other, are not what it was made for.
 """
 
 
