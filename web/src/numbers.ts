@@ -42,7 +42,7 @@ export const createNumberReader = (model: ModelFile): NumberReader => {
         const toWhole = [size, 0, 0, 0, size, 0, 0, 0, 1];
         const read = written.map(({ strip, width, toPicture }) => ({
           line: lines.read(strip, width, classify),
-          toPicture: product(product(toWhole, back), toPicture),
+          toPicture: product(toWhole, product(back, toPicture)),
         }));
         return joinLines(read, unsureBelow);
       };
