@@ -40,7 +40,8 @@ from tenfold.reading.cut import COLUMN
 from tenfold.reading.line_reader import shipped_line_model
 from tenfold.reading.symbols import BLANK, SYMBOLS
 from tenfold.synthesis.glyphs import Glyphs, make_glyphs
-from tenfold.synthesis.lines import degrade, encode, write_line
+from tenfold.synthesis.line_degradation import degrade
+from tenfold.synthesis.lines import encode, write_line
 
 BATCH, CHUNK = 128, 4096
 # How often a line is used, each time degraded in another way: writing it takes three quarters of the composing.
@@ -99,8 +100,6 @@ def main() -> None:
 
 def train(options: argparse.Namespace) -> None:
     steps, writers, save_every = options.steps, options.writers, options.save_every
-    # Weights that can read need no alignment.
-    aligned = 0.0 if options.start else ALIGNED
     net = build_net()
     set_memory_format(net, torch.channels_last)
     average = {name: value.clone() for name, value in net.state_dict().items()}
@@ -121,7 +120,9 @@ def train(options: argparse.Namespace) -> None:
         share = step / steps
         for group in optimizer.param_groups:
             group["lr"] = options.rate * min(1, step / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * share))
-        loss = line_loss(net, strips, texts, middles, widths, max(0.0, 1 - share / aligned) if aligned else 0)
+        # Weights that can read need no alignment.
+        aligned = 0.0 if options.start else max(0.0, 1 - share / ALIGNED)
+        loss = line_loss(net, strips, texts, middles, widths, aligned)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)

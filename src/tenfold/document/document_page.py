@@ -13,6 +13,7 @@ from tenfold.document.strips import cut_strip, pen_width
 from tenfold.document.text_lines import find_lines
 from tenfold.ink.image import Gray, Ink
 from tenfold.ink.page import find_page_ink
+from tenfold.ink.ruled import INKED
 
 # Pixels that all strips of a page are wide together at most: 250 lines of 16 digits.
 _MOST = 80_000
@@ -44,7 +45,7 @@ def find_writing(gray: Gray) -> Layout:
     if sheet is not None:
         gray, to_picture = flatten(gray, sheet)
     ink = find_page_ink(gray)
-    mask = ink > 0.3
+    mask = ink > INKED
     height, written = find_writing_size(mask)
     if height == 0:
         return Layout(ink, to_picture, [])

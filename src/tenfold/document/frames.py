@@ -12,11 +12,12 @@ from scipy import ndimage
 
 from tenfold.ink.image import Ink
 from tenfold.ink.page import ink_level
-from tenfold.ink.ruled import FAINT, Mask, grown, level_lines, near, run_lengths, without_printed
+from tenfold.ink.ruled import FAINT, INKED, Mask, grown, level_lines, near, run_lengths, without_printed
 
 # What a ruled line inks of the page's width or height at least.
 _RULED = 0.6
-# Lengths below are shares of the writing's height. A line is longer than this; the bar of a 7 is not.
+# Lengths below are shares of the writing's height. A line that meets another is longer than the first, any other longer
+# than the second; the bar of a 7 is shorter.
 _LONG, _LONGER = 1.7, 3.2
 # A line is thinner than this.
 _THIN = 0.2
@@ -45,8 +46,6 @@ _MOST = 0.2
 _TEXTURE = 18_000
 # Components with less than this share of the ink of the largest are specks: the grain of paper has thousands.
 _SPECK = 0.01
-# Frames are looked for in ink that is darker than this; ruled lines may be fainter.
-_DARK = 0.3
 # No digit is higher than this, compared with the others.
 _TALLEST = 2.6
 # A ruled line is longer than this.
@@ -65,7 +64,8 @@ def remove_frames(ink: Ink) -> Ink:
         level = level_lines(mask, _BEYOND * height / mask.shape[1])
     if _RULED * mask.shape[0] < _BEYOND * height:
         upright = level_lines(mask.T, _BEYOND * height / mask.shape[0]).T
-    dark = ink > _DARK
+    # Ruled lines may be fainter than frames.
+    dark = ink > INKED
     box_level, box_upright = find_boxes(dark, height)
     level, upright = find_long_lines(dark & ~level & ~upright, level, upright, height)
     level |= box_level

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from tenfold.document.text_lines import TextLine
 from tenfold.ink.image import Ink
-from tenfold.ink.ruled import run_lengths
+from tenfold.ink.ruled import INKED, run_lengths
 
 HEIGHT, DIGIT_HEIGHT = 32, 22
 # Pixels before and after the writing.
@@ -61,14 +61,14 @@ def cut_strip(line: TextLine, pen: float) -> Strip:
 
 def _slope(ink: Ink, height: float) -> float:
     """Rows per column that a line of writing falls to the right: a regression over its ink, held near level."""
-    rows, columns = np.nonzero(ink > 0.3)
+    rows, columns = np.nonzero(ink > INKED)
     x, y = columns - columns.mean(), rows - rows.mean()
     return float((x * y).mean() / ((x * x).mean() + _STEADY * height**2))
 
 
 def _body(ink: Ink, slope: float) -> tuple[float, float]:
     """The first and the last row of a line's digits, where the line begins."""
-    rows, columns = np.nonzero(ink > 0.3)
+    rows, columns = np.nonzero(ink > INKED)
     places = np.sort(rows + 0.5 - slope * (columns + 0.5))
     first, last = np.quantile(places, (_BODY, 1 - _BODY))
     spare = _BODY * (last - first)
@@ -77,7 +77,7 @@ def _body(ink: Ink, slope: float) -> tuple[float, float]:
 
 def _level(ink: Ink) -> Ink:
     """The ink, 1 where it is as dark as most of it."""
-    inked = ink[ink > 0.3]
+    inked = ink[ink > INKED]
     return np.clip(ink / max(float(np.quantile(inked, 0.7)), 1e-6), 0, 1) if len(inked) else ink
 
 

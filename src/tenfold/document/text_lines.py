@@ -9,10 +9,10 @@ from scipy import ndimage
 
 from tenfold.document.frames import find_writing_size
 from tenfold.ink.image import Ink
-from tenfold.ink.ruled import near
+from tenfold.ink.ruled import INKED, near
 
-# Ink that holds a component together, and what a share of it shows at least: faint dirt has few dark places.
-_INK, _DARK, _DARK_SHARE = 0.3, 0.55, 0.2
+# This share of a component is darker than this at least: faint dirt has few dark places.
+_DARK_SHARE, _DARK = 0.2, 0.55
 # Pixels that writing is high, at least: smaller digits are blots.
 _SMALLEST = 8
 # Pixels from a picture's edge, and the share of its longer side, within which what runs along the edge is no writing.
@@ -74,7 +74,7 @@ def find_lines(ink: Ink, edge: NDArray[np.float32]) -> list[TextLine]:
 
     edge: float32[H,W], how far each pixel is from the edge of the picture, in pixels.
     """
-    height, _ = find_writing_size(ink > _INK)
+    height, _ = find_writing_size(ink > INKED)
     if height < _SMALLEST:
         return []
     found = _components(ink, height)
@@ -99,7 +99,7 @@ def find_lines(ink: Ink, edge: NDArray[np.float32]) -> list[TextLine]:
 
 def _components(ink: Ink, height: float) -> _Components:
     """The components of ink. Parts of a broken digit are one component, but not digits of different lines."""
-    mask = ink > _INK
+    mask = ink > INKED
     labels, count = ndimage.label(mask, np.ones((3, 3)))
     groups, _ = ndimage.label(near(mask, round(_BROKEN * height)), np.ones((3, 3)))
     places = ndimage.find_objects(groups)

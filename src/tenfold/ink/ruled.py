@@ -13,6 +13,8 @@ _SLOPES = np.linspace(-0.2, 0.2, 81)
 _THICK, _STRAYS = 0.01, 0.004
 # Ink that a line shows at least.
 FAINT = 0.15
+# Ink that holds a stroke together.
+INKED = 0.3
 _MOST = 150
 # Columns that vote, at least, where there are more.
 _COLUMNS = 400

@@ -67,7 +67,7 @@ def join_lines(lines: Sequence[PlacedLine], unsure_below: float) -> Number:
 
     Lines of words, and of marks alone, are left out. unsure_below: of a single digit.
     """
-    kept, left_out, doubtful = judged(lines)
+    kept, left_out, doubtful = numbers_among(lines)
     confidence = confidence_of([line for line, _ in kept], left_out, doubtful)
     kept = [pair for pair in kept if not _is_stray(pair, kept)]
     texts, written, digits = [], [], []
@@ -83,7 +83,7 @@ def join_lines(lines: Sequence[PlacedLine], unsure_below: float) -> Number:
     return Number("\n".join(texts), "\n".join(written), tuple(digits), confidence, confidence < UNSURE_BELOW)
 
 
-def judged(lines: Sequence[PlacedLine]) -> tuple[list[PlacedLine], int, bool]:
+def numbers_among(lines: Sequence[PlacedLine]) -> tuple[list[PlacedLine], int, bool]:
     """Those of the lines that are numbers; how many were left out though they are about as large, and hold digits or
     what the network does not know; and whether no line is surely writing."""
     numbers = [pair for pair in lines if any(symbol in DIGITS for symbol in pair[0].text)]
@@ -99,7 +99,7 @@ def judged(lines: Sequence[PlacedLine]) -> tuple[list[PlacedLine], int, bool]:
 def confidence_of(lines: Sequence[LineReading], left_out: int, doubtful: bool) -> float:
     """The probability that the text of these lines is right as a whole, 0 to 1; 0 without lines.
 
-    A logistic regression on the open sets of numbers: lab/number_confidence.py. See `judged`.
+    A logistic regression on the open sets of numbers: lab/number_confidence.py. See `numbers_among`.
     """
     if not lines:
         return 0.0
@@ -110,7 +110,7 @@ def confidence_of(lines: Sequence[LineReading], left_out: int, doubtful: bool) -
 
 def confidence_features(lines: Sequence[LineReading], left_out: int, doubtful: bool) -> tuple[float, ...]:
     """What the confidence is made of: 1; the logs of how doubtful and improbable the text is, and of how much the
-    classifier disagrees; the number of unknown symbols; and what `judged` returns."""
+    classifier disagrees; the number of unknown symbols; and what `numbers_among` returns."""
     doubt = -sum(math.log(max(line.share, 1e-6)) for line in lines)
     improbable = -sum(line.score for line in lines)
     disagreement = -sum(line.agreement * len(line.pixels) for line in lines)

@@ -9,6 +9,7 @@ print(reader.read_number("meter.jpg").text)
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tenfold.document.document_page import WrittenLine, find_writing, quarter_turned
-from tenfold.document.strips import cut_strip, pen_width
+from tenfold.document.strips import cut_strip
 from tenfold.document.text_lines import TextLine
 from tenfold.errors import FormatError, UsageError
 from tenfold.ink.fit import BOX, SIDE
@@ -29,6 +30,7 @@ from tenfold.ink.strokes import PEN_WIDTH, draw_stroke_line, draw_strokes
 from tenfold.reading.inputs import ImageLike, Pages, all_pixels, gray_of, pages_of, to_array
 from tenfold.reading.line_reader import LineReader
 from tenfold.reading.model_file import ModelFile
+from tenfold.reading.number import UNSURE_BELOW as NUMBER_UNSURE_BELOW
 from tenfold.reading.number import Number as Number
 from tenfold.reading.number import join_lines
 from tenfold.reading.reading import Box
@@ -42,8 +44,9 @@ UNSURE_BELOW = 0.5
 MIDDLE_INK = 0.6
 # Pixels a side that a page is read at: a digit of a line of forty is as large as MNIST's then.
 PAGE = 1600
-# A page whose number has less confidence is read turned, too, at this many pixels a side, if its lines have so many at
-# most; and so it is taken where the reader is sure, and a digit among these says which way is up.
+# A page whose number has less confidence, or is a column of digits, is read turned, too, at this many pixels a side, if
+# its lines have so many at most; and so it is taken where the reader is sure, and a digit among these says which way is
+# up.
 TURNED_BELOW, TURNED_PAGE, TURNED_WIDTH, TELLING = 0.5, 800, 3000, frozenset("347")
 # Pixels that a line of pen strokes is drawn high.
 STROKES_HEIGHT = 32
@@ -134,11 +137,12 @@ class Reader:
 
     def read_stroke_number(self, strokes: Sequence[ArrayLike]) -> Number:
         """Several digits that a pen wrote on one line. Raises `FormatError` as `read_strokes` does."""
-        drawn = draw_stroke_line(strokes, STROKES_HEIGHT, PEN_WIDTH * STROKES_HEIGHT / BOX)
+        pen = PEN_WIDTH * STROKES_HEIGHT / BOX
+        drawn = draw_stroke_line(strokes, STROKES_HEIGHT, pen)
         if drawn is None:
             return join_lines([], self.unsure_below)
         ink, scale, (x, y) = drawn
-        strip = cut_strip(TextLine((0, 0, ink.shape[1], ink.shape[0]), ink, ink.shape[0]), pen_width(ink))
+        strip = cut_strip(TextLine((0, 0, ink.shape[1], ink.shape[0]), ink, ink.shape[0]), pen)
         to_picture = np.array([[1 / scale, 0, x], [0, 1 / scale, y], [0, 0, 1]]) @ strip.to_page
         return join_lines([(self._lines.read(strip.pixels, self.probabilities), to_picture)], self.unsure_below)
 
@@ -152,23 +156,34 @@ class Reader:
         return LineReader()
 
     def _number(self, gray: Gray, scale: float, left: float = 0, top: float = 0) -> Number:
-        """Reads a picture that is a part of a larger one, at left and top; if hardly anything can be read, turned."""
+        """Reads a picture that is a part of a larger one, at left and top; turned too, if it may lie on its side."""
         to_whole = np.array([[scale, 0, left], [0, scale, top], [0, 0, 1]])
-        lines = find_writing(reduced(gray, PAGE)).lines
-        block = reduction(gray.shape, PAGE)
-        number = self._joined(lines, to_whole @ np.diag([block, block, 1]))
-        if number.confidence >= TURNED_BELOW or not 0 < sum(line.strip.shape[1] for line in lines) <= TURNED_WIDTH:
+
+        def scaled(side: int) -> tuple[Gray, NDArray[np.float64]]:
+            block = reduction(gray.shape, side)
+            return reduced(gray, side), to_whole @ np.diag([block, block, 1])
+
+        page, to_picture = scaled(PAGE)
+        lines = find_writing(page).lines
+        number = self._joined(lines, to_picture)
+        # The digits of a number that lies on its side are a column.
+        column = len(lines) > 1 and all(len(line) == 1 for line in number.text.split("\n"))
+        width = sum(line.strip.shape[1] for line in lines)
+        if not 0 < width <= TURNED_WIDTH or (number.confidence >= TURNED_BELOW and not column):
             return number
-        block = reduction(gray.shape, TURNED_PAGE)
+        page, to_picture = scaled(TURNED_PAGE)
+        confidence = number.confidence
         for turns in (2, 1, 3):
-            turned, back = quarter_turned(reduced(gray, TURNED_PAGE), turns)
-            other = self._joined(find_writing(turned).lines, to_whole @ np.diag([block, block, 1]) @ back)
+            turned, back = quarter_turned(page, turns)
+            other = self._joined(find_writing(turned).lines, to_picture @ back)
             if not other.unsure and TELLING & set(other.text):
                 return other
-        return number
+            # Both can't be right.
+            confidence = min(confidence, 1 - other.confidence)
+        return replace(number, confidence=confidence, unsure=confidence < NUMBER_UNSURE_BELOW)
 
-    def _joined(self, lines: Sequence[WrittenLine], to_whole: NDArray[np.float64]) -> Number:
-        read = [(self._lines.read(line.strip, self.probabilities), to_whole @ line.to_picture) for line in lines]
+    def _joined(self, lines: Sequence[WrittenLine], to_picture: NDArray[np.float64]) -> Number:
+        read = [(self._lines.read(line.strip, self.probabilities), to_picture @ line.to_picture) for line in lines]
         return join_lines(read, self.unsure_below)
 
     def _field(self, gray: Gray, scale: float, field: Box) -> Number:

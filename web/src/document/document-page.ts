@@ -3,6 +3,7 @@
 
 import { above } from "../ink/masks.js";
 import { findPageInk } from "../ink/page.js";
+import { INKED } from "../ink/ruled.js";
 import { plane, type Plane } from "../ink/plane.js";
 import { transform } from "../ink/transform.js";
 import { findWritingSize, removeFrames } from "./frames.js";
@@ -28,7 +29,7 @@ export const findWriting = (gray: Plane): WrittenLine[] => {
   const flat = sheet ? flatten(gray, sheet) : { gray, toPicture: IDENTITY };
   let { toPicture } = flat;
   let ink = findPageInk(flat.gray);
-  const inked = above(ink, 0.3);
+  const inked = above(ink, INKED);
   const { height, written } = findWritingSize(inked);
   if (height === 0) return [];
   let edge = fromEdge(ink.width, ink.height);

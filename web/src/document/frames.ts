@@ -5,7 +5,7 @@ import { label, type Blots } from "../ink/label.js";
 import { above, add, isEmpty, placesOf, runsOf, without } from "../ink/masks.js";
 import { inkLevel } from "../ink/page.js";
 import { mask, middleOf, roundHalfEven, type Box, type Mask, type Plane } from "../ink/plane.js";
-import { FAINT, ruledLines } from "../ink/ruled.js";
+import { FAINT, INKED, ruledLines } from "../ink/ruled.js";
 import { grown, near, runLengths } from "../ink/spread.js";
 import { findBoxes } from "./printed-boxes.js";
 import { withoutPrinted } from "./printed.js";
@@ -28,7 +28,6 @@ const TEXTURE = 18_000;
 const SPECK = 0.01;
 const TALLEST = 2.6;
 const BEYOND = 1.4;
-const DARK = 0.3;
 const { fround } = Math;
 
 // Clears printed frames and ruled lines that are level or upright, or nearly.
@@ -41,7 +40,8 @@ export const removeFrames = (ink: Plane): Plane => {
   // Where writing fills the picture, a 1 reaches as far as a ruled line would.
   if (RULED * ink.width < BEYOND * height) level = ruledLines(inked, (BEYOND * height) / ink.width, "level");
   if (RULED * ink.height < BEYOND * height) upright = ruledLines(inked, (BEYOND * height) / ink.height, "upright");
-  const dark = above(ink, DARK);
+  // Ruled lines may be fainter than frames.
+  const dark = above(ink, INKED);
   const boxes = findBoxes(dark, height);
   ({ level, upright } = findLongLines(without(dark, level, upright), level, upright, height));
   add(level, boxes.level);

@@ -5,6 +5,7 @@ import { STRIP_HEIGHT as HEIGHT } from "../model/line-network.js";
 import { maximumFilter } from "../ink/filters.js";
 import { above, placesOf } from "../ink/masks.js";
 import { middleOf, plane, quantile, roundHalfEven, type Plane } from "../ink/plane.js";
+import { INKED } from "../ink/ruled.js";
 import { reduce } from "../ink/resize.js";
 import { runLengths } from "../ink/spread.js";
 import { transform } from "../ink/transform.js";
@@ -19,7 +20,7 @@ const STEADY = 1;
 const BODY = 0.03;
 const PEN = 1.3;
 const { fround } = Math;
-const INK = fround(0.3);
+const INK = fround(INKED);
 
 // pixels: Uint8[32 * width], 0 paper to 255 ink. toPage: takes places of the strip to the page's.
 export interface Strip {

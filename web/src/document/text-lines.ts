@@ -4,11 +4,11 @@
 import { label } from "../ink/label.js";
 import { above, placesOf } from "../ink/masks.js";
 import { middleOf, plane, roundHalfEven, type Box, type Plane } from "../ink/plane.js";
+import { INKED } from "../ink/ruled.js";
 import { near } from "../ink/spread.js";
 import { findWritingSize } from "./frames.js";
 
 // As in tenfold/document/text_lines.py, which says what each is for.
-const INK = 0.3;
 const DARK = 0.55;
 const DARK_SHARE = 0.2;
 const SMALLEST = 8;
@@ -61,7 +61,7 @@ const wideOf = ([left, , right]: Box): number => right - left;
 // The lines of writing from top to bottom; writing is level, or nearly. edge: how far a pixel is from the edge of the
 // picture, in pixels.
 export const findLines = (ink: Plane, edge: Distance): TextLine[] => {
-  const { height } = findWritingSize(above(ink, INK));
+  const { height } = findWritingSize(above(ink, INKED));
   if (height < SMALLEST) return [];
   const found = componentsOf(ink, height);
   const { boxes } = found;
@@ -91,7 +91,7 @@ export const findLines = (ink: Plane, edge: Distance): TextLine[] => {
 
 // Parts of a broken digit are one component, but not digits of different lines.
 const componentsOf = (ink: Plane, height: number): Components => {
-  const inked = above(ink, INK);
+  const inked = above(ink, INKED);
   const { labels, count, boxes, sizes } = label(inked);
   const groups = label(near(inked, roundHalfEven(BROKEN * height)));
   // Each component takes the number of its group, those of tall groups their own.

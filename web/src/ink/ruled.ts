@@ -5,6 +5,8 @@ import { mask, plane, quantile, roundHalfEven, type Mask, type Plane } from "./p
 
 // As in tenfold/ink/ruled.py, which says what each is for.
 export const FAINT = 0.15;
+// Ink that holds a stroke together.
+export const INKED = 0.3;
 const SLOPES = Array.from({ length: 81 }, (_, i) => (i === 80 ? 0.2 : i * (0.4 / 80) - 0.2));
 const THICK = 0.01;
 const STRAYS = 0.004;

@@ -31,12 +31,12 @@ export const strokesBox = (strokes: readonly Stroke[]): Box => {
 // Shares of the height: parts of writing this far apart are several digits, and so are parts so high that overlap by less than
 // the third; while the last stroke is written, it counts if it is so far and so high. What is wider than the last is several, too.
 // A stroke of several is this many times as long as they are wide, as no bar is.
-const APART = 0.05;
+const APART = 0.08;
 const TALL = 0.7;
 const OVERLAP = 0.12;
-const APART_WRITTEN = 0.15;
+const APART_WRITTEN = 0.3;
 const HIGH_WRITTEN = 0.3;
-const WIDE = 1.3;
+const WIDE = 1.35;
 const WINDING = 3;
 
 // Whether strokes are several digits side by side rather than one. lifted: whether the pen is up; before that, the bar of a 7

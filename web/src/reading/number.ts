@@ -15,7 +15,7 @@ const LIKE = 1.25;
 const ALSO = 0.6;
 const SINGLE = 1.3;
 const WEIGHTS: readonly number[] = [0.577, -0.457, -0.416, -0.225, -2.687, -2.988, -1.923];
-const UNSURE_BELOW = 0.95;
+export const UNSURE_BELOW = 0.95;
 
 // A line's reading, and what takes places of its strip to the picture's.
 export interface PlacedLine {
