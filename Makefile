@@ -10,7 +10,7 @@ PYTHON ?= python3
 ARGS ?=
 INK ?= ../shared/ink
 EXTRAS ?= train,serve,postgres,bulk
-DEV_GROUPS ?= dev
+DEV_GROUPS ?= dev docs
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -34,7 +34,7 @@ help:
 	@echo "make web-app  build the web app into the package"
 	@echo "make web    types and unit tests of the web app"
 	@echo "make lint   format, style, types, import contracts"
-	@echo "make docs   write docs/help.md and the tables of docs/"
+	@echo "make docs   write the generated parts of docs/, and build the site into site/"
 	@echo "make clean  remove .venv and caches (runs/ stays)"
 	@echo ""
 	@echo "make frameworks  train the same network on every framework (JAX, Keras, TensorFlow, tinygrad ...)"
@@ -73,9 +73,12 @@ lint: $(VENV)/dev.stamp
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python .ci/check_types.py
 
 docs: $(VENV)/dev.stamp
 	@$(BIN)/python -m docs.build
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@echo "The site: site/index.html"
 
 frameworks: $(VENV)/frameworks.stamp
 	@$(BIN)/python -m lab.frameworks $(ARGS)
@@ -90,7 +93,7 @@ numbers: $(VENV)/train.stamp
 	@$(BIN)/python -m lab.numbers $(INK) $(ARGS)
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

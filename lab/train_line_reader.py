@@ -31,10 +31,10 @@ from tenfold.data import load_dataset
 from tenfold.data.npz_file import load_writers
 from tenfold.data.splits import writer_split
 from tenfold.document.strips import HEIGHT
-from tenfold.export.from_torch import line_layers
-from tenfold.export.inference_graph import InferenceLayer
-from tenfold.export.onnx_graph import write_onnx
-from tenfold.export.web import read_web, write_web
+from tenfold.exporters.from_torch import line_layers
+from tenfold.exporters.inference_graph import InferenceLayer
+from tenfold.exporters.onnx_graph import write_onnx
+from tenfold.exporters.web import read_web, write_web
 from tenfold.models.layers import set_memory_format
 from tenfold.reading.cut import COLUMN
 from tenfold.reading.line_reader import shipped_line_model

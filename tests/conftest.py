@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tenfold.data import Dataset, load_dataset
 from tenfold.reading.reader import Reader
 from tenfold.training.recipe import Recipe
+from tests.log_lines import logged
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Each worker has a core; threads of several would only wait for each other.
@@ -224,12 +225,12 @@ def grid(brief: Recipe):  # type: ignore[no-untyped-def]
 
 @pytest.fixture(scope="session")
 def swept(grid, two_workers, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
-    """A finished sweep of the grid in two processes, its rows, and the lines that it said."""
+    """A finished sweep of the grid in two processes, its rows, and the lines that it logged."""
     from tenfold.studies.sweep import Sweep
 
-    lines: list[str] = []
     sweep = Sweep.create(grid, tmp_path_factory.mktemp("sweeps"))
-    return sweep, sweep.run(two_workers, lines.append), lines
+    with logged() as lines:
+        return sweep, sweep.run(two_workers), lines
 
 
 @pytest.fixture(scope="session")

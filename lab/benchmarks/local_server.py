@@ -31,6 +31,8 @@ def start_server(*flags: str) -> tuple[subprocess.Popen[str], int]:
 def stop_server(server: subprocess.Popen[str]) -> None:
     server.terminate()
     server.wait(30)
+    assert server.stdout is not None
+    server.stdout.close()
 
 
 @contextmanager

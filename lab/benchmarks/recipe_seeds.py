@@ -39,6 +39,8 @@ def main() -> None:
         lines = [json.dumps({"recipe": options.recipe, **describe_environment()})]
         kept.write_text(lines[0] + "\n")
     done = {record["seed"]: record for record in map(json.loads, lines[1:])}
+    stored = sum(seed in done for seed in range(options.seeds))
+    print(f"{stored} of {options.seeds} seeds are in {kept}: --out FOLDER trains them anew", file=sys.stderr)
     for seed in range(options.seeds):
         if seed not in done:
             done[seed] = one_seed(options.recipe, seed)

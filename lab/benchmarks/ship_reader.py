@@ -16,8 +16,8 @@ from typing import Any
 
 from lab.ink import measure_ink
 from lab.numbers import measure_numbers
-from tenfold.export.inference_graph import count_parameters
-from tenfold.export.web import read_web
+from tenfold.exporters.inference_graph import count_parameters
+from tenfold.exporters.web import read_web
 from tenfold.machine import describe_environment
 from tenfold.models.describe import model_totals
 from tenfold.reading.line_reader import shipped_line_model

@@ -10,6 +10,7 @@ that an interrupted benchmark resumes. Run it on a quiet machine.
 
 import argparse
 import json
+import logging
 import statistics
 import subprocess
 import sys
@@ -89,11 +90,15 @@ def measure(way: str) -> dict[str, object]:
         return ray_pool(address) if cluster else local_pool(WAYS.index(way) + 1)
 
     ends = []
+    log, ended = logging.getLogger("tenfold.studies.trial_runner"), logging.Handler()
+    log.addHandler(ended)
+    log.setLevel(logging.INFO)
     try:
         with tempfile.TemporaryDirectory() as folder:
             sweep = Sweep.create(plan, Path(folder))
             started = time.perf_counter()
-            rows = sweep.run(open_pool, lambda line: ends.append(time.perf_counter() - started))
+            ended.emit = lambda record: ends.append(time.perf_counter() - started)
+            rows = sweep.run(open_pool)
             seconds = time.perf_counter() - started
             training = [row.seconds for row in rows]
     finally:

@@ -31,7 +31,7 @@ class Task:
 
     epsilon: so small because frameworks add it in two places, to the root of the corrected second moment or of the
     uncorrected (Kingma and Ba 2015, algorithm 1 and the end of section 2). At the usual 1e-8 one weight in ten differs
-    after 20 steps by a third of the learning rate, at 1e-12 by a hundred-thousandth (docs/frameworks.md).
+    after 20 steps by a third of the learning rate, at 1e-12 by a hundred-thousandth (docs/results/frameworks.md).
     """
 
     network: str

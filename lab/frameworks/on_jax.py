@@ -1,7 +1,7 @@
 """JAX with Flax NNX and Optax: a whole epoch is one compiled function, a scan over its batches.
 
 With convolutions a step is: in a loop, which a scan becomes, XLA runs them seven times slower on a CPU
-(docs/frameworks.md).
+(docs/results/frameworks.md).
 """
 
 from collections.abc import Callable

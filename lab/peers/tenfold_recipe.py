@@ -26,15 +26,15 @@ def main() -> None:
     data = load_dataset("mnist")
     with tempfile.TemporaryDirectory() as folder:
         run = train(recipe, data, folder=Path(folder))
-        common = {"seconds": round(run.training["seconds"], 3), "device": vars(run.recipe.device)}
+        common = {"seconds": round(run.training.seconds, 3), "device": vars(run.recipe.device)}
         if options.split and recipe.training.schedule == "constant":
-            seconds = run.training["preparing_seconds"]
+            seconds = run.training.preparing_seconds
             for record in run.history:
                 seconds += record.seconds
                 line = {"epoch": record.epoch, "seconds": round(seconds, 3), "accuracy": record.validation_accuracy}
                 print(json.dumps({**common, **line}))
             return
-        accuracy = run.training["validation_accuracy"] if options.split else evaluate(run).accuracy
+        accuracy = run.training.validation_accuracy if options.split else evaluate(run).accuracy
         print(json.dumps({**common, "epoch": recipe.training.epochs, "accuracy": accuracy}))
 
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from lab.runtimes.torch_graph import Deployed, GraphNetwork
 from tenfold import files
-from tenfold.export.inference_graph import InferenceLayer
+from tenfold.exporters.inference_graph import InferenceLayer
 from tenfold.training.recipe import Recipe
 
 

@@ -17,7 +17,7 @@ from lab.worker import WorkerError, run_worker
 from tenfold import files
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import UsageError
-from tenfold.export.onnx import TOLERANCE
+from tenfold.exporters.onnx import TOLERANCE
 from tenfold.machine import describe_environment, usable_cores
 from tenfold.runs.export import CHANGED
 from tenfold.runs.resumable import new_folder

@@ -11,13 +11,12 @@ from torch import nn
 from lab.runtimes.network_file import store_layers, store_module
 from lab.runtimes.torch_graph import Deployed, GraphNetwork
 from tenfold.errors import ExportError, UsageError
-from tenfold.export.from_torch import inference_layers
-from tenfold.export.inference_graph import InferenceLayer, dequantized
-from tenfold.export.onnx import PARITY_IMAGES, export_onnx
-from tenfold.export.onnx_graph import write_onnx
-from tenfold.export.web import read_web, write_web
+from tenfold.exporters.from_torch import inference_layers
+from tenfold.exporters.inference_graph import InferenceLayer, dequantized
+from tenfold.exporters.onnx import PARITY_IMAGES, export_onnx
+from tenfold.exporters.onnx_graph import write_onnx
+from tenfold.exporters.web import read_web, write_web
 from tenfold.reading.reader import shipped_model
-from tenfold.runs.export import calibration_of
 from tenfold.runs.run import Run
 from tenfold.training.recipe import Recipe
 
@@ -73,7 +72,7 @@ def load_network(model: str | None) -> Network:
     if Path(model).is_file():
         return _of_web_file(Path(model), model)
     run = Run.load(model)
-    temperature, _ = calibration_of(run)
+    temperature = run.temperature
     module = run.model()
     layers, why_no_graph = None, ""
     try:

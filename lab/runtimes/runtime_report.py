@@ -13,7 +13,7 @@ from lab.runtimes.runtime_measurement import ALONE, BATCHES
 from lab.runtimes.runtime_registry import RUNTIMES
 from lab.runtimes.runtime_tables import kilobytes, of, share
 from tenfold.evaluation.statistics import significant
-from tenfold.export.onnx import TOLERANCE
+from tenfold.exporters.onnx import TOLERANCE
 from tenfold.report.html_report import environment_rows
 from tenfold.runs.export import CHANGED
 

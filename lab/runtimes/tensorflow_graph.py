@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tenfold import files
 from tenfold.errors import ExportError
-from tenfold.export.inference_graph import InferenceLayer, run_layers
+from tenfold.exporters.inference_graph import InferenceLayer, run_layers
 
 # Rows of images, places and channels: TensorFlow's order is channels last.
 _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tenfold.errors import ExportError
-from tenfold.export.inference_graph import InferenceLayer
+from tenfold.exporters.inference_graph import InferenceLayer
 from tenfold.models.layers import ACTIVATION_LAYERS, AverageMaxPooling, FlattenChannelsLast
 
 _MODULES: dict[str, Callable[[], nn.Module]] = {

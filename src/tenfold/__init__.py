@@ -9,61 +9,133 @@
     run = train(Recipe.load("tutorial"), load_dataset("mnist"))
     print(evaluate(run).accuracy)
 
-Names are imported when they are first used, so `import tenfold` costs nothing.
+These names, and those of `tenfold.data` and `tenfold.plot`, are the public ones. They are imported when they are first
+used, so `import tenfold` costs nothing.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tenfold import plot
+    from tenfold.bulk import BulkSummary, read_all
     from tenfold.data import Dataset, load_dataset
-    from tenfold.data.preprocessing import preprocess
-    from tenfold.data.profile import Profile
+    from tenfold.data.preprocessing import PreprocessedData, preprocess
+    from tenfold.data.profile import Profile, profile
     from tenfold.errors import TenfoldError
+    from tenfold.estimator import TenfoldClassifier
+    from tenfold.evaluation.diagnose import Finding
     from tenfold.evaluation.metrics import Evaluation
+    from tenfold.models import register_architecture
+    from tenfold.models.model_config import ModelConfig
+    from tenfold.reading.explain import Explanation
     from tenfold.reading.reader import Number, Reader, Reading
-    from tenfold.runs.evaluate import diagnose, evaluate
-    from tenfold.runs.run import Run
+    from tenfold.report.run_report import write_report
+    from tenfold.runs.evaluate import Calibration, calibrate, diagnose, evaluate
+    from tenfold.runs.explain import explain
+    from tenfold.runs.export import ExportResult, export
+    from tenfold.runs.finetune import finetuning_recipe
+    from tenfold.runs.memory_run import MemoryRun
+    from tenfold.runs.predict import Prediction, predict
+    from tenfold.runs.run import Run, RunFolder, TrainingResult
+    from tenfold.runs.seeds import Seeds, resume_seeds, train_seeds
     from tenfold.runs.train import resume, train
     from tenfold.training.recipe import Recipe
+    from tenfold.training.records import EpochRecord, History, Progress
+
+# The public names by the module that each is in.
+_HOMES = {
+    "bulk": ("BulkSummary", "read_all"),
+    "data": ("Dataset", "load_dataset"),
+    "data.preprocessing": ("PreprocessedData", "preprocess"),
+    "data.profile": ("Profile", "profile"),
+    "errors": ("TenfoldError",),
+    "estimator": ("TenfoldClassifier",),
+    "evaluation.diagnose": ("Finding",),
+    "evaluation.metrics": ("Evaluation",),
+    "models": ("register_architecture",),
+    "models.model_config": ("ModelConfig",),
+    "reading.explain": ("Explanation",),
+    "reading.reader": ("Number", "Reader", "Reading"),
+    "report.run_report": ("write_report",),
+    "runs.evaluate": ("Calibration", "calibrate", "diagnose", "evaluate"),
+    "runs.explain": ("explain",),
+    "runs.export": ("ExportResult", "export"),
+    "runs.finetune": ("finetuning_recipe",),
+    "runs.memory_run": ("MemoryRun",),
+    "runs.predict": ("Prediction", "predict"),
+    "runs.run": ("Run", "RunFolder", "TrainingResult"),
+    "runs.seeds": ("Seeds", "resume_seeds", "train_seeds"),
+    "runs.train": ("resume", "train"),
+    "training.recipe": ("Recipe",),
+    "training.records": ("EpochRecord", "History", "Progress"),
+}
 
 __all__ = [
+    "BulkSummary",
+    "Calibration",
     "Dataset",
+    "EpochRecord",
     "Evaluation",
+    "Explanation",
+    "ExportResult",
+    "Finding",
+    "History",
+    "MemoryRun",
+    "ModelConfig",
     "Number",
+    "Prediction",
+    "PreprocessedData",
     "Profile",
+    "Progress",
     "Reader",
     "Reading",
     "Recipe",
     "Run",
+    "RunFolder",
+    "Seeds",
+    "TenfoldClassifier",
     "TenfoldError",
+    "TrainingResult",
+    "calibrate",
     "diagnose",
     "evaluate",
+    "explain",
+    "export",
+    "finetuning_recipe",
     "load_dataset",
+    "plot",
+    "predict",
     "preprocess",
+    "profile",
+    "read_all",
+    "register_architecture",
     "resume",
+    "resume_seeds",
     "train",
+    "train_seeds",
+    "write_report",
 ]
 
-_HOMES = {
-    "data": ("Dataset", "load_dataset"),
-    "data.preprocessing": ("preprocess",),
-    "data.profile": ("Profile",),
-    "errors": ("TenfoldError",),
-    "evaluation.metrics": ("Evaluation",),
-    "reading.reader": ("Number", "Reader", "Reading"),
-    "runs.evaluate": ("diagnose", "evaluate"),
-    "runs.run": ("Run",),
-    "runs.train": ("resume", "train"),
-    "training.recipe": ("Recipe",),
-}
 
+if not TYPE_CHECKING:  # A type checker would take any name for one of ours.
 
-def __getattr__(name: str) -> Any:
-    for module, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"tenfold.{module}"), name)
-    raise AttributeError(f"module 'tenfold' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name == "plot":
+            return import_module("tenfold.plot")
+        for module, names in _HOMES.items():
+            if name in names:
+                try:
+                    return getattr(import_module(f"tenfold.{module}"), name)
+                except ModuleNotFoundError as error:
+                    if error.name is None or error.name.startswith("tenfold"):
+                        raise
+                    extra = "bulk" if module == "bulk" else "train"
+                    message = (
+                        f"tenfold.{name} needs {error.name}, which is not installed: pip install 'tenfold[{extra}]'"
+                    )
+                    raise ModuleNotFoundError(message, name=error.name) from error
+        raise AttributeError(f"module 'tenfold' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

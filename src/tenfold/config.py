@@ -50,11 +50,12 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
 def _checked(field: dataclasses.Field[Any], value: Any, where: str) -> Any:
     name = f"{where}: {field.name}"
     value = _typed(field.type, value, name)
-    if field.metadata["choices"] and value not in field.metadata["choices"]:
-        raise RecipeError(f"{name} is {value!r}{nearest(str(value), field.metadata['choices'])}")
+    choices = field.metadata.get("choices", ())
+    if choices and value not in choices:
+        raise RecipeError(f"{name} is {value!r}{nearest(str(value), choices)}")
     for item in value if isinstance(value, tuple) else (value,):
         if isinstance(item, int | float) and not isinstance(item, bool):
-            _check_limits(item, field.metadata["limits"], name)
+            _check_limits(item, field.metadata.get("limits", {}), name)
     return value
 
 

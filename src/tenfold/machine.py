@@ -27,9 +27,9 @@ def freed_memory_kept() -> Iterator[None]:
     """Lets glibc's allocator keep the memory that one training step frees for the next.
 
     By default glibc returns the pages of large tensors to the system in each step and requests them again, zeroed: a
-    fifth of the time of a network at full resolution (docs/log.md). The settings can't be read, so what they were can't
-    be restored, only usual values set: only a process that belongs to Tenfold, its command or a worker, uses this. No
-    effect without glibc.
+    fifth of the time of a network at full resolution (docs/development/log.md). The settings can't be read,
+    so what they were can't be restored, only usual values set: only a process that belongs to Tenfold, its command or a
+    worker, uses this. No effect without glibc.
     """
     try:
         libc = ctypes.CDLL("libc.so.6")

@@ -1,81 +1,82 @@
 """The walk: every step of an MNIST project, in order; each uses what the step before it made. Start reading here."""
 
-from collections.abc import Callable
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from tenfold.data import load_dataset
 from tenfold.data.profile import profile
 from tenfold.evaluation.diagnose import Finding
 from tenfold.machine import freed_memory_kept
 from tenfold.models.describe import describe_model
 from tenfold.report.run_report import write_report
 from tenfold.runs.evaluate import diagnose, evaluate
-from tenfold.runs.fit import Watch
 from tenfold.runs.predict import predict_random
 from tenfold.runs.prepare import prepare
-from tenfold.runs.run import Run
+from tenfold.runs.run import RunFolder
 from tenfold.runs.train import train
 from tenfold.training.recipe import Recipe
+from tenfold.training.records import OnProgress
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Walk:
     """The results of a walk."""
 
-    run: Run
+    run: RunFolder
     findings: list[Finding]
     report: Path
 
 
-def walk(recipe: Recipe, *, folder: str | Path = "runs", say: Callable[[str], None], watch: Watch) -> Walk:
+def walk(recipe: Recipe, *, folder: str | Path = "runs", on_progress: OnProgress | None = None) -> Walk:
     """Takes every step on the real data; returns a finished run with a report, in a new folder of `folder`.
 
-    say: called with a line before and after each step. watch: called with every record of the training.
+    Each step is logged before and after. on_progress: as of `train`.
     """
-    say("1  Explore the data")
-    data = load_dataset(recipe.data.dataset)
+    log.info("1  Explore the data")
+    data = recipe.data.load()
     data_profile = profile(data)
     counts = data_profile.train.counts[data_profile.train.counts > 0]
-    say(
+    log.info(
         f"   {len(data.train_images):,} training and {len(data.test_images):,} test images; {counts.min():,} of the "
-        f"rarest digit, {counts.max():,} of the most common; {len(data_profile.overlap)} images in both parts"
+        f"rarest class, {counts.max():,} of the most common; {len(data_profile.overlap)} images in both parts"
     )
 
-    say("2  Split and prepare it")
+    log.info("2  Split and prepare it")
     prepared = prepare(recipe, data)
-    say(
+    log.info(
         f"   {len(prepared.train_indices):,} images to train on, {len(prepared.validation_indices):,} to validate on; "
         f"each is {data.train_images[0].size} pixels, scaled from 0..255 to 0..1"
     )
 
-    say("3  Build the network")
+    log.info("3  Build the network")
     layers = describe_model(prepared.model)
     parameters = sum(layer.parameters for layer in layers)
-    say(f"   {recipe.description or recipe.name}: {parameters:,} parameters")
+    log.info(f"   {recipe.description or recipe.name}: {parameters:,} parameters")
 
-    say("4  Train it")
+    log.info("4  Train it")
     with freed_memory_kept():
-        run = train(prepared, folder=folder, watch=watch)
+        run = train(prepared, folder=folder, on_progress=on_progress)
 
-    say("5  Evaluate it on the test images, which it has never seen")
+    log.info("5  Evaluate it on the test images, which it has never seen")
     evaluation = evaluate(run)
-    say(
+    log.info(
         f"   {100 * evaluation.accuracy:.2f} % of {evaluation.images:,} correct, macro F1 "
         f"{100 * evaluation.macro_f1:.2f} %, {len(evaluation.mistakes)} mistakes"
     )
 
-    say("6  Predict twelve random test images")
+    log.info("6  Predict twelve random test images")
     predictions = predict_random(run, 12, recipe.training.seed)
-    say("   predicted " + " ".join(data.class_names[p.digit] for p in predictions))
-    say("   true      " + " ".join(data.class_names[p.label or 0] for p in predictions))
+    log.info("   predicted " + " ".join(data.class_names[p.digit] for p in predictions))
+    log.info("   true      " + " ".join(data.class_names[p.label or 0] for p in predictions))
 
-    say("7  Diagnose")
+    log.info("7  Diagnose")
     findings = diagnose(run)
     for finding in findings:
-        say(f"   {finding.fault}: {finding.evidence}; try {finding.remedies[0].flag}")
+        log.info(f"   {finding.fault}: {finding.evidence}; try {finding.remedies[0].flag}")
     if not findings:
-        say("   no overfitting, no convergence problem")
+        log.info("   no overfitting, no convergence problem")
 
-    say("8  Write the report")
+    log.info("8  Write the report")
     return Walk(run, findings, write_report(run, data_profile, evaluation))

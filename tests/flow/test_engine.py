@@ -36,11 +36,11 @@ class StopHere(Exception):  # noqa: N818
 
 
 def stopper(epoch):
-    def watch(record):
-        if type(record).__name__ == "EpochRecord" and record.epoch == epoch:
+    def stop(record):
+        if record.epoch == epoch:
             raise StopHere
 
-    return watch
+    return stop
 
 
 def test_what_the_probe_found_is_stored_and_gives_the_same_weights_again(brief, tmp_path):
@@ -49,7 +49,7 @@ def test_what_the_probe_found_is_stored_and_gives_the_same_weights_again(brief, 
     assert engine.threads >= 1
     assert engine.precision in ("float32", "bfloat16")
     assert engine.memory_format in ("contiguous", "channels_last")
-    assert 0 < run.training["preparing_seconds"] < run.training["seconds"]
+    assert 0 < run.training.preparing_seconds < run.training.seconds
     assert [0 < record.learning_rate < 0.015 for record in run.history] == [True, True]
     again = train(Run.load(run.path).recipe, folder=tmp_path)
     assert equal(weights(run), weights(again))
@@ -71,9 +71,10 @@ def test_the_probe_takes_the_fastest_and_a_second_thread_only_where_it_pays(brie
         probe, "_step_seconds", lambda recipe, way, *rest: seconds[way.precision, way.memory_format] * gain[way.threads]
     )
     images, labels = torch.from_numpy(small.train_images), torch.from_numpy(small.train_labels).long()
-    found = probe.autotune(brief, images, labels).device
+    network = build_model(brief.model)
+    found = probe.autotune(brief, network, images, labels).device
     assert (found.precision, found.memory_format, found.threads) == ("bfloat16", "contiguous", 2)
-    kept = probe.autotune(brief.replace(precision="float32"), images, labels).device
+    kept = probe.autotune(brief.replace(precision="float32"), network, images, labels).device
     assert (kept.precision, kept.memory_format, kept.threads) == ("float32", "channels_last", 2)
 
 
@@ -83,7 +84,7 @@ def test_precision_and_layout_change_the_result_by_rounding_only(brief, tmp_path
         train(brief.replace(precision=p, memory_format=order, threads=1), folder=tmp_path, write_onnx=False)
         for p, order in ways
     ]
-    accuracies = [run.training["validation_accuracy"] for run in runs]
+    accuracies = [run.training.validation_accuracy for run in runs]
     assert max(accuracies) - min(accuracies) < 0.05
     assert min(accuracies) > 0.7
 
@@ -106,7 +107,7 @@ def test_a_stop_changes_nothing(brief, tmp_path, changes):
     assert [record.epoch for record in whole.history] == list(range(1, epochs + 1))
     for epoch in range(1, epochs):
         with pytest.raises(StopHere):
-            train(recipe, folder=tmp_path / str(epoch), watch=stopper(epoch))
+            train(recipe, folder=tmp_path / str(epoch), on_epoch=stopper(epoch))
         (path,) = (tmp_path / str(epoch)).iterdir()
         assert equal(weights(resume(path, write_onnx=False)), weights(whole))
 
@@ -116,7 +117,7 @@ def test_the_average_does_not_depend_on_the_order_of_the_file(small, tmp_path):
     classes = dataclasses.replace(small, train_images=small.train_images[order], train_labels=small.train_labels[order])
     recipe = Recipe.load("mlp").replace(epochs=4, weight_averaging=0.5, threads=1, precision="float32", batch_size=64)
     runs = [train(recipe, data, folder=tmp_path, write_onnx=False) for data in (small, classes)]
-    accuracies = [run.training["validation_accuracy"] for run in runs]
+    accuracies = [run.training.validation_accuracy for run in runs]
     assert abs(accuracies[0] - accuracies[1]) < 0.04
     assert min(accuracies) > 0.85
 
@@ -177,8 +178,8 @@ def test_a_part_is_read_where_it_lies(mnist):
 
 def test_a_deskewed_recipe_trains_on_everything(brief, tmp_path):
     run = train(brief.replace(deskew=True, validation=0.0, epochs=1), folder=tmp_path)
-    assert run.training["train_images"] == 2000
-    assert run.training["validation_accuracy"] is None
+    assert run.training.train_images == 2000
+    assert run.training.validation_accuracy is None
 
 
 def test_the_schedule_is_followed_step_by_step(brief, small):
@@ -237,7 +238,7 @@ def test_a_last_batch_of_one_image_is_no_problem_for_convolutions(brief, tmp_pat
         brief.replace(batch_size=1599, epochs=1, threads=1, precision="float32", memory_format="contiguous"),
         folder=tmp_path,
     )
-    assert run.training["train_images"] == 1600
+    assert run.training.train_images == 1600
 
 
 def test_auto_takes_the_device_that_is_there(brief, tmp_path):

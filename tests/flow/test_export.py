@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from tenfold.errors import ExportError, FormatError, ModelError, UsageError
-from tenfold.export.from_torch import inference_layers
-from tenfold.export.inference_graph import dequantized, evaluate_layers, softmax
-from tenfold.export.onnx import export_onnx
-from tenfold.export.onnx_graph import write_onnx
-from tenfold.export.web import read_web, write_web
+from tenfold.exporters.from_torch import inference_layers
+from tenfold.exporters.inference_graph import dequantized, evaluate_layers, softmax
+from tenfold.exporters.onnx import export_onnx
+from tenfold.exporters.onnx_graph import write_onnx
+from tenfold.exporters.web import read_web, write_web
 from tenfold.models import build_model
 from tenfold.models.model_config import ACTIVATIONS, ARCHITECTURES
 from tenfold.reading.model_file import ModelFile

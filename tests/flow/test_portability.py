@@ -37,7 +37,7 @@ del os.sched_getaffinity
         """
 from tenfold.training.recipe import Recipe
 from tenfold.walk import walk
-done = walk(Recipe.load("tutorial").replace(dataset=sys.argv[1], epochs=1), folder=sys.argv[2], say=print, watch=print)
+done = walk(Recipe.load("tutorial").replace(dataset=sys.argv[1], epochs=1), folder=sys.argv[2])
 assert done.report.exists()
 """,
     ],

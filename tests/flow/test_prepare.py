@@ -51,7 +51,7 @@ def test_training_leaves_torchs_generator_as_it_was(quick, tmp_path):
 def test_the_checkpoint_of_an_ensembles_network_holds_that_network_alone(quick, tmp_path):
     recipe = quick.replace(final_weights="last", epochs=2, ensemble_size=3)
     with pytest.raises(StopHere):
-        train(recipe, folder=tmp_path, watch=stop)
+        train(recipe, folder=tmp_path, on_epoch=stop)
     (path,) = tmp_path.iterdir()
     (member,) = (path / "members").iterdir()
     weights = load_file(member / "checkpoint.safetensors")
@@ -61,7 +61,7 @@ def test_the_checkpoint_of_an_ensembles_network_holds_that_network_alone(quick, 
 
 def test_a_run_that_another_process_finished_meanwhile_is_not_trained_again(quick, tmp_path, monkeypatch):
     with pytest.raises(StopHere):
-        train(quick, folder=tmp_path, watch=stop)
+        train(quick, folder=tmp_path, on_epoch=stop)
     (path,) = tmp_path.iterdir()
 
     def finish_first(*arguments):

@@ -61,7 +61,9 @@ def test_the_readme_names_both_commands_on_its_first_screen():
     assert "make test" in (ROOT / ".ci" / "run").read_text()
 
 
-@pytest.mark.parametrize("path", [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+@pytest.mark.parametrize(
+    "path", [*sorted(ROOT.glob("docs/**/*.md")), *ROOT.glob("*.md"), ROOT / "examples" / "README.md"]
+)
 def test_links_between_pages_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", path.read_text()):
         if not re.match(r"[a-z]+:", target):
@@ -91,3 +93,44 @@ def test_data_license_is_in_the_package():
     assert "CC BY-SA 3.0" in license or "Attribution-ShareAlike 3.0" in license
     assert "LeCun" in license
     assert "Cortes" in license
+
+
+def test_the_citation_names_the_version_that_is_installed():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["cff-version"] == "1.2.0"
+    assert {"message", "title", "authors"} <= citation.keys()  # What the format requires.
+    assert citation["version"] == PROJECT["version"]
+    assert [author["name"] for author in citation["authors"]] == [author["name"] for author in PROJECT["authors"]]
+    assert citation["license"] in PROJECT["license"]
+
+
+def test_the_changelog_has_the_version_below_what_is_unreleased():
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert headings[1].split()[0] == PROJECT["version"]
+
+
+def test_issue_forms_are_forms():
+    """GitHub shows an empty issue instead of a form that it can't read, and nobody notices."""
+    forms = {
+        path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")
+    }
+    assert set(forms) == {"config", "bug", "misread", "feature"}
+    del forms["config"]
+    for form in forms.values():
+        assert {"name", "description", "body"} <= form.keys()
+        fields = [element for element in form["body"] if element["type"] != "markdown"]
+        assert all(field["attributes"]["label"] for field in fields)
+        assert len({field["id"] for field in fields}) == len(fields)
+    asked = {field.get("id") for field in forms["misread"]["body"]}
+    assert {"picture", "expected", "got", "output", "version"} <= asked
+
+
+def test_the_source_archive_has_the_project_files():
+    included = SETTINGS["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if tracked.returncode != 0:
+        pytest.skip("not a clone")
+    top = {f"/{name.split('/')[0]}" for name in tracked.stdout.splitlines()}
+    left_out = {"/.containerignore", "/.gitignore", "/.pre-commit-config.yaml", "/Containerfile", "/pyproject.toml"}
+    assert top - left_out - {"/LICENSE"} == set(included) - {"/LICENSE"}

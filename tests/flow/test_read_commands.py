@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tenfold import cli
+from tenfold import cli, explain
 from tenfold.data.idx import encode
-from tenfold.reading.explain import evidence, explain, nearest_images
+from tenfold.reading.explain import evidence, nearest_images
 from tenfold.reading.reader import Reader
 from tenfold.runs.evaluate import calibrate
 from tenfold.runs.export import export
@@ -190,7 +190,8 @@ def test_mistakes_are_reported_in_a_line(words, code, expected, capsys, tmp_path
 
 def test_evidence_lies_on_the_ink_and_speaks_for_the_digit(mnist):
     reader = Reader()
-    found = explain(mnist.test_images[0], 7, reader.probabilities, mnist.train_images, mnist.train_labels)
+    found = explain(reader, mnist.test_images[0])
+    assert found.digit == 7
     assert not found.evidence[mnist.test_images[0] == 0].any()
     assert found.evidence.sum() > 0
     assert (found.neighbor_labels == 7).mean() >= 0.5

@@ -4,8 +4,11 @@ import contextlib
 import io
 import pickle
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image, ImageDraw
 
 from tenfold import Reader
@@ -30,6 +33,13 @@ def test_flipped_bytes_of_a_real_file_are_answered_or_refused(reader, mnist):
                 damaged[place] = generator.integers(256)
             with contextlib.suppress(TenfoldError):
                 reader.read_number(bytes(damaged))
+
+
+@given(st.lists(arrays(st.sampled_from([np.float32, np.int64, np.bool_]), array_shapes(min_side=0, max_side=30))))
+@settings(max_examples=150)
+def test_any_strokes_of_a_number_are_answered_or_refused(reader, strokes):
+    with contextlib.suppress(TenfoldError):
+        reader.read_stroke_number(strokes)
 
 
 def test_print_and_noise_do_not_hang_and_are_unsure(reader):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tenfold.errors import ExportError, RunError
-from tenfold.export.onnx import export_onnx
+from tenfold.exporters.onnx import export_onnx
 from tenfold.models import build_model
 from tenfold.report.run_report import write_report
 from tenfold.runs.evaluate import evaluate
@@ -100,7 +100,7 @@ def test_the_exported_model_agrees_with_torch(run, small):
 
 
 def test_an_export_that_differs_is_not_kept(quick, small, tmp_path, monkeypatch):
-    from tenfold.export import onnx
+    from tenfold.exporters import onnx
 
     layers = onnx.inference_layers(build_model(quick.model))
     monkeypatch.setattr(onnx, "inference_layers", lambda model, temperature: layers)

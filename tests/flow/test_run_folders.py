@@ -21,7 +21,7 @@ def test_a_finished_run_is_not_resumed(run):
 
 def test_two_processes_do_not_train_one_run(quick, tmp_path):
     with pytest.raises(StopHere):
-        train(quick, folder=tmp_path, watch=stop_after(1))
+        train(quick, folder=tmp_path, on_epoch=stop_after(1))
     path = latest_run(tmp_path)
     with locked(path), pytest.raises(RunError, match="another process"):
         resume(path)
@@ -33,7 +33,7 @@ def test_checkpoints_of_another_shape_are_refused(quick, tmp_path):
     from safetensors.torch import save_file
 
     with pytest.raises(StopHere):
-        train(quick, folder=tmp_path, watch=stop_after(2))
+        train(quick, folder=tmp_path, on_epoch=stop_after(2))
     path = latest_run(tmp_path)
     file = path / "checkpoint.safetensors"
     whole = file.read_bytes()

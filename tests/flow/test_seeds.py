@@ -16,6 +16,7 @@ from tenfold.studies import study_recipes
 from tenfold.studies.study import RecipeResult, Study
 from tenfold.studies.study_report import pareto, write_study_report
 from tenfold.training.recipe import Recipe
+from tests.log_lines import logged
 
 
 class StopHere(Exception):  # noqa: N818
@@ -62,8 +63,8 @@ def test_holm_raises_the_smallest_most():
 
 
 def test_seeds_are_runs_of_their_own_and_have_a_spread(quick, tmp_path):
-    lines = []
-    done = train_seeds(quick, 3, folder=tmp_path, say=lines.append)
+    with logged() as lines:
+        done = train_seeds(quick, 3, folder=tmp_path)
     assert [path.name for path in sorted(done.path.glob("[!.]*"))] == ["seed-0", "seed-1", "seed-2", "seeds.json"]
     accuracies = [Run.load(done.folder(seed)).metrics["test"]["accuracy"] for seed in range(3)]
     assert len(set(accuracies)) > 1
@@ -117,8 +118,8 @@ def test_a_seed_that_diverges_is_reported_and_the_others_continue(quick, tmp_pat
         yield from run_epoch(self, *parts)
 
     monkeypatch.setattr(trainer.Trainer, "run_epoch", poisoned)
-    lines = []
-    done = train_seeds(quick.replace(epochs=1), 3, folder=tmp_path, say=lines.append)
+    with logged() as lines:
+        done = train_seeds(quick.replace(epochs=1), 3, folder=tmp_path)
     assert "the loss is nan" in lines[1]
     assert list(done.finished) == [0, 2]
     assert list(Seeds.load(done.path).failed) == [1]
@@ -127,7 +128,7 @@ def test_a_seed_that_diverges_is_reported_and_the_others_continue(quick, tmp_pat
     assert list(resume_seeds(done.path).failed) == [1]
     monkeypatch.setattr(trainer.Trainer, "run_epoch", poisoned)
     study = Study.create("recipes", {"a": quick.replace(epochs=1), "b": quick.replace(epochs=2)}, 3, tmp_path / "study")
-    rows = study.run(lambda record: None, lambda line: None)
+    rows = study.run()
     assert [row.failed for row in rows] == [1, 1]
     assert rows[1].difference.n == 2
     assert "diverged" in write_study_report(study, rows).read_text()
@@ -142,7 +143,7 @@ def test_one_engine_serves_all_seeds_and_its_probe_counts_in_each(quick, tmp_pat
     done = train_seeds(quick.replace(epochs=1, precision="auto"), 2, folder=tmp_path)
     assert len(probes) == 1
     assert len({Run.load(done.folder(seed)).recipe.device for seed in (0, 1)}) == 1
-    seconds = Run.load(done.folder(1)).training["seconds"]
+    seconds = Run.load(done.folder(1)).training.seconds
     assert done.figures("training", "seconds")[1] == pytest.approx(seconds + done.autotune_seconds)
 
 
@@ -152,7 +153,7 @@ def test_recipes_that_can_not_be_paired_are_refused(quick, tmp_path):
     with pytest.raises(UsageError, match="above 0"):
         study_recipes.recipes(("cnn", "mlp"), {"validation": 0.0})
     study = Study.create("recipes", {"a b": quick.replace(seed=5), "a-b": quick.replace(epochs=1)}, 1, tmp_path)
-    rows = study.run(lambda record: None, lambda line: None)
+    rows = study.run()
     folders = {path.parent.name for path in study.path.glob("*/seed-5")}  # the first's seeds, and a folder each
     assert folders == {"00-a-b", "01-a-b"}
     assert rows[0].figures["test_accuracy"] != rows[1].figures["test_accuracy"]
@@ -186,20 +187,17 @@ def study_of(quick, tmp_path, kind="recipes", count=2):
 
 
 def test_a_comparison_says_what_stands_and_can_be_resumed(quick, tmp_path):
-    lines = []
-
     def stop(line):
-        lines.append(line)
         if len(lines) == 3:
             raise StopHere
 
     study = study_of(quick, tmp_path, count=3)
-    with pytest.raises(StopHere):
-        study.run(lambda record: None, stop)
+    with logged(stop) as lines, pytest.raises(StopHere):
+        study.run()
     assert [line.split(",")[0] for line in lines] == ["small steps", "as usual", "small steps"]  # in turn
     again = Study.load(study.path, "recipes")
-    rest = []
-    rows = again.run(lambda record: None, rest.append)
+    with logged() as rest:
+        rows = again.run()
     assert len(rest) == 6
     base, usual = rows
     assert base.difference is None
@@ -245,7 +243,7 @@ def test_comparisons_are_made_on_validation_images(quick):
 
 def test_one_seed_per_recipe_is_reported_as_inconclusive(quick, tmp_path):
     study = study_of(quick, tmp_path, count=1)
-    rows = study.run(lambda record: None, lambda line: None)
+    rows = study.run()
     assert rows[1].difference.stands is None
     assert "One seed per recipe does not allow a significance test" in write_study_report(study, rows).read_text()
     assert not math.isnan(rows[1].difference.mean)
@@ -253,7 +251,7 @@ def test_one_seed_per_recipe_is_reported_as_inconclusive(quick, tmp_path):
 
 def test_a_report_of_models_shows_accuracy_against_cost(quick, tmp_path):
     study = study_of(quick, tmp_path, "models")
-    report = write_study_report(study, study.run(lambda record: None, lambda line: None)).read_text()
+    report = write_study_report(study, study.run()).read_text()
     assert "Pareto front" in report
     assert "109,386" in report
     assert (study.path / "figures" / "models.png").read_bytes().startswith(b"\x89PNG")

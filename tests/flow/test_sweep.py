@@ -17,6 +17,7 @@ from tenfold.studies.sweep_plan import SweepPlan
 from tenfold.studies.sweep_report import write_sweep_report
 from tenfold.studies.trial_runner import best_trial
 from tenfold.training.recipe import Recipe
+from tests.log_lines import logged
 
 
 def results(rows):
@@ -30,7 +31,7 @@ def test_trials_in_two_processes_are_the_trainings_that_one_would_do(swept, brie
     row = next(row for row in rows if row.values == {"learning_rate": 0.003, "hidden": [32, 16]})
     recipe = brief.replace(learning_rate=0.003, hidden=(32, 16), validation=0.2)
     alone = train(recipe, path=tmp_path / "alone", write_onnx=False)
-    assert row.accuracy == alone.training["validation_accuracy"]
+    assert row.accuracy == alone.training.validation_accuracy
     assert row.accuracies == {record.epoch: record.validation_accuracy for record in alone.history}
     run = Run.load(sweep.path / "trials" / f"{row.number:04}")
     assert run.finished
@@ -79,8 +80,8 @@ def test_the_definition_stands_in_the_folder(swept, grid):
     assert document["environment"]["machine"]["cores"]
     assert len(json.loads((sweep.path / "trials.json").read_text())) == 6
     again = Sweep.load(sweep.path)
-    lines = []
-    assert again.run(lambda: pytest.fail("there is nothing left to train"), lines.append) == rows
+    with logged() as lines:
+        assert again.run(lambda: pytest.fail("there is nothing left to train")) == rows
     assert lines == []
 
 
@@ -96,8 +97,8 @@ def test_tpe_comes_to_the_same_with_one_worker_and_learns(brief, one_at_a_time, 
         if len(seen) == 12:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt, match="tenfold sweep --resume"):
-        stopped.run(one_at_a_time, stop)
+    with logged(stop), pytest.raises(KeyboardInterrupt, match="tenfold sweep --resume"):
+        stopped.run(one_at_a_time)
     assert results(Sweep.load(stopped.path).run(one_at_a_time)) == results(rows)
     # What it samples after the first ten at random is near the good end.
     assert np.median([row.values["learning_rate"] for row in rows[10:]]) > 3e-4
@@ -140,9 +141,11 @@ def test_trials_that_all_fail_are_reported(brief, one_at_a_time, tmp_path):
     # Of 1,600 images 1,200 would be a batch, but 1,599 leave one over, which batch norm can't take.
     plan = SweepPlan.make(brief.replace(batch_norm=True), ["batch_size=1599,533"], sampler="grid")
     sweep = Sweep.create(plan, tmp_path)
-    lines = []
-    with pytest.raises(TrainingError, match=r"none of 2 trials finished; the first: .*a batch of one image"):
-        sweep.run(one_at_a_time, lines.append)
+    with (
+        logged() as lines,
+        pytest.raises(TrainingError, match=r"none of 2 trials finished; the first: .*a batch of one image"),
+    ):
+        sweep.run(one_at_a_time)
     assert [line.split(":")[1] for line in lines] == [" failed", " failed"]
     assert {row.state for row in sweep.results()} == {"failed"}
     assert not (sweep.path / "best.toml").exists()

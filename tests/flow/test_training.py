@@ -14,7 +14,7 @@ from tenfold.runs.run import Run, latest_run
 from tenfold.runs.train import resume, train
 from tenfold.training.extra_images import has_extra_images, with_extra_images
 from tenfold.training.recipe import DataConfig, Recipe
-from tenfold.training.records import EpochRecord, read_history, to_line
+from tenfold.training.records import read_history, to_line
 from tenfold.training.step import NON_DIGIT
 from tenfold.training.subset import ImageSubset, scale_pixels
 
@@ -26,11 +26,11 @@ class StopHere(Exception):  # noqa: N818
 def stop_after(count):
     seen = itertools.count(1)
 
-    def watch(record):
-        if isinstance(record, EpochRecord) and next(seen) == count:
+    def stop(record):
+        if next(seen) == count:
             raise StopHere
 
-    return watch
+    return stop
 
 
 def weights(run):
@@ -53,7 +53,7 @@ def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(quick, tmp_path,
     recipe = quick.replace(**changes)
     unbroken = train(recipe, folder=tmp_path / "unbroken")
     with pytest.raises(StopHere):
-        train(recipe, folder=tmp_path / "broken", watch=stop_after(2))
+        train(recipe, folder=tmp_path / "broken", on_epoch=stop_after(2))
     broken = latest_run(tmp_path / "broken")
     assert not Run.load(broken).finished
     resumed = resume(broken)
@@ -64,7 +64,7 @@ def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(quick, tmp_path,
 
 def test_a_record_without_its_checkpoint_is_trained_again(quick, tmp_path):
     with pytest.raises(StopHere):
-        train(quick, folder=tmp_path, watch=stop_after(1))
+        train(quick, folder=tmp_path, on_epoch=stop_after(1))
     path = latest_run(tmp_path)
     events = path / "events.jsonl"
     record = read_history(events)[0]
@@ -148,7 +148,8 @@ def test_keep_best_ends_with_the_epoch_that_validated_best(quick, tmp_path, smal
 def test_early_stopping_waits_as_long_as_the_recipe_says(quick, tmp_path):
     finished = train(quick.replace(early_stopping=2, epochs=50, learning_rate=0.01), folder=tmp_path)
     assert len(finished.history) < 50
-    assert len(finished.history) - best_epoch(finished.history) == 2
+    accuracies = finished.history.validation_accuracy
+    assert len(accuracies) - 1 - accuracies.argmax() == 2
     assert stopped_early(finished.history, finished.recipe)
 
 
@@ -206,9 +207,7 @@ def test_the_global_settings_of_torch_are_given_back(run, quick, tmp_path):
 def test_tensorboard_gets_the_curves(quick, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    from tenfold.training.records import tensorboard
-
-    finished = train(quick, folder=tmp_path, monitors=[tensorboard])
+    finished = train(quick, folder=tmp_path, tensorboard=True)
     events = EventAccumulator(str(finished.path / "tensorboard")).Reload()
     losses = [event.value for event in events.Scalars("loss/validation")]
     assert losses == pytest.approx([record.validation_loss for record in finished.history], rel=1e-6)

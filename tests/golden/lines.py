@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pages import packed, rounded, written
 from PIL import Image, ImageDraw
 
-from tenfold.export.inference_graph import InferenceLayer, log_softmax
-from tenfold.export.onnx_graph import write_onnx
-from tenfold.export.web import read_web, write_web
+from tenfold.exporters.inference_graph import InferenceLayer, log_softmax
+from tenfold.exporters.onnx_graph import write_onnx
+from tenfold.exporters.web import read_web, write_web
 from tenfold.reading.decode import log_likelihoods, places, spellings
 from tenfold.reading.line_reader import LineReader, LineReading, implausibility
 from tenfold.reading.model_file import LineModelFile

@@ -22,9 +22,9 @@ from lines import write_lines
 from pages import color_case, page_cases, small_cases, stroke_cases
 from PIL import Image, ImageDraw
 
-from tenfold.export.from_torch import inference_layers
-from tenfold.export.inference_graph import evaluate_layers, softmax
-from tenfold.export.web import read_web, write_web
+from tenfold.exporters.from_torch import inference_layers
+from tenfold.exporters.inference_graph import evaluate_layers, softmax
+from tenfold.exporters.web import read_web, write_web
 from tenfold.ink.strokes import draw_strokes
 from tenfold.models import build_model
 from tenfold.reading.explain import evidence

@@ -17,6 +17,7 @@ from tenfold.jobs.ray_pool import connected, ray_pool
 from tenfold.runs.seeds import train_seeds
 from tenfold.studies.sweep import Sweep
 from tenfold.studies.sweep_plan import SweepPlan
+from tests.log_lines import logged
 
 # First, before this process is connected.
 
@@ -118,7 +119,6 @@ class KillsANode(WorkerPool):
 
 def test_a_node_that_dies_in_a_sweep_loses_no_trial_and_doubles_none(two_nodes, grid, swept, tmp_path, capfd):
     sweep = Sweep.create(grid, tmp_path)
-    lines = []
 
     def kill():
         two_nodes.remove_node(two_nodes.workers[0], allow_graceful=False)
@@ -132,7 +132,8 @@ def test_a_node_that_dies_in_a_sweep_loses_no_trial_and_doubles_none(two_nodes, 
             pools.append(KillsANode(pool, kill))
             yield pools[0]
 
-    rows = sweep.run(open_pool, lines.append)
+    with logged() as lines:
+        rows = sweep.run(open_pool)
     assert {row.state for row in rows} == {"finished"}
     assert [row.number for row in rows] == list(range(6))
     undisturbed = {str(row.values): (row.accuracy, row.accuracies) for row in swept[1]}

@@ -13,8 +13,8 @@ from lab.runtimes.runtime_network import load_network
 from lab.runtimes.runtime_registry import RUNTIMES
 from lab.runtimes.torch_graph import GraphNetwork
 from tenfold.errors import FormatError, RunError, UsageError
-from tenfold.export.from_torch import inference_layers
-from tenfold.export.inference_graph import evaluate_layers
+from tenfold.exporters.from_torch import inference_layers
+from tenfold.exporters.inference_graph import evaluate_layers
 from tenfold.models import build_model
 from tenfold.models.model_config import ACTIVATIONS
 from tenfold.training.recipe import Recipe

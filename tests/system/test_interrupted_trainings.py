@@ -64,24 +64,23 @@ class StopHere(Exception):  # noqa: N818
 def stop_after(records):
     seen = []
 
-    def watch(record):
-        if type(record).__name__ == "EpochRecord":
-            seen.append(record)
-            if len(seen) == records:
-                raise StopHere
+    def stop(record):
+        seen.append(record)
+        if len(seen) == records:
+            raise StopHere
 
-    return watch
+    return stop
 
 
 def test_stopped_seeds_continue_in_the_epoch_that_they_were_in(quick, tmp_path):
     whole = train_seeds(quick, 3, folder=tmp_path / "whole")
     with pytest.raises(StopHere):
-        train_seeds(quick, 3, folder=tmp_path / "stopped", watch=stop_after(5))  # the second seed's second epoch
+        train_seeds(quick, 3, folder=tmp_path / "stopped", on_epoch=stop_after(5))  # the second seed's second epoch
     (path,) = (tmp_path / "stopped").iterdir()
     assert len(Seeds.load(path).finished) == 1
     seen = []
-    done = resume_seeds(path, watch=seen.append)
-    assert sum(type(record).__name__ == "EpochRecord" for record in seen) == 1 + 3
+    done = resume_seeds(path, on_epoch=seen.append)
+    assert len(seen) == 1 + 3
     assert done.figures("test", "accuracy") == whole.figures("test", "accuracy")
 
 

@@ -11,12 +11,13 @@ from tenfold.jobs.local import local_pool
 from tenfold.runs.seeds import Seeds, resume_seeds, train_seeds
 from tenfold.runs.train import resume, train
 from tests.flow.test_portability import WITHOUT_LINUX
+from tests.log_lines import logged
 
 
 def test_concurrent_seeds_are_the_seeds_one_after_another(quick, two_workers, tmp_path):
     serial = train_seeds(quick, 3, folder=tmp_path / "serial")
-    lines = []
-    concurrent = train_seeds(quick, 3, open_pool=two_workers, folder=tmp_path / "concurrent", say=lines.append)
+    with logged() as lines:
+        concurrent = train_seeds(quick, 3, open_pool=two_workers, folder=tmp_path / "concurrent")
     assert len(lines) == 3
     assert {s: run.digest for s, run in concurrent.finished.items()} == {
         s: r.digest for s, r in serial.finished.items()
@@ -36,24 +37,23 @@ def test_an_ensembles_concurrent_networks_are_those_one_after_another(
         final_weights="last", ensemble_size=3, epochs=2, deskew=True, batch_norm=True, weight_averaging=averaging
     )
     serial = train(recipe, folder=tmp_path / "serial")
-    lines = []
 
     def stop(line):
-        lines.append(line)
         raise KeyboardInterrupt
 
     # Once with another network in the middle of its training, which ends with its process.
     interrupted = one_at_a_time if averaging else lambda: local_pool(2)
-    with pytest.raises(KeyboardInterrupt, match="tenfold train --resume"):
-        train(recipe, open_pool=interrupted, folder=tmp_path / "concurrent", say=stop)
+    with logged(stop) as first, pytest.raises(KeyboardInterrupt, match="tenfold train --resume"):
+        train(recipe, open_pool=interrupted, folder=tmp_path / "concurrent")
     (path,) = (tmp_path / "concurrent").iterdir()
-    done = resume(path, open_pool=two_workers, say=lines.append)
-    assert len(lines) == len(set(lines)) == 3
+    with logged() as rest:
+        done = resume(path, open_pool=two_workers)
+    assert len({*first, *rest}) == len(first) + len(rest) == 3
     assert done.digest == serial.digest
     assert [(r.epoch, r.train_loss, r.validation_accuracy) for r in done.history] == [
         (r.epoch, r.train_loss, r.validation_accuracy) for r in serial.history
     ]
-    assert done.training["validation_accuracy"] == serial.training["validation_accuracy"]
+    assert done.training.validation_accuracy == serial.training.validation_accuracy
     assert (done.path / "model.onnx").exists()
     assert not (done.path / "members").exists()
     with pytest.raises(RunError, match="nothing to resume"):

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "start" / "walkthrough.md"]
 # All commands in one process, which imports PyTorch once.
 RUN = """
 import sys
@@ -25,8 +26,11 @@ for line in sys.argv[1].splitlines():
 """
 # Hours, but for fewer of all.
 SMALLER = {"epochs": "--epochs 2", "trials": "--trials 2", "seeds": "--seeds 2"}
-# What README does not show, and opens a model or draws.
-OTHERS = """tenfold calibrate
+# What these pages do not show, and opens a model, draws, or starts processes.
+OTHERS = """tenfold sweep cnn --param learning_rate=log:1e-4..1e-1 --param width=16,32,48 --trials 50
+tenfold train accurate --seeds 10 --workers 2
+tenfold read-all photos/ --out digits.parquet
+tenfold calibrate
 tenfold export --to onnx
 tenfold export --to onnx-int8 --out small.onnx
 tenfold export --to web --out small.10fd
@@ -50,8 +54,10 @@ def test_commands_run_and_open_no_connection_and_write_nothing_unasked(strace, q
     draw(here / "photos" / "seven.png")
     (here / "quick.toml").write_text(quick.replace(epochs=1).to_toml())
     (here / "other.toml").write_text(quick.replace(epochs=1, learning_rate=0.01).to_toml())
-    typed = re.findall(r"^\$ (tenfold .*?)(?:  +#.*)?$", README.read_text(), re.MULTILINE)
-    lines = [*(made_small(line, small_file) for line in typed), *OTHERS.splitlines()]
+    text = "\n".join(page.read_text() for page in PAGES)
+    typed = re.findall(r"^\$ (tenfold .*?)(?:  +#.*)?$", text, re.MULTILINE)
+    assert len(typed) >= 12
+    lines = [made_small(line, small_file) for line in (*typed, *OTHERS.splitlines())]
     # Libraries that report on their users often don't where CI is set.
     kept = {key: value for key, value in os.environ.items() if key in ("PATH", "PYTHONPATH", "LANG")}
     environment = {**kept, "HOME": str(home), "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"}
@@ -73,8 +79,9 @@ def test_commands_run_and_open_no_connection_and_write_nothing_unasked(strace, q
 
 
 def made_small(line: str, data: Path) -> str:
-    if "--resume" in line or line.split()[1] not in ("train", "sweep"):
+    if "--resume" in line or line.split()[1] not in ("walk", "train", "sweep"):
         return line
+    line = re.sub("--dataset [^ ]+", "", line)
     line = re.sub("--(epochs|trials|seeds) [0-9]+", lambda flag: SMALLER[flag[1]], line)
     return f"{line} --dataset {data}" + ("" if "--epochs" in line else " --epochs 1")
 

@@ -21,6 +21,7 @@ from tenfold.runs.resumable import locked
 from tenfold.studies import sweep_storage as storage
 from tenfold.studies.sweep import Sweep
 from tenfold.studies.sweep_plan import SweepPlan
+from tests.log_lines import logged
 
 
 def results(rows):
@@ -54,8 +55,8 @@ def test_a_killed_workers_trial_continues_in_another(swept, grid, tmp_path):
         with local_pool(2) as pool:
             yield Kills(pool, before)
 
-    lines = []
-    rows = Sweep.create(grid, tmp_path).run(deadly, lines.append)
+    with logged() as lines:
+        rows = Sweep.create(grid, tmp_path).run(deadly)
     assert len([line for line in lines if "its process ended by SIGKILL; restarting it" in line]) == 1
     assert len(lines) == 7
     assert results(rows) == results(swept[1])
@@ -91,7 +92,7 @@ def test_a_job_that_kills_every_process_is_given_up(tmp_path, brief):
 # Another machine: it takes part in a sweep, or continues with one. It stops itself, as if asleep, when it is asked for
 # the so manieth time whether a trial is to continue; and its first trial waits until `party` machines have one.
 MACHINE = """
-import os, signal, sys, time
+import logging, os, signal, sys, time
 from contextlib import contextmanager
 from pathlib import Path
 from tenfold.jobs.local import local_pool
@@ -129,7 +130,9 @@ if __name__ == "__main__":
     name, folder, url, sleep_at, party = sys.argv[1:]
     gate = Path(__file__).parent / "gate"
     with Sweep.join(name, Path(folder), url) if url else Sweep.load(Path(folder, name)) as sweep:
-        sweep.run(watched, lambda line: print(line, flush=True))
+        logging.getLogger("tenfold.studies").addHandler(logging.StreamHandler(sys.stdout))
+        logging.getLogger("tenfold.studies").setLevel(logging.INFO)
+        sweep.run(watched)
 """
 
 
@@ -163,8 +166,8 @@ def test_a_sweep_that_is_killed_continues_and_counts_nothing_twice(swept, grid, 
     assert len(first) == 2
     # And as if it had been killed while it wrote.
     (sweep.path / f"{storage.JOURNAL}.lock").symlink_to(storage.JOURNAL)
-    lines = []
-    rows = Sweep.load(sweep.path).run(two_workers, lines.append)
+    with logged() as lines:
+        rows = Sweep.load(sweep.path).run(two_workers)
     assert results(rows) == results(swept[1])
     assert sorted(line.split(":")[0] for line in [*first, *lines]) == [f"trial {number}" for number in range(6)]
 
@@ -205,18 +208,17 @@ def test_machines_share_a_sweep_on_postgresql_though_one_dies_and_one_sleeps(swe
 def test_a_database_that_goes_away_ends_the_sweep_and_it_continues_later(
     swept, grid, one_at_a_time, tmp_path, postgres
 ):
-    lines = []
-
     def stop(line):
-        lines.append(line)
         postgres.stop()
 
     with Sweep.create(grid, tmp_path, postgres.url) as sweep:
-        with pytest.raises(StoreError, match=r"can't be used any more: .*; resume with: tenfold sweep --resume"):
-            sweep.run(one_at_a_time, stop)
+        error = r"can't be used any more: .*; resume with: tenfold sweep --resume"
+        with logged(stop) as lines, pytest.raises(StoreError, match=error):
+            sweep.run(one_at_a_time)
         postgres.start()
-        assert results(sweep.run(one_at_a_time, lines.append)) == results(swept[1])
-    assert len(lines) == len(set(lines)) == 6
+        with logged() as rest:
+            assert results(sweep.run(one_at_a_time)) == results(swept[1])
+    assert len({*lines, *rest}) == len(lines) + len(rest) == 6
 
 
 def test_a_full_disk_ends_the_sweep_and_it_continues_later(grid, one_at_a_time, two_workers, tmp_path):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tenfold import Reader
-from tenfold.export.inference_graph import evaluate_layers, log_softmax, softmax
-from tenfold.export.web import read_web
+from tenfold.exporters.inference_graph import evaluate_layers, log_softmax, softmax
+from tenfold.exporters.web import read_web
 from tenfold.reading.explain import evidence
 from tenfold.reading.line_reader import shipped_line_model
 from tenfold.reading.model_file import LineModelFile

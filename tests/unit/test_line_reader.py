@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from tenfold.errors import ExportError, ModelError
-from tenfold.export.from_torch import line_layers
-from tenfold.export.inference_graph import InferenceLayer, dequantized, evaluate_layers, log_softmax
-from tenfold.export.onnx_graph import write_onnx
-from tenfold.export.web import read_web, write_web
+from tenfold.exporters.from_torch import line_layers
+from tenfold.exporters.inference_graph import InferenceLayer, dequantized, evaluate_layers, log_softmax
+from tenfold.exporters.onnx_graph import write_onnx
+from tenfold.exporters.web import read_web, write_web
 from tenfold.reading.decode import log_likelihoods, places, spellings
 from tenfold.reading.line_reader import LineReader, implausibility
 from tenfold.reading.model_file import LineModelFile, ModelFile

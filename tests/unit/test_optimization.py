@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from tenfold.models import build_model
-from tenfold.runs.fit import best_epoch
+from tenfold.runs.fit import best_epoch, stopped_early
 from tenfold.training.optimizers import decay_weights, learning_rate_factor
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord
@@ -42,14 +42,17 @@ def test_a_non_digit_is_uniform_over_the_classes_and_digits_are_smoothed():
     assert targets_of(labels, label_smoothing=0.1) is labels
 
 
-def test_of_equal_epochs_the_first_is_the_best():
-    accuracies = [0.9, 0.95, 0.95, 0.94]
-    assert best_epoch([record(epoch, accuracy) for epoch, accuracy in enumerate(accuracies, start=1)]) == 2
+def test_of_equal_epochs_the_one_of_the_lowest_loss_is_the_best_and_the_first_ends_patience():
+    pairs = [(0.9, 0.5), (0.95, 0.4), (0.95, 0.2), (0.95, 0.3), (0.94, 0.1)]
+    history = [record(epoch, *pair) for epoch, pair in enumerate(pairs, start=1)]
+    assert best_epoch(history) == 3
+    patient = Recipe.load("tutorial").replace(early_stopping=3)
+    assert [stopped_early(history[:count], patient) for count in range(1, 6)] == [False] * 4 + [True]
 
 
-def record(epoch, accuracy):
+def record(epoch, accuracy, loss):
     return EpochRecord(
-        epoch=epoch, train_loss=0.1, train_accuracy=0.9, validation_loss=0.1, validation_accuracy=accuracy,
+        epoch=epoch, train_loss=0.1, train_accuracy=0.9, validation_loss=loss, validation_accuracy=accuracy,
         learning_rate=0.1, seconds=1.0,
     )  # fmt: skip
 

@@ -59,6 +59,8 @@ CHECKED = (
     "web/tests",
     "src",
     "lab",
+    "examples",
+    ".github",
     "web/src",
     "web/index.html",
     "Makefile",
@@ -66,11 +68,13 @@ CHECKED = (
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "CITATION.cff",
+    "SECURITY.md",
 )
-SUFFIXES = {".py", ".md", ".ts", ".html", ".css", ".toml", ".ipynb", ""}
+SUFFIXES = {".py", ".md", ".ts", ".html", ".css", ".toml", ".ipynb", ".yml", ".cff", ".conf", ".sh", ""}
 # Generated, or quoting others.
 IGNORED = (
-    "docs/help.md",
+    "docs/reference/command-line.md",
     "src/tenfold/serve/web_app",
     "src/tenfold/data/mnist",
     "lab/results",

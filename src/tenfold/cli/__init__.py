@@ -12,6 +12,7 @@ from typing import Any
 from cyclopts import App, CycloptsError
 
 from tenfold.cli import (  # noqa: F401
+    completion_commands,
     data_commands,
     read_commands,
     run_commands,
@@ -55,7 +56,7 @@ def _run(command: Callable[[], Any], debug: bool) -> int:
     except BrokenPipeError:
         return 1
     except KeyboardInterrupt as interrupted:
-        return _fail("; ".join(filter(None, ["interrupted", str(interrupted)])), 130)
+        return _fail(str(interrupted) or "interrupted", 130)
     except Exception as error:
         if debug:
             raise

@@ -1,6 +1,7 @@
 """Terminal output: lines, tables and progress bars. Nothing else in Tenfold prints."""
 
 import json as json_format
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ from rich.markup import escape
 
 if TYPE_CHECKING:
     from tenfold.bulk import BulkProgress
-    from tenfold.training.records import EpochRecord, Progress
+    from tenfold.training.records import OnProgress, Progress
 
 
 @Parameter(name="*", group=Group("Common options", sort_key=99))
@@ -61,31 +62,38 @@ class Screen:
             sys.stdout.flush()
 
     @contextmanager
-    def training(self, quiet: bool = False) -> Iterator[Callable[["Progress | EpochRecord"], None]]:
-        """Shows a training live: one line per epoch, and in a terminal a progress bar.
+    def log(self, quiet: bool = False) -> Iterator[None]:
+        """Shows what the library logs. quiet: without the epochs, for several trainings."""
+        logger, handler = logging.getLogger("tenfold"), _ScreenHandler(self)
+        if quiet:
+            handler.addFilter(lambda record: record.name != "tenfold.training.records")
+        level = logger.level
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+            logger.removeHandler(handler)
 
-        quiet: no lines, for several trainings.
-        """
-        from tenfold.training.records import EpochRecord
-
-        with _progress_bar(self._console) as bar:
+    @contextmanager
+    def training(self, quiet: bool = False) -> Iterator["OnProgress"]:
+        """Shows a training live: what it logs, and in a terminal a progress bar."""
+        with self.log(quiet), _progress_bar(self._console) as bar:
             task = bar.add_task("", total=None, done="", rate="", visible=False)
 
-            def watch(record: "Progress | EpochRecord") -> None:
-                if not isinstance(record, EpochRecord):
-                    bar.update(
-                        task,
-                        visible=not (record.epoch == record.epochs and record.step == record.steps),
-                        description=f"epoch {record.epoch} of {record.epochs}",
-                        total=record.epochs * record.steps,
-                        completed=(record.epoch - 1) * record.steps + record.step,
-                        done=f"loss {record.loss:.3f}",
-                        rate=f"{record.images_per_second:,.0f} images/s",
-                    )
-                elif not quiet:
-                    self._epoch(record)
+            def show(progress: "Progress") -> None:
+                bar.update(
+                    task,
+                    visible=not (progress.epoch == progress.epochs and progress.step == progress.steps),
+                    description=f"epoch {progress.epoch} of {progress.epochs}",
+                    total=progress.epochs * progress.steps,
+                    completed=(progress.epoch - 1) * progress.steps + progress.step,
+                    done=f"loss {progress.loss:.3f}",
+                    rate=f"{progress.images_per_second:,.0f} images/s",
+                )
 
-            yield watch
+            yield show
 
     @contextmanager
     def images(self) -> Iterator[Callable[["BulkProgress"], None]]:
@@ -127,11 +135,14 @@ class Screen:
 
             yield watch
 
-    def _epoch(self, record: "EpochRecord") -> None:
-        line = f"epoch {record.epoch:>3}  loss {record.train_loss:.4f}  accuracy {100 * record.train_accuracy:6.2f} %"
-        if record.validation_loss is not None and record.validation_accuracy is not None:
-            line += f"  validation {record.validation_loss:.4f} {100 * record.validation_accuracy:6.2f} %"
-        self.say(f"{line}  {record.seconds:5.2f} s")
+
+class _ScreenHandler(logging.Handler):
+    def __init__(self, screen: Screen) -> None:
+        super().__init__()
+        self._screen = screen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._screen.say(record.getMessage())
 
 
 PLAIN = Screen()

@@ -7,7 +7,17 @@ from cyclopts import Parameter
 
 from tenfold.cli.app import app, data_app
 from tenfold.cli.console import PLAIN, Screen
-from tenfold.cli.flags import NO_RECIPE_FLAGS, DatasetName, RecipeFlags, given, recipe_changes, resolve_recipe, switch
+from tenfold.cli.flags import (
+    NO_RECIPE_FLAGS,
+    ClassNames,
+    DatasetName,
+    RecipeFlags,
+    given,
+    recipe_changes,
+    resolve_recipe,
+    switch,
+    words,
+)
 
 if TYPE_CHECKING:
     from tenfold.data import DatasetInfo
@@ -18,6 +28,7 @@ def profile(
     dataset: DatasetName = "mnist",
     /,
     *,
+    class_names: ClassNames = None,
     out: Annotated[Path | None, Parameter(help="Folder to write figures to.")] = None,
     screen: Screen = PLAIN,
 ) -> None:
@@ -25,7 +36,7 @@ def profile(
     from tenfold.data import load_dataset
     from tenfold.data.profile import profile as look
 
-    data = load_dataset(dataset)
+    data = load_dataset(dataset, class_names=words(class_names))
     found = look(data)
     screen.say(f"{data.origin}\n")
     rows = [
@@ -59,6 +70,7 @@ def preprocess(
     dataset: DatasetName = "mnist",
     /,
     *,
+    class_names: ClassNames = None,
     validation: Annotated[float, Parameter(help="Share of the training images held out for validation.")] = 0.2,
     seed: Annotated[int, Parameter(help="Seed of the split.")] = 0,
     writers: Annotated[
@@ -73,7 +85,8 @@ def preprocess(
     from tenfold.data.preprocessing import preprocess as prepare
     from tenfold.data.preprocessing import save
 
-    ready = prepare(load_dataset(dataset), validation, seed, None if writers is None else load_writers(writers))
+    data = load_dataset(dataset, class_names=words(class_names))
+    ready = prepare(data, validation, seed, None if writers is None else load_writers(writers))
     arrays = vars(ready)
     screen.table(
         ["array", "type", ">shape", ">lowest", ">highest"],
@@ -100,13 +113,12 @@ def augment(
 ) -> None:
     """Show the effect and the cost of augmentation."""
     resolved = resolve_recipe("cnn" if recipe is None else recipe, flags)
-    from tenfold.data import load_dataset
     from tenfold.runs.augmentation_cost import TYPICAL, measure_cost
 
     changes = recipe_changes(flags)
     if recipe is None:
         resolved = resolved.replace(**{key: value for key, value in TYPICAL.items() if key not in changes})
-    data = load_dataset(resolved.data.dataset)
+    data = resolved.data.load()
     cost = measure_cost(resolved, data)
     screen.table(
         ["augmentation", ">strength", ">ms per batch", ">share of a step, %"],

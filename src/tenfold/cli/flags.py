@@ -8,19 +8,41 @@ from cyclopts import Group, Parameter
 from tenfold.config import bounds
 from tenfold.errors import UsageError
 from tenfold.models.model_config import ARCHITECTURES
-from tenfold.training.recipe import Recipe, recipe_fields, recipe_names
+from tenfold.training.recipe import (
+    AugmentConfig,
+    DataConfig,
+    DeviceConfig,
+    Recipe,
+    TrainingConfig,
+    recipe_fields,
+    recipe_names,
+)
 
 # A limit that only the width of the integer sets.
 _UNLIMITED = 2**62
+_SECTIONS: dict[str, tuple[type[Any], ...]] = {
+    "data": (DataConfig,),
+    "model": tuple(ARCHITECTURES.values()),
+    "augmentation": (AugmentConfig,),
+    "training": (TrainingConfig,),
+    "execution": (DeviceConfig,),
+}
+_RECIPE_HELP = "Each flag overrides a value of the recipe. The default applies where the recipe sets none."
 
 
 def _recipe_flags() -> type:
     """A dataclass with an optional field for every field that a recipe can have, so that each is a flag."""
     fields: list[tuple[str, Any, Any]] = []
+    groups = {
+        name: Group(f"Recipe: {section}", help=_RECIPE_HELP if section == "data" else "", sort_key=50 + position)
+        for position, (section, kinds) in enumerate(_SECTIONS.items())
+        for kind in kinds
+        for name in kind.__dataclass_fields__
+    }
     for field in recipe_fields().values():
         # A list is written with commas, as in --hidden 256,128.
         kind: Any = str if get_origin(field.type) is tuple else field.type
-        parameter = Parameter(help=_field_help(field), show_default=False)
+        parameter = Parameter(help=_field_help(field), show_default=False, group=groups[field.name])
         fields.append((field.name, Annotated[kind | None, parameter], None))
     cls = dataclasses.make_dataclass(
         "RecipeFlags", fields, frozen=True, kw_only=True, namespace={"__module__": __name__}
@@ -60,22 +82,27 @@ def _written(value: Any) -> str:
 
 
 _RECIPE_FLAGS = _recipe_flags()
-_RECIPE_HELP = "Each flag overrides the recipe's value. A default holds where a recipe does not set the field."
 if TYPE_CHECKING:
     RecipeFlags = Any
 else:
-    RecipeFlags = Annotated[_RECIPE_FLAGS, Parameter(name="*", group=Group("Recipe", help=_RECIPE_HELP, sort_key=50))]
+    RecipeFlags = Annotated[_RECIPE_FLAGS, Parameter(name="*")]
 
 _SHIPPED = f"Name of a recipe ({', '.join(recipe_names())}), or path of a .toml file."
 RecipeName = Annotated[str, Parameter(help=_SHIPPED)]
-RunPath = Annotated[str, Parameter(help="Folder of a run, or latest.")]
-DatasetName = Annotated[str, Parameter(help="Name of a known data set, or path of your own.")]
+RunPath = Annotated[str, Parameter(help="Folder of a run, or latest: the newest in runs/.")]
+DatasetName = Annotated[str, Parameter(help="Known data set (tenfold data list), or path of your own.")]
 NO_RECIPE_FLAGS = _RECIPE_FLAGS()
 
 
 def given(help: str) -> Parameter:
     """A parameter whose help states its default."""
     return Parameter(show_default=False, help=help)
+
+
+# Of --class-names, for commands without a recipe.
+ClassNames = Annotated[
+    str | None, given("Names of the folders of your own data, one per class, if they are not digits: alpha,beta,gamma.")
+]
 
 
 def switch(help: str) -> Parameter:

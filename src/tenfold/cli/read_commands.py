@@ -27,7 +27,7 @@ STANDARD_INPUT = Path("-")
 FIELD_COLUMNS = ("name", "left", "top", "right", "bottom")
 # A file that was read, what names the reading in the output, and the Reading or Number.
 Found = tuple[Path, dict[str, Any], Any]
-ModelPath = Annotated[Path | None, Parameter(help=".onnx file that tenfold export wrote. [default: the shipped model]")]
+ModelPath = Annotated[Path | None, Parameter(help=".onnx file written by tenfold export. [default: the shipped model]")]
 
 
 @app.command
@@ -37,7 +37,7 @@ def read(
         Parameter(
             show_default=False,
             allow_leading_hyphen=True,
-            help="Images of one digit each; - reads one from standard input.",
+            help="Images, of one digit each without --number; - reads one from standard input.",
         ),
     ] = (),
     /,
@@ -49,15 +49,15 @@ def read(
         given("With --number: read only these fields. CSV with the columns name,left,top,right,bottom, in pixels."),
     ] = None,
     explain: Annotated[
-        bool, switch("Write NAME-explained.png next to each image: which ink counts for the digit.")
+        bool, switch("Write NAME-explained.png next to each image: it shows which ink speaks for the digit.")
     ] = False,
     pages: Annotated[
-        str | None, Parameter(help="Pages to read of each PDF, TIFF or animation, from 0: all, or 0,2 and so on.")
+        str | None, Parameter(help="Pages of each PDF, TIFF or animation, counted from 0: all, or a list such as 0,2.")
     ] = None,
     model: ModelPath = None,
     screen: Screen = PLAIN,
 ) -> None:
-    """Read images of handwritten digits with the shipped model."""
+    """Read handwritten digits, or whole numbers, in images."""
     if not images:
         raise UsageError("no image given: tenfold read seven.png, or tenfold read --number photo.jpg")
     if option := next((path for path in images if str(path).startswith("-") and path != STANDARD_INPUT), None):
@@ -185,25 +185,22 @@ def _pages(text: str | None) -> "Pages | None":
 
 
 def _explain(screen: Screen, reader: "Reader", found: list[Found]) -> None:
-    from tenfold.data import load_dataset
     from tenfold.ink.image import write_png
-    from tenfold.reading.explain import draw_explanation
-    from tenfold.reading.explain import explain as look
+    from tenfold.runs.explain import explain as look
 
-    data = load_dataset("mnist")
     for path, place, reading in found:
-        seen = look(reading.pixels, reading.digit, reader.probabilities, data.train_images, data.train_labels)
+        seen = look(reader, reading)
         stem = "standard-input" if path == STANDARD_INPUT else path.stem
         page = f"-{place['page']}" if "page" in place else ""
         drawing = path.with_name(f"{stem}{page}-explained.png")
-        write_png(draw_explanation(seen), drawing)
+        write_png(seen.draw(), drawing)
         screen.say(f"\nexplained in {drawing}")
 
 
 @app.command
 def read_all(
     sources: Annotated[
-        tuple[str, ...], given("Folders, patterns, files or URLs: images, tars, Parquet, IDX, .npy.")
+        tuple[str, ...], given("Folders, files, patterns or URLs of images, tars, Parquet, IDX or .npy files.")
     ] = (),
     /,
     *,
@@ -211,7 +208,7 @@ def read_all(
     workers: Annotated[
         int | None, given("Number of worker processes, or of tasks with --ray. [default: one per core]")
     ] = None,
-    ray: Annotated[str | None, given("Read on a Ray cluster: auto for that of this machine, or HOST:PORT.")] = None,
+    ray: Annotated[str | None, given("Read on a Ray cluster: HOST:PORT, or auto for the one on this machine.")] = None,
     resume: Annotated[bool, switch("Resume an interrupted job.")] = False,
     overwrite: Annotated[bool, switch("Start again, and replace the output at the end.")] = False,
     batch: Annotated[int, Parameter(help="Images per batch of a worker.")] = 256,

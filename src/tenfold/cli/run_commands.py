@@ -15,7 +15,7 @@ from tenfold.cli.flags import RunPath, given
 from tenfold.errors import DataError, RunError, UsageError
 
 if TYPE_CHECKING:
-    from tenfold.runs.run import Run
+    from tenfold.runs.run import RunFolder
 
 # More predictions than this are drawn only with --out: drawing a dozen takes a second.
 _DRAWN = 48
@@ -46,7 +46,7 @@ def evaluate(run: RunPath = "latest", /, *, screen: Screen = PLAIN) -> None:
     screen.result({"run": str(opened.path), **evaluation.summary(), **_before_and_after(screen, opened)})
 
 
-def _before_and_after(screen: Screen, run: "Run") -> dict[str, Any]:
+def _before_and_after(screen: Screen, run: "RunFolder") -> dict[str, Any]:
     """Shows and returns metrics before and after fine-tuning; empty for a run that was not fine-tuned."""
     from tenfold.runs.finetune import before_and_after
 
@@ -87,7 +87,7 @@ def predict(
     ] = None,
     screen: Screen = PLAIN,
 ) -> None:
-    """Predict image files, or random test images, with a run's model."""
+    """Predict the digits in image files, or in random test images, with a run's model."""
     if not images and (count < 1 or seed < 0):
         raise UsageError(f"--count is {count} and --seed {seed}; they must be >= 1 and >= 0")
     from tenfold.runs.predict import is_image_set, predict_files, predict_random, predict_set, write_predictions
@@ -97,7 +97,7 @@ def predict(
     is_table = out is not None and out.suffix in (".csv", ".parquet")
     many = [path for path in images if is_image_set(path)]
     if many and (len(images) > 1 or not is_table):
-        raise UsageError(f"{many[0]} holds many images: give it alone, with --out predictions.csv or .parquet")
+        raise UsageError(f"{many[0]} holds many images: give no other path, and add --out predictions.csv or .parquet")
     if out is not None and not is_table and out.suffix != ".png":
         raise UsageError(f"--out is {out}; it ends in .csv or .parquet for a table, or in .png for a drawing")
     if out is not None and any(files.expanded(path).resolve() == files.expanded(out).resolve() for path in images):
@@ -112,11 +112,10 @@ def predict(
         screen.say("; ".join([f"{counted(len(made), 'prediction')} in {out}", *notes]))
         screen.result({"run": str(opened.path), "out": str(out), "images": len(made), "notes": notes})
         return
-    names = tuple(opened.training["class_names"])
     screen.table(
         ["image", "predicted", ">confidence", "label"],
         [
-            [p.source, names[p.digit], f"{100 * p.confidence:.1f} %", "" if p.label is None else names[p.label]]
+            [p.source, p.class_name, f"{100 * p.confidence:.1f} %", "" if p.label is None else p.class_names[p.label]]
             for p in made
         ],
     )
@@ -125,14 +124,14 @@ def predict(
     if out is not None:
         from tenfold.report.figures.figure_files import draw_predictions
 
-        draw_predictions(made, names, out)
+        draw_predictions(made, out)
         screen.say(f"\ndrawn in {out}")
     screen.result({"run": str(opened.path), "predictions": [p.summary() for p in made]})
 
 
 @app.command
 def diagnose(run: RunPath = "latest", /, *, screen: Screen = PLAIN) -> None:
-    """Detect overfitting, poor convergence or low accuracy, and suggest flags."""
+    """Detect overfitting, poor convergence or low accuracy, and suggest what to change."""
     from tenfold.runs.evaluate import diagnose as look
     from tenfold.runs.run import Run
 
@@ -149,7 +148,7 @@ def diagnose(run: RunPath = "latest", /, *, screen: Screen = PLAIN) -> None:
 
 @app.command
 def report(run: RunPath = "latest", /, *, screen: Screen = PLAIN) -> None:
-    """Write a run's HTML report, and its figures as PNG."""
+    """Write a run's HTML report, and its figures as PNG files."""
     from tenfold.report.run_report import write_report
     from tenfold.runs.run import Run
 
@@ -170,8 +169,12 @@ def calibrate(run: RunPath = "latest", /, *, screen: Screen = PLAIN) -> None:
         f"{100 * made.error_after:.2f} % after, on {made.images:,} validation images"
     )
     screen.say(
-        f"unsure below {made.unsure_below:.3f}: {100 * made.answered:.2f} % of these images answered, "
-        f"{100 * made.non_digits_unsure:.1f} % of synthetic non-digits unsure"
+        f"unsure below {made.unsure_below:.3f}: {100 * made.answered:.2f} % of these images answered"
+        + (
+            ""
+            if made.non_digits_unsure is None
+            else f", {100 * made.non_digits_unsure:.1f} % of synthetic non-digits unsure"
+        )
     )
     screen.result(dataclasses.asdict(made))
 

@@ -30,13 +30,19 @@ def serve(
     database: Annotated[
         str | None, given("Database URL for feedback. [default: TENFOLD_DATABASE_URL, or a SQLite file]")
     ] = None,
-    feedback: Annotated[bool, Parameter(negative="--no-feedback", help="Accept feedback.")] = True,
+    feedback: Annotated[
+        bool, Parameter(negative="--no-feedback", show_default=False, help="Accept feedback. [default: yes]")
+    ] = True,
     token: Annotated[
         str | None, given("Bearer token required for feedback; generated when listening on a public address.")
     ] = None,
     allow_origin: Annotated[
         tuple[str, ...],
-        Parameter(negative="", show_default=False, help="Web site whose pages may call the API, or *; repeatable."),
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Origin whose pages may call the API, such as https://example.org, or *; repeatable.",
+        ),
     ] = (),
     trust_proxy: Annotated[
         bool, switch("Trust X-Forwarded-For and X-Forwarded-Proto. Use it only behind a reverse proxy.")
@@ -118,13 +124,13 @@ def _qr_code(url: str) -> str:
 
 @feedback_app.command
 def export(
-    folder: Annotated[Path, Parameter(help="Folder to write the dataset to.")],
+    folder: Annotated[Path, Parameter(help="Folder to write the data set to.")],
     /,
     *,
     database: Annotated[str | None, given("Database URL. [default: TENFOLD_DATABASE_URL, or a SQLite file]")] = None,
     screen: Screen = PLAIN,
 ) -> None:
-    """Export feedback as a dataset for fine-tuning; a fifth is held out as its test part."""
+    """Export feedback as a data set for fine-tuning; a fifth is held out for testing."""
     from tenfold.serve.feedback import FeedbackStore
     from tenfold.serve.feedback.sample_export import export_samples
 

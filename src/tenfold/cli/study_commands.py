@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Workers = Annotated[
     int | None, given("Number of concurrent trainings. [default: one per core, or all of the Ray cluster]")
 ]
-Ray = Annotated[str | None, given("Train on a Ray cluster: auto for that of this machine, or HOST:PORT.")]
+Ray = Annotated[str | None, given("Train on a Ray cluster: HOST:PORT, or auto for the one on this machine.")]
 
 
 @app.command
@@ -37,8 +37,8 @@ def sweep(
         Parameter(
             negative="",
             show_default=False,
-            help="A field and its values: learning_rate=log:1e-4..1e-1, width=16,32,48, dropout=0..0.5:0.1. "
-            "Repeat it for several fields.",
+            help="Field and its values: learning_rate=log:1e-4..1e-1, width=16,32,48 or dropout=0..0.5:0.1; "
+            "repeatable.",
         ),
     ] = (),
     trials: Annotated[int | None, given("Number of trials. [default: 50, or the whole grid]")] = None,
@@ -53,13 +53,13 @@ def sweep(
         str | None, given("Database URL: sqlite:///PATH or postgresql://USER@HOST/NAME. [default: a journal file]")
     ] = None,
     ray: Ray = None,
-    join: Annotated[str | None, given("Join a sweep that another machine started: its name in --storage.")] = None,
+    join: Annotated[str | None, given("Join a sweep of another machine: its name in --storage.")] = None,
     resume: Annotated[Path | None, given("Resume an interrupted sweep: its folder, or latest.")] = None,
-    out: Annotated[Path, Parameter(help="Folder in which the sweep's folder is created.")] = Path("runs"),
+    out: Annotated[Path, Parameter(help="Where to create the sweep's folder.")] = Path("runs"),
     flags: RecipeFlags = NO_RECIPE_FLAGS,
     screen: Screen = PLAIN,
 ) -> None:
-    """Search for a recipe's best values on the validation images, and write a report."""
+    """Search for a recipe's best hyperparameters on validation images, and write a report."""
     asked = bool(param) or trials is not None or recipe != "tutorial" or flags != NO_RECIPE_FLAGS
     asked = asked or (sampler, pruner) != ("tpe", "median")
     if (resume is not None or join is not None) and asked:
@@ -102,7 +102,8 @@ def _run(screen: Screen, found: "Sweep", workers: int | None, ray: str | None) -
     if found.url is not None:
         screen.say(f"to join from another machine: tenfold sweep --join {found.study.study_name} --storage {found.url}")
     threads = found.plan.space.recipe.device.threads
-    results = found.run(lambda: pool_for(workers, ray, threads), screen.say)
+    with screen.log(quiet=True):
+        results = found.run(lambda: pool_for(workers, ray, threads))
     report = write_sweep_report(found, results)
     best = best_trial(results)
     assert best is not None
@@ -140,7 +141,7 @@ class Comparison:
     """Options of every comparison."""
 
     seeds: Annotated[int | None, given("Number of seeds per recipe. [default: 5]")] = None
-    out: Annotated[Path, Parameter(help="Folder in which the comparison's folder is created.")] = Path("runs")
+    out: Annotated[Path, Parameter(help="Where to create the comparison's folder.")] = Path("runs")
     resume: Annotated[Path | None, given("Resume an interrupted comparison: its folder.")] = None
     workers: Annotated[int | None, given("Number of concurrent trainings. [default: 1]")] = None
     flags: RecipeFlags = NO_RECIPE_FLAGS
@@ -201,8 +202,8 @@ def _compare(
     else:
         study = Study.load(options.resume, kind)
     open_pool = in_process_pool if workers is None else partial(local_pool, workers)
-    with screen.training(quiet=True) as watch, freed_memory_kept():
-        rows = study.run(watch, screen.say, open_pool)
+    with screen.training(quiet=True) as on_progress, freed_memory_kept():
+        rows = study.run(on_progress, open_pool)
     report = write_study_report(study, rows)
     if kind == "models":
         columns = ["recipe", ">parameters", ">multiply-adds", ">validation, %", ">test, %", ">seconds"]

@@ -24,16 +24,16 @@ def walk(
     recipe: RecipeName = "tutorial",
     /,
     *,
-    out: Annotated[Path, Parameter(help="Folder in which the run's folder is created.")] = Path("runs"),
+    out: Annotated[Path, Parameter(help="Where to create the run's folder.")] = Path("runs"),
     flags: RecipeFlags = NO_RECIPE_FLAGS,
     screen: Screen = PLAIN,
 ) -> None:
-    """Run every step of an MNIST project, and write a report."""
+    """Run every step of an MNIST project, and write an HTML report."""
     resolved = resolve_recipe(recipe, flags)
     from tenfold.walk import walk as take
 
-    with screen.training() as watch:
-        done = take(resolved, folder=out, say=screen.say, watch=watch)
+    with screen.training() as on_progress:
+        done = take(resolved, folder=out, on_progress=on_progress)
     screen.say(f"\nThe report: {done.report}")
     screen.result(
         {
@@ -52,7 +52,7 @@ def model(recipe: RecipeName = "tutorial", /, *, flags: RecipeFlags = NO_RECIPE_
     from tenfold.models import build_model
     from tenfold.models.describe import LAYER_COLUMNS, describe_model, layer_rows, model_totals
 
-    built = build_model(resolved.model)
+    built = build_model(resolved.model, resolved.data.classes)
     layers, total = describe_model(built), model_totals(built)
     screen.table(LAYER_COLUMNS, layer_rows(layers, total), resolved.description)
     notes = [f"{size(total.bytes)} as float32"]
@@ -77,24 +77,24 @@ def train(
     recipe: RecipeName = "tutorial",
     /,
     *,
-    out: Annotated[Path, Parameter(help="Folder in which the run's folder is created.")] = Path("runs"),
+    out: Annotated[Path, Parameter(help="Where to create the run's folder.")] = Path("runs"),
     seeds: Annotated[int | None, given("Number of seeds to train and evaluate; shows the spread.")] = None,
     resume: Annotated[
         str | None, Parameter(help="Resume an interrupted training: the folder of a run or of seeds, or latest.")
     ] = None,
     tensorboard: Annotated[bool, switch("Write TensorBoard events to the run's folder.")] = False,
     from_run: Annotated[
-        str | None, Parameter(name="--from", show_default=False, help="Fine-tune this run on --data.")
+        str | None, Parameter(name="--from", show_default=False, help="Run to fine-tune on --data.")
     ] = None,
     data: Annotated[
-        str | None, given("With --from: samples to fine-tune on, such as a folder that tenfold feedback export wrote.")
+        str | None, given("With --from: data set to fine-tune on, such as a folder written by tenfold feedback export.")
     ] = None,
     workers: Annotated[int | None, given("Number of concurrent trainings, with --seeds or for an ensemble.")] = None,
     ray: Ray = None,
     flags: RecipeFlags = NO_RECIPE_FLAGS,
     screen: Screen = PLAIN,
 ) -> None:
-    """Train a recipe. Each of its fields is a flag."""
+    """Train the network that a recipe describes. Every field of the recipe is a flag."""
     if (from_run is None) != (data is None):
         raise UsageError("--from RUN and --data DIR go together: a run is fine-tuned on feedback samples")
     if from_run is not None and (recipe != "tutorial" or resume is not None or seeds is not None):
@@ -108,18 +108,16 @@ def train(
     from tenfold.jobs.pool import in_process_pool
     from tenfold.runs import train as runs
     from tenfold.runs.resumable import latest_folder
-    from tenfold.runs.run import Run
+    from tenfold.runs.run import RunFolder
     from tenfold.runs.seeds import Seeds, resume_seeds, train_seeds
-    from tenfold.training.records import tensorboard as tensorboard_monitor
 
     if resume == "latest":
-        resume = str(latest_folder(Path("runs"), Run.manifest, Seeds.manifest))
+        resume = str(latest_folder(Path("runs"), RunFolder.manifest, Seeds.manifest))
     several = seeds is not None or (resume is not None and Path(resume, Seeds.manifest).exists())
-    with screen.training(quiet=several) as watch, freed_memory_kept():
+    with screen.training(quiet=several) as on_progress, freed_memory_kept():
         options: Any = {
-            "watch": watch,
-            "say": screen.say,
-            "monitors": [tensorboard_monitor] if tensorboard else [],
+            "on_progress": on_progress,
+            "tensorboard": tensorboard,
             "open_pool": in_process_pool if workers is None and ray is None else partial(pool_for, workers, ray),
         }
         if several:
@@ -135,8 +133,8 @@ def train(
         return
     figures = run.training
     screen.say(
-        f"\n{run.path}: {counted(figures['epochs'], 'epoch')} in {figures['seconds']:.1f} s, training accuracy "
-        f"{100 * figures['train_accuracy']:.2f} %"
+        f"\n{run.path}: {counted(figures.epochs, 'epoch')} in {figures.seconds:.1f} s, training accuracy "
+        f"{100 * figures.train_accuracy:.2f} %"
     )
     screen.say(f"next: tenfold evaluate {run.path}")
     screen.result({"run": str(run.path), **run.metrics})

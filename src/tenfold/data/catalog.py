@@ -27,7 +27,8 @@ class CatalogEntry:
     """A data set known by name.
 
     train, test: names of the IDX files with images and with labels. archive: name of the zip that holds these, None if
-    they are separate files. transposed: the files hold images with x and y exchanged. unpacked_sha256: digests of the
+    they are separate files. transposed: the files hold images with x and y exchanged. first_label: the label of
+    the first class in the files. unpacked_sha256: digests of the
     unpacked files by name; only for the data set that ships with the package.
     """
 
@@ -44,6 +45,7 @@ class CatalogEntry:
     homepage: str
     archive: str | None = None
     transposed: bool = False
+    first_label: int = 0
     unpacked_sha256: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -2,13 +2,13 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import DatasetPart
+from tenfold.data.dataset import DatasetPart, to_labels
 from tenfold.errors import FormatError
 
 SUFFIXES = frozenset(
@@ -58,6 +58,33 @@ def read_class_folder(folder: Path) -> tuple[DatasetPart, list[str]]:
         raise FormatError(f"{folder} has no images: put them into folders named 0 to 9 ({', '.join(sorted(SUFFIXES))})")
     notes = [f"files in {folder.name} that are no images, left out: {others:,}"] if others else []
     return DatasetPart(np.stack(images), np.array(labels, np.uint8)), notes
+
+
+def read_named_classes(folder: Path, names: Sequence[str]) -> tuple[DatasetPart, list[str]]:
+    """Reads the images of classes of any kind, in a folder for each, sorted by name; and says what was left out.
+
+    names: those of the folders; the label of an image is the index of its folder's name. Raises `FormatError` for a
+    class without a folder or without images, and for an image that can't be read.
+    """
+    found = {path.name: path for path in folders_of(folder)}
+    if missing := [name for name in names if name not in found]:
+        listed = ", ".join(list(found)[:5]) or "no folders"
+        raise FormatError(f"{folder} has no folder {missing[0]!r} for the class of that name; it holds {listed}")
+    images: list[NDArray[np.uint8]] = []
+    labels: list[int] = []
+    no_images = 0
+    for label, name in enumerate(names):
+        below = list(files_below(found[name]))
+        files = [path for path in below if path.suffix.lower() in SUFFIXES]
+        no_images += len(below) - len(files)
+        if not files:
+            raise FormatError(f"{found[name]} has no images ({', '.join(sorted(SUFFIXES))})")
+        images += map(normalized, files)
+        labels += [label] * len(files)
+    others = [name for name in found if name not in names]
+    notes = [f"folders that are not one of the classes, left out: {', '.join(others[:5])}"] if others else []
+    notes += [f"files in {folder.name} that are no images, left out: {no_images:,}"] if no_images else []
+    return DatasetPart(np.stack(images), to_labels(np.array(labels), str(folder), len(names))), notes
 
 
 def _files(folder: Path) -> Iterator[tuple[int, Path]]:

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.arrays import scaled_images, whole_labels
 from tenfold.data.dataset import CLASSES, SIDE, DatasetPart, Images
 from tenfold.data.idx import read_unpacked
-from tenfold.data.npz_file import scaled_images, whole_labels
 from tenfold.errors import FormatError
 
 PIXELS = SIDE * SIDE

@@ -2,13 +2,14 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from tenfold.data import parquet_file
+from tenfold.data.arrays import hold_out
 from tenfold.data.class_folder import (
     SUFFIXES,
     class_of,
@@ -18,20 +19,17 @@ from tenfold.data.class_folder import (
     is_hidden,
     normalized,
     read_class_folder,
+    read_named_classes,
 )
 from tenfold.data.csv_file import UnlabeledError, read_csv, read_csv_images
-from tenfold.data.dataset import Dataset, DatasetPart, Images, check_images
+from tenfold.data.dataset import DIGITS, Dataset, DatasetPart, Images, check_class_names, check_images
 from tenfold.data.idx import is_idx_name, read_idx, read_idx_file, read_idx_folder
 from tenfold.data.labeled_files import is_table_of_files, read_labeled_files
 from tenfold.data.npz_file import read_npz, read_npz_images
 from tenfold.data.repair import ink_on_black, put_right
-from tenfold.data.splits import take_stratified
 from tenfold.errors import FormatError
 from tenfold.files import expanded
 
-# As MNIST holds out 10,000 of its 70,000.
-HELD_OUT = 7
-_SEED = 0
 # The names of the parts: of folders, and of files among other words.
 _PARTS = {
     "train": re.compile(r"(^|[^a-z])train(ing)?(set)?([^a-z]|$)"),
@@ -45,7 +43,7 @@ _DEEP = 3
 _SUPPORTED = (
     "MNIST's IDX files; CSV files of train and test (a label and 784 pixels, or a file and its label); folders of "
     "images that are named 0 to 9, optionally in train and test; Parquet; or a single file of these, or an .npz "
-    "(docs/data.md)"
+    "(docs/guides/own-data.md). Of other classes give the names of the folders: --class-names alpha,beta"
 )
 
 
@@ -57,31 +55,38 @@ class _Source(NamedTuple):
     notes: list[str]
 
 
-def read_source(path: str | Path) -> Dataset:
-    """Reads the digits at `path`, a file or a folder, into a data set.
+def read_source(path: str | Path, class_names: Sequence[str] = ()) -> Dataset:
+    """Reads the digits at `path`, a file or a folder, into a data set; or images of other classes, in a folder for
+    each.
 
-    docs/data.md lists the layouts. What would be misread is put right (`repair.put_right`), and `origin` says what was
-    done and what was left out. If there is no test part, a seventh of each class is held out (always the same images).
-    Raises `FormatError` naming the file, and what to change in it.
+    docs/guides/own-data.md lists the layouts. What would be misread is put right (`repair.put_right`), and `origin`
+    says what was done and what was left out. If there is no test part, a seventh of each class is held out (always the
+    same images). Raises `FormatError` naming the file, and what to change in it.
     """
     path = expanded(path)
     if not path.exists():
         raise FormatError(f"there is no file or folder {path}")
+    names = tuple(class_names) or DIGITS
+    check_class_names(names, str(path))
     try:
-        parts, layout, notes = _read_folder(path) if path.is_dir() else _read_file(path)
+        if names != DIGITS:
+            parts, layout, notes = _read_classes(path, names)
+        else:
+            parts, layout, notes = _read_folder(path) if path.is_dir() else _read_file(path)
     except OSError as error:
         raise FormatError(f"cannot read {error.filename or path}: {error.strerror or error}") from error
     for name, part in parts.items():
-        parts[name], found = put_right(part, str(path) if name == "train" else f"{path}, {name} part")
+        parts[name], found = put_right(part, str(path) if name == "train" else f"{path}, {name} part", names == DIGITS)
         notes += found if name == "train" else [f"{name} part: {note}" for note in found]
     train, test = parts["train"], parts.get("test")
     if more := parts.get("validation"):
         notes.append(f"the {len(more.labels):,} images to validate on joined those to train on")
         train = DatasetPart(*(np.concatenate(pair) for pair in zip(train[:2], more[:2], strict=True)))
     if test is None:
-        train, test, held_out = _hold_out(train, path)
+        train, test, held_out = hold_out(train, str(path))
         notes.append(f"it has no test part, so {held_out} were held out")
-    return Dataset.of_parts(train, test, name=path.resolve().name, origin="; ".join([f"{layout} at {path}", *notes]))
+    origin = "; ".join([f"{layout} at {path}", *notes])
+    return Dataset.of_parts(train, test, name=path.resolve().name, class_names=names, origin=origin)
 
 
 def read_images(path: Path) -> tuple[list[str], Images, list[str]]:
@@ -107,6 +112,22 @@ def read_images(path: Path) -> tuple[list[str], Images, list[str]]:
         names, images, notes = read_csv_images(path)
     images, found = ink_on_black(images)
     return names or [str(number) for number in range(1, len(images) + 1)], images, notes + found
+
+
+def _read_classes(path: Path, names: tuple[str, ...]) -> _Source:
+    """The images of classes that are no digits, in a folder for each, optionally in train and test."""
+    if not path.is_dir():
+        raise FormatError(f"{path} is a file; classes with names are read from a folder that has a folder for each")
+    others = [folder for folder in folders_of(path) if folder.name not in names]
+    folders = {name: found for name in _PARTS if (found := _part_of(others, name))}
+    parts: dict[str, DatasetPart] = {}
+    notes: list[str] = []
+    for name, found in (folders if "train" in folders else {"train": [path]}).items():
+        if len(found) > 1:
+            raise FormatError(f"{path} holds {' and '.join(one.name for one in found)}: keep one of them")
+        parts[name], said = read_named_classes(found[0], names)
+        notes += said
+    return _Source(parts, "images in a folder per class", notes)
 
 
 def _read_folder(folder: Path, deep: int = _DEEP) -> _Source:
@@ -214,17 +235,3 @@ def _read_file(path: Path) -> _Source:
     if is_idx_name(path.name) or ".idx" in name or "-idx" in name:
         return _Source({"train": read_idx_file(path)}, "IDX files", [])
     raise FormatError(f"{path} is in no supported format; supported are {_SUPPORTED}")
-
-
-def _hold_out(part: DatasetPart, path: Path) -> tuple[DatasetPart, DatasetPart, str]:
-    """Holds out a seventh of each class as the test part; returns both parts and a description."""
-    count = len(part.labels)
-    if count < 2:
-        raise FormatError(f"{path} holds a single image: at least two are needed, one to train on and one to test")
-    size = max(1, round(count / HELD_OUT))
-    kept, held_out = take_stratified(part.labels, size, _SEED)
-    train, test = (
-        DatasetPart(part.images[indices], part.labels[indices], None if part.writers is None else part.writers[indices])
-        for indices in (kept, held_out)
-    )
-    return train, test, f"{size:,} of {count:,} images (a seventh of each class, seed {_SEED})"

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.class_folder import is_hidden
-from tenfold.data.dataset import DatasetPart, check_images, check_part, to_labels
+from tenfold.data.dataset import CLASSES, DatasetPart, check_images, check_part, to_labels
 from tenfold.errors import FormatError
 
 _DTYPES: dict[int, np.dtype[Any]] = {
@@ -211,7 +211,7 @@ def read_idx_file(path: Path) -> DatasetPart:
     return _read_pair(path.parent, match["stem"], path)
 
 
-def make_part(images: NDArray[Any], labels: NDArray[Any], where: str) -> DatasetPart:
+def make_part(images: NDArray[Any], labels: NDArray[Any], where: str, classes: int = CLASSES) -> DatasetPart:
     """Validates decoded images and labels; labels are integers[N], or QMNIST's integers[N,8] with writers.
 
     Raises `FormatError`, starting with `where`, when the two don't match or are not digits.
@@ -221,8 +221,8 @@ def make_part(images: NDArray[Any], labels: NDArray[Any], where: str) -> Dataset
     if labels.ndim == 2 and labels.shape[1] > _WRITER_COLUMN and np.issubdtype(labels.dtype, np.integer):
         writers = labels[:, _WRITER_COLUMN].copy()
         labels = labels[:, _CLASS_COLUMN]
-    part = DatasetPart(images, to_labels(labels, where), writers)
-    check_part(part, where)
+    part = DatasetPart(images, to_labels(labels, where, classes), writers)
+    check_part(part, where, classes)
     return part
 
 

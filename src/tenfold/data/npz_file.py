@@ -10,18 +10,8 @@ import numpy as np
 from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import (
-    CLASSES,
-    SIDE,
-    DatasetPart,
-    Images,
-    Labels,
-    Writers,
-    check_images,
-    check_part,
-    describe,
-    to_labels,
-)
+from tenfold.data.arrays import scaled_images, whole_labels
+from tenfold.data.dataset import DatasetPart, Images, Writers, check_images, check_part, describe
 from tenfold.data.idx import LARGEST
 from tenfold.errors import FormatError
 
@@ -33,8 +23,6 @@ _PARTS = {"train": "train", "training": "train", "test": "test", "testing": "tes
           "val": "validation", "valid": "validation", "validation": "validation"}  # fmt: skip
 _KINDS = {**dict.fromkeys(("x", "image", "images", "data", "features"), "images"),
           **dict.fromkeys(("y", "label", "labels", "target", "targets"), "labels")}  # fmt: skip
-# How far a float may lie outside of its range.
-_ROUNDING = 1e-3
 _WRITER_KEYS = ("train_writer", "train_writers", "writers")
 
 
@@ -167,49 +155,3 @@ def _part(
     found = DatasetPart(images, whole_labels(arrays[labels_key], f"{path}, {labels_key}"))
     check_part(found, where)
     return found, notes
-
-
-def whole_labels(values: NDArray[Any], where: str) -> Labels:
-    """Labels uint8[N] from whole numbers in any type, [N] or [N,1], or one-hot [N,10]. Raises `FormatError`."""
-    if values.ndim == 2 and values.shape[1] == CLASSES and np.isin(values, (0, 1)).all():
-        if not (values.sum(1) == 1).all():
-            wrong = int(np.flatnonzero(values.sum(1) != 1)[0])
-            raise FormatError(f"{where}: row {wrong} is not one-hot: it marks {values[wrong].sum():g} classes")
-        values = values.argmax(1)
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.dtype.kind in "SU" and np.char.isdigit(values).all():
-        values = values.astype(np.int64)
-    if np.issubdtype(values.dtype, np.floating) and np.isfinite(values).all() and (values == np.rint(values)).all():
-        values = values.astype(np.int64)
-    return to_labels(values, where)
-
-
-def scaled_images(values: NDArray[Any], where: str) -> tuple[Images, list[str]]:
-    """Images uint8[N,28,28] from numbers of 0 to 255, of 0 to 1 or of -1 to 1, flat or not; and what was done. Raises
-    `FormatError` for other ranges."""
-    if values.shape[1:] in ((SIDE * SIDE,), (SIDE, SIDE, 1), (1, SIDE, SIDE)):
-        values = values.reshape(-1, SIDE, SIDE)
-    if values.size == 0 or values.dtype == np.uint8:
-        return values, []
-    if values.dtype == np.bool_:
-        return values.astype(np.uint8) * np.uint8(255), []
-    if not np.issubdtype(values.dtype, np.integer) and not np.issubdtype(values.dtype, np.floating):
-        raise FormatError(f"{where}: images are numbers, not {describe(values)}")
-    low, high = values.min(), values.max()
-    if np.issubdtype(values.dtype, np.integer):
-        if low < 0 or high > 255:
-            raise FormatError(f"{where}: pixels are 0 to 255, not {low} to {high}")
-        return values.astype(np.uint8), []
-    for least, most in ((0, 1), (-1, 1), (0, 255)):
-        # Pixels that are dark throughout may be of any range: half of it must be used.
-        if (
-            least - _ROUNDING <= low
-            and (most + least) / 2 < high <= most + _ROUNDING
-            and (least == 0 or low < least / 2)
-        ):
-            scaled = np.rint((values - least) * (255 / (most - least))).clip(0, 255).astype(np.uint8)
-            return scaled, [f"its floats from {least} to {most} were scaled to 0 to 255"]
-    raise FormatError(
-        f"{where}: images are 0 (paper) to 255 (ink), or floats from 0 to 1 or from -1 to 1, not {low:g} to {high:g}"
-    )

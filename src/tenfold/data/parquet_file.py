@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from tenfold.data.arrays import whole_labels
 from tenfold.data.class_folder import normalized
 from tenfold.data.csv_file import LABELS
 from tenfold.data.dataset import DatasetPart
-from tenfold.data.npz_file import whole_labels
 from tenfold.errors import FormatError, MissingDependencyError
 
 SUFFIXES = (".parquet", ".arrow")

@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold import files
-from tenfold.data import Dataset, stratified_split, writer_split
-from tenfold.data.dataset import CLASSES
+from tenfold.data.dataset import CLASSES, Dataset
+from tenfold.data.splits import stratified_split, writer_split
 from tenfold.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreprocessedData:
-    """Three parts, ready for a network: images float32[N,784], 0 paper to 1 ink; one-hot labels float32[N,10]."""
+    """Three parts, ready for a network: images float32[N,784], 0 paper to 1 ink; one-hot labels float32[N,C] of C
+    classes."""
 
     train_images: NDArray[np.float32]
     train_labels: NDArray[np.float32]
@@ -40,13 +41,13 @@ def flatten(images: NDArray[Any]) -> NDArray[Any]:
     return images.reshape(len(images), math.prod(images.shape[1:]))
 
 
-def one_hot(labels: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-    """Encodes integers[N], 0 to 9, as float32[N,10]: 1 in the label's column, 0 in the others.
+def one_hot(labels: NDArray[np.integer[Any]], classes: int = CLASSES) -> NDArray[np.float32]:
+    """Encodes integers[N], 0 to C - 1, as float32[N,C]: 1 in the label's column, 0 in the others.
 
     Cross-entropy is -sum(one_hot * log p); only the label's term is not zero, so it equals -log p[label]. Training
     therefore uses the label as an index and saves nine tenths of the arithmetic.
     """
-    rows: NDArray[np.float32] = np.eye(CLASSES, dtype=np.float32)[labels]
+    rows: NDArray[np.float32] = np.eye(classes, dtype=np.float32)[labels]
     return rows
 
 
@@ -72,7 +73,7 @@ def preprocess(
         ("test", data.test_images, data.test_labels),
     ):
         arrays[f"{part}_images"] = flatten(scale_pixels(images))
-        arrays[f"{part}_labels"] = one_hot(labels)
+        arrays[f"{part}_labels"] = one_hot(labels, data.classes)
     return PreprocessedData(**arrays)
 
 

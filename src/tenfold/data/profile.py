@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data import Dataset
-from tenfold.data.dataset import CLASSES, Images, Labels
+from tenfold.data.dataset import Images, Labels
 
 # Robust z-score of the distance to the class mean above which an image is an outlier: 99.99 % of a normal distribution
 # lie below it.
@@ -21,7 +21,7 @@ INK_LEVEL = 128
 class PartProfile:
     """Profile of the training or the test part.
 
-    counts: int64[10], images per class. balance: size of the smallest class divided by that of the largest, 0 to 1.
+    counts: int64[C], images per class. balance: size of the smallest class divided by that of the largest, 0 to 1.
     duplicates: groups of indices of identical images. contradictions: those groups whose labels differ. blank: indices
     of images without ink. outlying: indices of images far from the mean of their class, the furthest first.
     """
@@ -39,9 +39,9 @@ class PartProfile:
 class Profile:
     """Profile of a data set.
 
-    ink_mean, ink_spread: float64[10], mean and standard deviation of the share of ink pixels, per class of the training
+    ink_mean, ink_spread: float64[C], mean and standard deviation of the share of ink pixels, per class of the training
     part. pixel_mean, pixel_spread: mean and standard deviation of all training pixels, scaled to 0 to 1. mean_images:
-    float64[10,28,28], 0 to 255. overlap: (training index, test index) of images that are in both parts.
+    float64[C,28,28], 0 to 255. overlap: (training index, test index) of images that are in both parts.
     """
 
     name: str
@@ -69,15 +69,15 @@ def _for_json(value: Any) -> Any:
 def profile(data: Dataset) -> Profile:
     """Profiles `data`; takes about a second for MNIST."""
     train, test = _identical_images(data.train_images), _identical_images(data.test_images)
-    means = _mean_images(data.train_images, data.train_labels)
+    means = _mean_images(data.train_images, data.train_labels, data.classes)
     ink = np.count_nonzero(data.train_images >= INK_LEVEL, axis=(1, 2)) / data.train_images[0].size
     pixel_mean, pixel_spread = _pixel_statistics(data.train_images)
     return Profile(
         name=data.name,
         train=_profile_part(data.train_images, data.train_labels, train, means),
         test=_profile_part(data.test_images, data.test_labels, test, means),
-        ink_mean=_by_class(np.mean, ink, data.train_labels),
-        ink_spread=_by_class(np.std, ink, data.train_labels),
+        ink_mean=_by_class(np.mean, ink, data.train_labels, data.classes),
+        ink_spread=_by_class(np.std, ink, data.train_labels, data.classes),
         pixel_mean=pixel_mean,
         pixel_spread=pixel_spread,
         mean_images=means,
@@ -88,7 +88,7 @@ def profile(data: Dataset) -> Profile:
 def _profile_part(
     images: Images, labels: Labels, groups: dict[bytes, list[int]], means: NDArray[np.float64]
 ) -> PartProfile:
-    counts = np.bincount(labels, minlength=CLASSES)[:CLASSES]
+    counts = np.bincount(labels, minlength=len(means))
     duplicates = sorted(group for group in groups.values() if len(group) > 1)
     return PartProfile(
         images=len(images),
@@ -109,16 +109,16 @@ def _identical_images(images: Images) -> dict[bytes, list[int]]:
     return groups
 
 
-def _mean_images(images: Images, labels: Labels) -> NDArray[np.float64]:
-    means = np.zeros((CLASSES, *images.shape[1:]))
-    for digit in range(CLASSES):
+def _mean_images(images: Images, labels: Labels, classes: int) -> NDArray[np.float64]:
+    means = np.zeros((classes, *images.shape[1:]))
+    for digit in range(classes):
         if (labels == digit).any():
             means[digit] = images[labels == digit].mean(0, dtype=np.float64)
     return means
 
 
-def _by_class(statistic: Any, values: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
-    return np.array([statistic(values[labels == d]) if (labels == d).any() else 0.0 for d in range(CLASSES)])
+def _by_class(statistic: Any, values: NDArray[np.float64], labels: Labels, classes: int) -> NDArray[np.float64]:
+    return np.array([statistic(values[labels == d]) if (labels == d).any() else 0.0 for d in range(classes)])
 
 
 def _pixel_statistics(images: Images) -> tuple[float, float]:
@@ -131,7 +131,7 @@ def _pixel_statistics(images: Images) -> tuple[float, float]:
 
 def _outlying(images: Images, labels: Labels, means: NDArray[np.float64]) -> NDArray[np.int64]:
     scores = np.zeros(len(images))
-    for digit in range(CLASSES):
+    for digit in range(len(means)):
         members = np.flatnonzero(labels == digit)
         if len(members) < 3:
             continue

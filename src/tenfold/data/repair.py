@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tenfold.data.arrays import WHITE, bright_borders, brightened
 from tenfold.data.dataset import DatasetPart, Images, Labels
 from tenfold.errors import FormatError
 
@@ -21,10 +22,6 @@ SAMPLE, FEWEST = 200, 20
 AGREES, BETTER = 0.7, 0.2
 # The share of images that the reader is sure of, where labels that it doesn't agree with are worth a word.
 SURE = 0.7
-# The share of images on white paper that makes the whole set one.
-WHITE = 0.9
-# The largest pixel of images that are no bytes of 0 to 255: of two levels, or scikit-learn's digits.
-DIM = 16
 
 # How the images may lie, on their last two axes.
 _VIEWS: dict[str, Callable[[Images], Images]] = {
@@ -38,12 +35,14 @@ _VIEWS: dict[str, Callable[[Images], Images]] = {
 }
 
 
-def put_right(part: DatasetPart, where: str) -> tuple[DatasetPart, list[str]]:
+def put_right(part: DatasetPart, where: str, digits: bool = True) -> tuple[DatasetPart, list[str]]:
     """The part as it should be, and a line for each thing that was done or is to be known.
+
+    digits: whether its classes are the digits; then the shipped reader is asked how the images lie.
 
     Raises `FormatError`, starting with `where`, for images without any ink.
     """
-    images, notes = ink_on_black(part.images, part.labels)
+    images, notes = ink_on_black(part.images, part.labels if digits else None)
     has_ink = np.ptp(images.reshape(len(images), -1), axis=1) > 0
     part = part._replace(images=images)
     if not has_ink.all():
@@ -53,7 +52,7 @@ def put_right(part: DatasetPart, where: str) -> tuple[DatasetPart, list[str]]:
         raise FormatError(f"{where}: there is no ink in any image")
     if len(part.labels) > 1 and len(np.unique(part.labels)) == 1:
         notes.append(f"all its labels are {part.labels[0]}: is this column or folder the label?")
-    turn, said = _orientation(part)
+    turn, said = _orientation(part) if digits else (None, [])
     if turn is not None:
         part = part._replace(images=np.ascontiguousarray(turn(part.images)))
     return part, notes + said
@@ -65,12 +64,8 @@ def ink_on_black(images: Images, labels: Labels | None = None) -> tuple[Images, 
     Pixels that go to 16 or less are scaled. Images with bright borders are inverted if nearly all have them, or if the
     shipped reader agrees with their labels: then some of the digits are on white paper.
     """
-    notes = []
-    if 0 < (most := int(images.max())) <= DIM:
-        images = np.rint(images * (255 / most)).astype(np.uint8)
-        notes.append(f"its pixels from 0 to {most} were scaled to 0 to 255")
-    borders = np.concatenate([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]], 1)
-    white = np.median(borders, 1) > 127
+    images, notes = brightened(images)
+    white = bright_borders(images)
     if not white.any():
         return images, notes
     chosen = np.flatnonzero(white)[:SAMPLE]

@@ -1,7 +1,7 @@
 """Loads a data set by name (from the package, the cache or the network) or from a user's files."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,17 +33,22 @@ class DatasetInfo(CatalogEntry):
     image_shape: tuple[int, int] = (SIDE, SIDE)
 
 
-def load_dataset(name_or_path: str | Path, *, on_progress: DownloadProgress | None = None) -> Dataset:
+def load_dataset(
+    name_or_path: str | Path, *, class_names: Sequence[str] = (), on_progress: DownloadProgress | None = None
+) -> Dataset:
     """Loads a data set by name, or a user's own by path.
 
-    name_or_path: mnist, fashion-mnist, kmnist, emnist-digits or qmnist (case, `-` and `_` don't matter), else a file or
-    folder as in `read_source`; write `./mnist`, or pass a `Path`, for a folder that has the name of a known data set.
-    on_progress: called during downloads. A known data set is fetched if necessary. The arrays may be read-only memory
-    maps of files in `cache_folder`. Raises `UsageError` for an unknown name, `DataError` for a path that does not
-    exist, `FormatError` for files that are not digits, `DownloadError` when no mirror provides the files, and
+    name_or_path: mnist, fashion-mnist, kmnist, emnist-digits, emnist-letters or qmnist (case, `-` and `_` don't
+    matter), else a file or folder as in `read_source`; write `./mnist`, or pass a `Path`, for a folder that has the
+    name of a known data set. class_names: of images of your own that are not digits: the names of the folders that hold
+    them. on_progress: called during downloads. A known data set is fetched if necessary. The arrays may be read-only
+    memory maps of files in `cache_folder`. Raises `UsageError` for an unknown name, `DataError` for a path that does
+    not exist, `FormatError` for files that are not digits, `DownloadError` when no mirror provides the files, and
     `StorageError` when they can't be written.
     """
     if isinstance(name_or_path, str) and is_known(name_or_path):
+        if class_names:
+            raise UsageError(f"{name_or_path} has class names of its own: leave out class_names")
         return _load_known(find_entry(name_or_path), on_progress)
     path = expanded(name_or_path)
     if str(name_or_path).strip() and _exists(path):
@@ -51,7 +56,7 @@ def load_dataset(name_or_path: str | Path, *, on_progress: DownloadProgress | No
             raise DataError(f"{path} is neither a file nor a folder")
         from tenfold.data.formats import read_source
 
-        return read_source(path)
+        return read_source(path, class_names)
     if isinstance(name_or_path, Path) or len(path.parts) > 1 or path.suffix:
         raise DataError(f"there is no file or folder {name_or_path}")
     known = nearest(name_or_path.lower(), (entry.name for entry in CATALOG))
@@ -79,7 +84,8 @@ def _load_known(entry: CatalogEntry, on_progress: DownloadProgress | None) -> Da
     else:
         from tenfold.data.fetch import fetch  # It takes a while to import, and only a download needs it.
 
-        downloads = cache_folder() / "downloads" / entry.name
+        # Sets of one archive share its download.
+        downloads = cache_folder() / "downloads" / (entry.archive or entry.name)
         fetch(entry, downloads, on_progress)
         dataset = _from_downloads(entry, downloads, origin)
     try:
@@ -158,4 +164,4 @@ def _part(entry: CatalogEntry, names: tuple[str, str], read: Callable[[str], byt
     images, labels = (decode(unpack(read(name), name), name) for name in names)
     if entry.transposed and images.ndim == 3:
         images = np.ascontiguousarray(images.transpose(0, 2, 1))
-    return make_part(images, labels, f"{entry.name}, {names[0]}")
+    return make_part(images, labels - entry.first_label, f"{entry.name}, {names[0]}", len(entry.class_names))

@@ -16,7 +16,7 @@ CALIBRATION_BINS = 15
 def fit_temperature(logits: Logits, labels: NDArray[np.integer[Any]]) -> float:
     """Fits the temperature that logits are divided by to minimize log loss: Guo et al. (2017), section 4.2.
 
-    logits: float32[N,10] and labels: integers[N], of images that the model was not trained on.
+    logits: float32[N,C] and labels: integers[N], of images that the model was not trained on.
     """
     rows = np.arange(len(labels))
 
@@ -27,16 +27,17 @@ def fit_temperature(logits: Logits, labels: NDArray[np.integer[Any]]) -> float:
 
 
 def choose_threshold(
-    digits: NDArray[np.floating[Any]], non_digits: NDArray[np.floating[Any]], answered: float
+    digits: NDArray[np.floating[Any]], non_digits: NDArray[np.floating[Any]] | None, answered: float
 ) -> float:
     """Chooses the confidence below which a reading is unsure, 0 to 1.
 
-    digits: floats[N], confidences of digits; non_digits: floats[M], confidences of other images. answered: share of the
-    digits that must stay above the threshold. The threshold is as high as that allows, to reject most non-digits.
+    digits: floats[N], confidences of digits; non_digits: floats[M], confidences of other images, if there are any.
+    answered: share of the digits that must stay above the threshold. The threshold is as high as that allows, to reject
+    most non-digits.
     """
     level = float(np.quantile(digits, 1 - answered))
     # A threshold above the most confident non-digit would gain nothing.
-    return min(level, float(non_digits.max(initial=0.0)))
+    return level if non_digits is None else min(level, float(non_digits.max(initial=0.0)))
 
 
 def risk_coverage(

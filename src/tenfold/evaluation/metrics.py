@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
-from tenfold.data.dataset import CLASSES
 from tenfold.evaluation.calibration import calibration_error
 
 
@@ -25,13 +24,14 @@ class ClassScores:
 class Evaluation:
     """Metrics of a model's predictions on labeled images.
 
-    interval: 95 % Wilson interval of the accuracy. macro_*: means over the classes that occur. log_loss: nats per
-    image. calibration_error: expected calibration error, 0 to 1. confusion: int64[10,10], row the true class, column
-    the predicted one. labels, predictions: int64[N]; confidences: float64[N]; mistakes: indices of misclassified
-    images, the most confident first.
+    class_names: in the order of `classes` and of `confusion`. interval: 95 % Wilson interval of the accuracy. macro_*:
+    means over the classes that occur. log_loss: nats per image. calibration_error: expected calibration error, 0 to 1.
+    confusion: int64[C,C] of C classes, row the true class, column the predicted one. labels, predictions: int64[N];
+    confidences: float64[N]; mistakes: indices of misclassified images, the most confident first.
     """
 
     images: int
+    class_names: tuple[str, ...]
     accuracy: float
     interval: tuple[float, float]
     classes: tuple[ClassScores, ...]
@@ -50,7 +50,7 @@ class Evaluation:
         """Returns (true class, predicted class, count) of the most frequent mistakes, in descending order."""
         wrong = self.confusion - np.diag(np.diag(self.confusion))
         order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-        cells = [divmod(int(cell), CLASSES) for cell in order]
+        cells = [divmod(int(cell), len(wrong)) for cell in order]
         return [(true, read, int(wrong[true, read])) for true, read in cells if wrong[true, read]]
 
     def summary(self) -> dict[str, Any]:
@@ -71,15 +71,21 @@ class Evaluation:
         }
 
 
-def measure(probabilities: NDArray[np.float32], labels: NDArray[np.integer[Any]]) -> Evaluation:
-    """Computes all metrics. probabilities: float32[N,10], rows that sum to 1; labels: integers[N], 0 to 9."""
+def measure(
+    probabilities: NDArray[np.float32], labels: NDArray[np.integer[Any]], class_names: tuple[str, ...] | None = None
+) -> Evaluation:
+    """Computes all metrics.
+
+    probabilities: float32[N,C], rows that sum to 1; labels: integers[N], 0 to C - 1. class_names: by default the
+    numbers.
+    """
     truth = labels.astype(np.int64)
     probabilities = probabilities.astype(np.float64)
     probabilities /= probabilities.sum(1, keepdims=True)  # float32 rows sum to 1 within 1e-7; log_loss asks for more.
     predictions = probabilities.argmax(1)
     confidences = probabilities.max(1)
     wrong = np.flatnonzero(predictions != truth)
-    classes = np.arange(CLASSES)
+    classes = np.arange(probabilities.shape[1])
     precision, recall, f1, support = precision_recall_fscore_support(
         truth, predictions, labels=classes, zero_division=0.0
     )
@@ -87,6 +93,7 @@ def measure(probabilities: NDArray[np.float32], labels: NDArray[np.integer[Any]]
     right = len(truth) - len(wrong)
     return Evaluation(
         images=len(truth),
+        class_names=class_names or tuple(map(str, classes)),
         accuracy=right / len(truth),
         interval=wilson_interval(right, len(truth)),
         classes=tuple(

@@ -20,7 +20,7 @@ from tenfold.ink.image import Ink
 BOX = 20
 # Cells a pixel, each way, where strokes are made thicker or thinner.
 CELLS = 4
-# Pixels: strokes are brought to these at least and at most. Most of MNIST's lie between them (docs/log.md).
+# Pixels: strokes are brought to these at least and at most. Most of MNIST's lie between them (docs/development/log.md).
 THINNEST, THICKEST = 2.2, 3.66
 
 

@@ -1,7 +1,7 @@
 """Any image of one digit -> 28x28, made as MNIST was made.
 
 The steps, each a function of its own: luminance (`gray`), ink (`ground`), the 20x20 box and MNIST's thickness, and the
-center of mass (`fit`). docs/ink.md shows each.
+center of mass (`fit`). docs/how-it-works/ink.md shows each.
 """
 
 import numpy as np

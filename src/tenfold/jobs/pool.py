@@ -1,5 +1,6 @@
 """The pool interface: jobs, their source, and the pool that runs them one after another in this process."""
 
+import logging
 import pickle
 import traceback
 from abc import ABC, abstractmethod
@@ -13,7 +14,7 @@ from typing import Any, Literal
 from tenfold.errors import DataError, ExportError, RunError, StorageError, TenfoldError, TrainingError
 from tenfold.machine import freed_memory_kept
 
-Say = Callable[[str], None]
+log = logging.getLogger(__name__)
 
 # A job whose process dies is restarted; after so many deaths it is given up, since it may itself be what kills them.
 ATTEMPTS = 5
@@ -56,36 +57,32 @@ class Outcome:
 
 
 class JobStopped(BaseException):
-    """Raised in a job by `report` when its source answers that it is to stop."""
+    """Raised in a job to end it, when its source answers that it is to stop."""
 
 
 @dataclass(frozen=True)
 class Report:
     """How a running job talks to its source: call it with a message.
 
-    ask: delivers the message, and returns whether the job is to continue. progress: shows a message where that costs
-    nothing, in the same process; other pools drop it.
+    ask: delivers the message, and returns whether the job is to continue. progress: delivers one that needs no answer
+    where that costs nothing, in the same process; other pools drop it.
     """
 
     ask: Callable[[Any], bool]
     progress: Callable[[Any], object] = lambda message: None
 
-    def __call__(self, message: Any) -> None:
-        """Delivers `message`, and waits for the answer. Raises `JobStopped` where the job is to stop."""
-        if not self.ask(message):
-            raise JobStopped
+    def __call__(self, message: Any) -> bool:
+        """Delivers `message`, and waits for the answer: whether the job is to stop."""
+        return not self.ask(message)
 
 
 class JobSource:
     """Supplies a pool with jobs and handles what they report. Subclass it; all methods run in the calling process.
 
-    jobs: in the order in which they are to start. say: called with lines on what happens to jobs. watch: called with
-    the messages of jobs.
+    jobs: in the order in which they are to start.
     """
 
     jobs: Iterator[Job]
-    say: Say = staticmethod(lambda line: None)
-    watch: Callable[[Any], object] = staticmethod(lambda message: None)
 
     def next_job(self) -> Job | None:
         """The next job; None when there is none for now. Called when the pool has an idle worker."""
@@ -93,8 +90,10 @@ class JobSource:
 
     def on_message(self, job: Job, message: Any) -> bool:
         """Handles a message; whether the job is to continue."""
-        self.watch(message)
         return True
+
+    def on_progress(self, message: Any) -> None:
+        """Handles a message that needs no answer."""
 
     def on_done(self, job: Job, outcome: Outcome) -> None:
         """Called once for every job."""
@@ -104,7 +103,7 @@ class JobSource:
         if attempts == ATTEMPTS:
             return None
         assert job.folder is not None
-        self.say(f"{job.folder.name}: {reason}; restarting it")
+        log.warning("%s: %s; restarting it", job.folder.name, reason)
         return job
 
     def tick(self) -> None:
@@ -171,7 +170,7 @@ class InProcessPool(Pool):
         call = partial(_call, source)
         while (job := source.next_job()) is not None:
             try:
-                outcome = execute(job, Report(partial(call, source.on_message, job), partial(call, source.watch)))
+                outcome = execute(job, Report(partial(call, source.on_message, job), partial(call, source.on_progress)))
             except _SourceFailed as failed:
                 # Pools may be nested: the error of an outer pool's source passes through this one.
                 if failed.source is not source:

@@ -13,7 +13,7 @@ from tenfold.models.layers import AverageMaxPooling, FlattenChannelsLast, InputL
 from tenfold.models.model_config import CNNConfig
 
 
-def build(config: CNNConfig) -> nn.Sequential:
+def build(config: CNNConfig, classes: int) -> nn.Sequential:
     """Builds the network. Raises `RecipeError` when no pixels are left for a convolution."""
     if config.center_crop % config.space_to_depth:
         raise RecipeError(
@@ -35,7 +35,7 @@ def build(config: CNNConfig) -> nn.Sequential:
     for units in config.dense:
         layers += [nn.Linear(features, units, bias=False), nn.BatchNorm1d(units), activation(config.activation)]
         features = units
-    return nn.Sequential(*layers, *classifier(features, config.dropout))
+    return nn.Sequential(*layers, *classifier(features, config.dropout, classes))
 
 
 def _parse(text: str) -> tuple[int, bool, bool]:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tenfold.models import CLASSES, SIDE
+from tenfold.models import SIDE
 
 # Mean and standard deviation of MNIST's training pixels, scaled to 0..1; `tenfold profile mnist` reports them.
 PIXEL_MEAN, PIXEL_SPREAD = 0.1307, 0.3081
@@ -25,9 +25,9 @@ def activation(name: str) -> nn.Module:
     return ACTIVATION_LAYERS[name]()
 
 
-def classifier(features: int, dropout: float) -> list[nn.Module]:
+def classifier(features: int, dropout: float, classes: int) -> list[nn.Module]:
     """Returns the last layers of a network: dropout, where there is any, and a dense layer that gives the logits."""
-    dense = nn.Linear(features, CLASSES)
+    dense = nn.Linear(features, classes)
     return [nn.Dropout(dropout), dense] if dropout else [dense]
 
 

@@ -60,7 +60,7 @@ class TableConvolution(nn.Module):
         return self.weight.numel() * output[0, 0].numel()
 
 
-def build(config: LeNetConfig) -> nn.Sequential:
+def build(config: LeNetConfig, classes: int) -> nn.Sequential:
     """Builds the network: C1, S2, C3, S4, C5 and F6 of the paper, then ten logits."""
     layers: list[nn.Module] = [
         InputLayer(border=2),  # 1 x 32 x 32
@@ -78,4 +78,4 @@ def build(config: LeNetConfig) -> nn.Sequential:
         nn.Linear(120, 84),
         activation(config.activation),
     ]
-    return nn.Sequential(*layers, *classifier(84, config.dropout))
+    return nn.Sequential(*layers, *classifier(84, config.dropout, classes))

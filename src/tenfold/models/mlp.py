@@ -11,7 +11,7 @@ from tenfold.models.layers import activation, classifier
 from tenfold.models.model_config import MLPConfig
 
 
-def build(config: MLPConfig) -> nn.Sequential:
+def build(config: MLPConfig, classes: int) -> nn.Sequential:
     """Builds the network. It ends in logits: the softmax is part of the loss, and is added on export."""
     layers: list[nn.Module] = [nn.Flatten()]  # (N, 28, 28) -> (N, 784)
     width = PIXELS
@@ -23,4 +23,4 @@ def build(config: MLPConfig) -> nn.Sequential:
         if config.dropout:
             layers.append(nn.Dropout(config.dropout))
         width = units
-    return nn.Sequential(*layers, *classifier(width, 0.0))
+    return nn.Sequential(*layers, *classifier(width, 0.0, classes))

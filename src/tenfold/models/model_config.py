@@ -1,8 +1,10 @@
 """The options of each architecture. Imports no PyTorch, so that `--help` is fast."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
-from tenfold.config import option
+from tenfold.config import build, option
+from tenfold.errors import RecipeError, nearest
 
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid")
 
@@ -28,6 +30,9 @@ def _space_to_depth() -> int:
 class ModelConfig:
     """The options of every architecture: see `tenfold.models.composite`."""
 
+    # Of an architecture that was registered, its name.
+    registered_as: ClassVar[str] = ""
+
     activation: str = _activation()
     dropout: float = option(0.0, "fraction of units dropped in training", at_least=0, below=1)
     deskew: bool = option(False, "remove each image's slant before the network")
@@ -37,6 +42,10 @@ class ModelConfig:
     test_time_augmentation: bool = option(
         False, "test-time augmentation: average over the image and its shifts by one pixel up, down, left and right"
     )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By name, so that an architecture that was registered can be pickled wherever its options are declared.
+        return restored, (architecture_of(self), asdict(self))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,3 +119,22 @@ ARCHITECTURES: dict[str, type[ModelConfig]] = {
     "separable": SeparableConfig,
     "recurrent": RecurrentConfig,
 }
+
+
+def architecture_of(config: ModelConfig) -> str:
+    """Returns the architecture's name in recipes."""
+    return config.registered_as or next(name for name, kind in ARCHITECTURES.items() if type(config) is kind)
+
+
+def config_of(architecture: Any, options: dict[str, Any], where: str) -> ModelConfig:
+    """Returns the checked options of an architecture. Raises `RecipeError`, starting with `where`, for an unknown
+    one."""
+    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
+        hint = nearest(str(architecture), ARCHITECTURES)
+        raise RecipeError(f"{where}: unknown architecture {architecture!r}{hint}, or call register_architecture first")
+    return build(ARCHITECTURES[architecture], options, f"{where}, [model]")
+
+
+def restored(architecture: str, options: dict[str, Any]) -> ModelConfig:
+    """Unpickles a `ModelConfig`."""
+    return config_of(architecture, options, "recipe")

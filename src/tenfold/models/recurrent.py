@@ -2,7 +2,7 @@
 
 Liao and Poggio (2016), "Bridging the gaps between residual learning, recurrent neural networks and visual cortex":
 several layers apply the same convolution, each with its own batch norm. On MNIST this is more accurate than
-depthwise-separable convolutions with as many parameters (docs/log.md).
+depthwise-separable convolutions with as many parameters (docs/development/log.md).
 """
 
 import re
@@ -42,7 +42,7 @@ class SharedConvolutions(nn.Module):
         return features
 
 
-def build(config: RecurrentConfig) -> nn.Sequential:
+def build(config: RecurrentConfig, classes: int) -> nn.Sequential:
     """Builds a strided convolution, the shared ones, a learned pooling and ten logits.
 
     Raises `RecipeError` for a pattern that can't be understood, or an even kernel.
@@ -60,4 +60,4 @@ def build(config: RecurrentConfig) -> nn.Sequential:
         SharedConvolutions(width, config.sharing, config.activation),
         LearnedPooling(width if config.channel_pooling else 1, side),
     ]
-    return nn.Sequential(*layers, *classifier(width, config.dropout))
+    return nn.Sequential(*layers, *classifier(width, config.dropout, classes))

@@ -34,7 +34,7 @@ class ResidualBlock(nn.Module):
         return out
 
 
-def build(config: ResNetConfig) -> nn.Sequential:
+def build(config: ResNetConfig, classes: int) -> nn.Sequential:
     """Builds `3 * config.depth` blocks of two convolutions. Raises `RecipeError` for a size that does not divide 28."""
     if SIDE % config.space_to_depth:
         raise RecipeError(f"space_to_depth is {config.space_to_depth}; it must divide {SIDE}")
@@ -49,4 +49,4 @@ def build(config: ResNetConfig) -> nn.Sequential:
             layers.append(ResidualBlock(channels, width, stride, config.activation))
             channels = width
     layers += [nn.BatchNorm2d(channels), activation(config.activation), AverageMaxPooling()]
-    return nn.Sequential(*layers, *classifier(2 * channels, config.dropout))
+    return nn.Sequential(*layers, *classifier(2 * channels, config.dropout, classes))

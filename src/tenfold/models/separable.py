@@ -29,7 +29,7 @@ class SeparableBlock(nn.Module):
         return out
 
 
-def build(config: SeparableConfig) -> nn.Sequential:
+def build(config: SeparableConfig, classes: int) -> nn.Sequential:
     """Builds a strided 5x5 convolution, then `3 * config.depth` blocks at 14x14, 7x7 and 3x3."""
     layers: list[nn.Module] = [
         InputLayer(border=2),
@@ -42,4 +42,4 @@ def build(config: SeparableConfig) -> nn.Sequential:
             layers.append(nn.MaxPool2d(2))
         layers += [SeparableBlock(config.width, config.activation) for _ in range(config.depth)]
     layers.append(LearnedPooling(config.width, 3))
-    return nn.Sequential(*layers, *classifier(config.width, config.dropout))
+    return nn.Sequential(*layers, *classifier(config.width, config.dropout, classes))

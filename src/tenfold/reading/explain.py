@@ -4,8 +4,9 @@ Ink is judged by leaving it out (occlusion; Zeiler and Fergus 2014, "Visualizing
 networks", section 4.2), which asks nothing of the model but its probabilities.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from tenfold.ink.fit import SIDE
+from tenfold.reading.symbols import DIGITS
 
 Images = NDArray[np.uint8]
 Probabilities = Callable[[Images], NDArray[np.float32]]
@@ -27,7 +29,8 @@ _CELL = 10
 class Explanation:
     """evidence: float32[28,28], how much of the digit's log-probability, in nats, is lost when the ink around a pixel
     is wiped away: above 0 it spoke for the digit, below 0 against. nearest: indices of the training digits that look
-    most alike, the nearest first; neighbors and neighbor_labels: their images uint8[K,28,28] and labels uint8[K].
+    most alike, the nearest first; neighbors and neighbor_labels: their images uint8[K,28,28] and labels [K], indices of
+    class_names.
     """
 
     digit: int
@@ -35,15 +38,44 @@ class Explanation:
     evidence: NDArray[np.float32]
     nearest: NDArray[np.int64]
     neighbors: Images
-    neighbor_labels: NDArray[np.uint8]
+    neighbor_labels: NDArray[np.unsignedinteger[Any]]
+    class_names: Sequence[str] = DIGITS
+
+    def draw(self) -> Image.Image:
+        """One picture: what the model saw, which ink spoke for the digit (blue) and against it (orange), and its
+        neighbors with their labels."""
+        large = SIDE * _CELL
+        picture = Image.new("RGB", (3 * large + 40, large + 20), "white")
+        picture.paste(_enlarged(Image.fromarray(255 - self.pixels).convert("RGB"), large), (10, 10))
+        picture.paste(_enlarged(self._colored(), large), (large + 20, 10))
+        small = (large - 10) // 3
+        draw = ImageDraw.Draw(picture)
+        for number, (image, label) in enumerate(zip(self.neighbors, self.neighbor_labels, strict=True)):
+            x, y = 2 * large + 30 + number % 3 * small, 10 + number // 3 * small
+            picture.paste(_enlarged(Image.fromarray(255 - image).convert("RGB"), small - 4), (x, y))
+            color = "#2563c9" if label == self.digit else "#d4550f"
+            draw.text((x + 3, y + 2), self.class_names[label], fill=color, font_size=16)
+        return picture
+
+    def _colored(self) -> Image.Image:
+        strength = np.clip(self.evidence / max(float(np.abs(self.evidence).max()), 1e-6), -1, 1)[..., None]
+        ink = (self.pixels / 255)[..., None]
+        for_it, against, gray = np.array([37, 99, 201]), np.array([212, 85, 15]), np.array([205, 205, 208])
+        color = np.where(strength >= 0, for_it, against)
+        shade = gray + (color - gray) * np.sqrt(np.abs(strength))
+        return Image.fromarray((255 + (shade - 255) * ink).astype(np.uint8))
 
 
-def explain(
-    pixels: Images, digit: int, probabilities: Probabilities, images: Images, labels: NDArray[np.uint8]
+def explain_digit(
+    pixels: Images,
+    digit: int,
+    probabilities: Probabilities,
+    images: Images,
+    labels: NDArray[np.unsignedinteger[Any]],
 ) -> Explanation:
     """Explains why `pixels`, uint8[28,28], is read as `digit` by a model's probabilities.
 
-    images, labels: uint8[N,28,28] and uint8[N], the training digits that it is compared with.
+    images, labels: uint8[N,28,28] and [N], the training digits that it is compared with.
     """
     nearest = nearest_images(pixels, images)
     return Explanation(digit, pixels, evidence(pixels, digit, probabilities), nearest, images[nearest], labels[nearest])
@@ -84,30 +116,6 @@ def nearest_images(pixels: Images, images: Images, most: int = NEAREST) -> NDArr
         scores[start : start + 8192] = part @ wanted / np.maximum(lengths, 1)
     best = np.argpartition(-scores, min(most, len(scores) - 1))[:most]
     return best[np.argsort(-scores[best], kind="stable")].astype(np.int64)
-
-
-def draw_explanation(found: Explanation) -> Image.Image:
-    """One picture: what the model saw, which ink spoke for the digit (blue) and against it (orange), its neighbors."""
-    large = SIDE * _CELL
-    picture = Image.new("RGB", (3 * large + 40, large + 20), "white")
-    picture.paste(_enlarged(Image.fromarray(255 - found.pixels).convert("RGB"), large), (10, 10))
-    picture.paste(_enlarged(_colored(found), large), (large + 20, 10))
-    small = (large - 10) // 3
-    draw = ImageDraw.Draw(picture)
-    for number, (image, label) in enumerate(zip(found.neighbors, found.neighbor_labels, strict=True)):
-        x, y = 2 * large + 30 + number % 3 * small, 10 + number // 3 * small
-        picture.paste(_enlarged(Image.fromarray(255 - image).convert("RGB"), small - 4), (x, y))
-        draw.text((x + 3, y + 2), str(label), fill="#2563c9" if label == found.digit else "#d4550f", font_size=16)
-    return picture
-
-
-def _colored(found: Explanation) -> Image.Image:
-    strength = np.clip(found.evidence / max(float(np.abs(found.evidence).max()), 1e-6), -1, 1)[..., None]
-    ink = (found.pixels / 255)[..., None]
-    for_it, against, gray = np.array([37, 99, 201]), np.array([212, 85, 15]), np.array([205, 205, 208])
-    color = np.where(strength >= 0, for_it, against)
-    shade = gray + (color - gray) * np.sqrt(np.abs(strength))
-    return Image.fromarray((255 + (shade - 255) * ink).astype(np.uint8))
 
 
 def _enlarged(image: Image.Image, side: int) -> Image.Image:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tenfold.errors import ModelError
 from tenfold.machine import usable_cores
 from tenfold.onnx_runtime import onnxruntime
+from tenfold.reading.symbols import DIGITS
 
 # Images a call: small enough for what layers hand on to stay in a core's cache.
 BATCH = 256
@@ -24,8 +25,8 @@ STRIP_STEP = 16
 class _OnnxFile:
     """An opened model. Safe to share between threads, and pickled with its content.
 
-    content: the file's. settings: what the file says of itself, such as `unsure_below`; empty for one that says
-    nothing.
+    content: the file's. settings: what the file says of itself, such as `unsure_below`, and `class_names` where the
+    classes are not the digits; empty for one that says nothing.
     """
 
     # The output that a subclass reads.
@@ -88,14 +89,19 @@ class _OnnxFile:
 
 
 class ModelFile(_OnnxFile):
-    """A model that reads single digits."""
+    """A model that classifies images of 28x28 pixels. classes: into how many classes."""
 
     _output = "probabilities"
 
+    @property
+    def classes(self) -> int:
+        shape = next(output.shape for output in self._session.get_outputs() if output.name == self._output)
+        return shape[-1] if isinstance(shape[-1], int) else len(DIGITS)
+
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """images: uint8[N,28,28], 0 paper to 255 ink -> float32[N,10], rows that sum to 1."""
+        """images: uint8[N,28,28], 0 paper to 255 ink -> float32[N,C] of C classes, rows that sum to 1."""
         if len(images) <= BATCH:
-            return self._run(images) if len(images) else np.zeros((0, 10), np.float32)
+            return self._run(images) if len(images) else np.zeros((0, self.classes), np.float32)
         parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
         if self._threads == 1:
             return np.concatenate([self._run(part) for part in parts])

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from tenfold.document.document_page import WrittenLine, find_writing, quarter_turned
 from tenfold.document.strips import cut_strip
 from tenfold.document.text_lines import TextLine
-from tenfold.errors import FormatError, UsageError
+from tenfold.errors import FormatError, ModelError, UsageError
 from tenfold.ink.fit import BOX, SIDE
 from tenfold.ink.ground import paper_is_dark
 from tenfold.ink.image import Gray, reduced, reduction, to_gray
@@ -35,6 +35,7 @@ from tenfold.reading.number import Number as Number
 from tenfold.reading.number import join_lines
 from tenfold.reading.reading import Box
 from tenfold.reading.reading import Reading as Reading
+from tenfold.reading.symbols import DIGITS
 
 # For a model file that doesn't say: an even chance of being wrong.
 UNSURE_BELOW = 0.5
@@ -64,10 +65,15 @@ class Reader:
     def __init__(self, model: str | Path | None = None, *, threads: int | None = None) -> None:
         """threads: how many work on one call of many images; all cores, unless said.
 
-        Raises `ModelError` when `model` is missing or not a Tenfold model.
+        Raises `ModelError` when `model` is missing, not a Tenfold model, or one of other classes than the digits.
         """
         self._model = ModelFile(shipped_model() if model is None else model, threads)
-        self.unsure_below = float(self._model.settings.get("unsure_below", UNSURE_BELOW))
+        names = self._model.settings.get("class_names", DIGITS)
+        if self._model.classes != len(DIGITS) or "".join(names) != DIGITS:
+            raise ModelError(
+                f"{model} classifies {', '.join(names[:3])}, ... ({self._model.classes} classes), not digits"
+            )
+        self.unsure_below: float = float(self._model.settings.get("unsure_below", UNSURE_BELOW))
 
     @overload
     def read(self, image: ImageLike, *, pages: None = None) -> Reading: ...
@@ -82,7 +88,12 @@ class Reader:
         return self.read_many([image])[0] if pages is None else self.read_many(pages_of(image, pages))
 
     def read_many(self, images: Iterable[ImageLike]) -> list[Reading]:
-        """Reads many images as `read` does; an array uint8[N,28,28] is the fastest."""
+        """Reads many images as `read` does; an array uint8[N,28,28] is the fastest.
+
+        Raises `FormatError` as `read` does, and `UsageError` for the path of a single image.
+        """
+        if isinstance(images, str | bytes):
+            raise UsageError("read_many takes a list of images; for one image use read")
         if not isinstance(images, np.ndarray) and hasattr(images, "__array__"):
             images = to_array(images)
         if isinstance(images, np.ndarray) and images.shape[1:] in ((SIDE, SIDE, 1), (1, SIDE, SIDE)):

@@ -1,5 +1,6 @@
 """`write_report`: a finished run -> report.html, one self-contained file. Its prose is in run.html."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,14 +18,14 @@ from tenfold.report.html_report import environment_rows, number, percent, write_
 from tenfold.runs.augmentation_cost import examples
 from tenfold.runs.evaluate import diagnose, evaluate
 from tenfold.runs.predict import Prediction, predict_random
-from tenfold.runs.run import Run
+from tenfold.runs.run import RunFolder
 from tenfold.training.records import EpochRecord
 
 # Test images shown with their predictions.
 _PREDICTIONS = 12
 
 
-def write_report(run: Run, known_profile: Profile | None = None, evaluation: Evaluation | None = None) -> Path:
+def write_report(run: RunFolder, known_profile: Profile | None = None, evaluation: Evaluation | None = None) -> Path:
     """Writes `report.html` and `figures/*.png` into the run's folder; returns the report's path.
 
     known_profile, evaluation: computed here unless given. Raises `RunError` for an unfinished run.
@@ -41,7 +42,7 @@ def write_report(run: Run, known_profile: Profile | None = None, evaluation: Eva
     measured_with = environment_rows(environment, environment["packages"], recipe.device.threads)
     measured_with.append(["data", f"{data.name}: {data.origin}"])
     # None for a trial of a sweep, whose model.onnx was exported later.
-    if (difference := training["onnx_difference"]) is not None:
+    if (difference := training.onnx_difference) is not None:
         measured_with.append(["largest difference between the ONNX and PyTorch outputs", f"{difference:.1g}"])
     return write_html_report(
         run.path / "report.html",
@@ -72,14 +73,13 @@ def write_report(run: Run, known_profile: Profile | None = None, evaluation: Eva
 
 
 def _figures(
-    run: Run,
+    run: RunFolder,
     profile: Profile,
-    history: list[EpochRecord],
+    history: Sequence[EpochRecord],
     evaluation: Evaluation,
     predictions: list[Prediction],
 ) -> dict[str, Draw]:
     data, recipe = run.dataset, run.recipe
-    names = data.class_names
     figures = data_figures.profile_figures(data, profile)
     figures["preprocessing"] = partial(data_figures.preprocessing, data)
     if any(vars(recipe.augment).values()):
@@ -92,16 +92,16 @@ def _figures(
             *(f"hidden {layer}\n{recipe.model.activation}" for layer in range(1, len(hidden) + 1)),
             "output\nsoftmax",
         ]
-        figures["network"] = partial(network_diagram, [784, *hidden, 10], captions)
+        figures["network"] = partial(network_diagram, [784, *hidden, data.classes], captions)
     if len(history) > 1:
         figures["curves"] = partial(learning_curves, history)
-    figures["confusion"] = partial(evaluation_figures.confusion, evaluation, names)
-    figures["class-scores"] = partial(evaluation_figures.class_scores, evaluation, names)
+    figures["confusion"] = partial(evaluation_figures.confusion, evaluation)
+    figures["class-scores"] = partial(evaluation_figures.class_scores, evaluation)
     figures["reliability"] = partial(evaluation_figures.reliability_diagram, evaluation)
     figures["risk-coverage"] = partial(evaluation_figures.risk_coverage_curve, evaluation)
     if len(evaluation.mistakes):
-        figures["mistakes"] = partial(evaluation_figures.mistakes, evaluation, data.test_images, names)
-    figures["predictions"] = predictions_figure(predictions, names)
+        figures["mistakes"] = partial(evaluation_figures.mistakes, evaluation, data.test_images)
+    figures["predictions"] = predictions_figure(predictions)
     return figures
 
 
@@ -114,7 +114,7 @@ def _class_counts(data: Dataset, profile: Profile) -> list[list[str]]:
     ]
 
 
-def _epochs(history: list[EpochRecord]) -> list[list[object]]:
+def _epochs(history: Sequence[EpochRecord]) -> list[list[object]]:
     return [
         [
             record.epoch,

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tenfold import files
 from tenfold.data import Dataset
+from tenfold.data.dataset import DIGITS
 from tenfold.errors import RunError, UsageError
 from tenfold.evaluation import diagnose as rules
 from tenfold.evaluation.calibration import calibration_error, choose_threshold, fit_temperature
 from tenfold.evaluation.metrics import Evaluation, measure
-from tenfold.export.inference_graph import softmax
+from tenfold.exporters.inference_graph import softmax
 from tenfold.runs.prepare import split_indices
 from tenfold.runs.run import Run
 from tenfold.synthesis.non_digits import draw_non_digits
@@ -24,12 +24,14 @@ def evaluate(run: Run, data: Dataset | None = None) -> Evaluation:
     """Predicts all test images with the run's model, and stores the figures in the run's `metrics.json`.
 
     data: in place of the data set that the run's recipe names; then nothing is stored. Raises `RunError` for a run
-    that is not finished.
+    that is not finished, and `UsageError` for data of other classes.
     """
-    images, labels = (data or run.dataset).test_images, (data or run.dataset).test_labels
-    evaluation = measure(run.predict(images), labels)
+    measured = data or run.dataset
+    if measured.class_names != run.class_names:
+        raise UsageError(f"{measured.name} has other classes than those that {run.name} was trained on")
+    evaluation = measure(run.predict(measured.test_images), measured.test_labels, run.class_names)
     if data is None:
-        run.add_metrics(test=evaluation.summary())
+        run._add_metrics(test=evaluation.summary())
     return evaluation
 
 
@@ -41,14 +43,14 @@ def diagnose(run: Run) -> list[rules.Finding]:
     """
     training, history = run.training, run.history
     if not history:
-        raise RunError(f"{run.path / 'events.jsonl'} holds no epoch: it was changed or truncated")
+        raise RunError(f"{run.name} holds no epoch: events.jsonl was changed or truncated")
     recipe = run.recipe
     sections = (recipe.data, recipe.model, recipe.augment, recipe.training, recipe.device)
     return rules.diagnose(
         history[-recipe.training.epochs :],  # Of an ensemble, the last network.
-        training["train_accuracy"],
-        training["validation_accuracy"],
-        training["classes_present"],
+        training.train_accuracy,
+        training.validation_accuracy,
+        training.classes_present,
         scheduled=recipe.training.schedule != "constant",
         fields={name for section in sections for name in vars(section)},
     )
@@ -63,8 +65,9 @@ ANSWERED = 0.995
 @dataclass(frozen=True)
 class Calibration:
     """temperature: divides the logits. unsure_below: the confidence below which the reader abstains. images: validation
-    digits that both were fitted on. error_before, error_after: expected calibration error on them. answered: the share
-    of them that it does not abstain on. non_digits_unsure: the share of synthetic non-digits that it abstains on."""
+    images that both were fitted on. error_before, error_after: expected calibration error on them. answered: the share
+    of them that it does not abstain on. non_digits_unsure: the share of synthetic non-digits that it abstains on; None
+    where the classes are not the digits, since some of these may be letters."""
 
     temperature: float
     unsure_below: float
@@ -72,7 +75,7 @@ class Calibration:
     error_before: float
     error_after: float
     answered: float
-    non_digits_unsure: float
+    non_digits_unsure: float | None
 
 
 def calibrate(run: Run) -> Calibration:
@@ -83,14 +86,16 @@ def calibrate(run: Run) -> Calibration:
     data = run.dataset
     held_out = split_indices(run.recipe, data)[1]
     if len(held_out) == 0:
-        raise UsageError(f"{run.path} has no validation images to calibrate on: train it with --validation 0.1")
+        raise UsageError(f"{run.name} has no validation images to calibrate on: train it with --validation 0.1")
     model = run.model()
     images, labels = np.array(data.train_images[held_out]), data.train_labels[held_out]
     logits = predict_logits(model, torch.from_numpy(images)).numpy()
     temperature = fit_temperature(logits, labels)
-    non_digits = draw_non_digits(NON_DIGITS, NON_DIGITS_SEED, images, labels)
-    none = confidences(predict_logits(model, torch.from_numpy(non_digits)).numpy() / temperature)
     sure = confidences(logits / temperature)
+    none = None
+    if run.class_names == DIGITS:
+        non_digits = draw_non_digits(NON_DIGITS, NON_DIGITS_SEED, images, labels)
+        none = confidences(predict_logits(model, torch.from_numpy(non_digits)).numpy() / temperature)
     threshold = choose_threshold(sure, none, ANSWERED)
     right = logits.argmax(1) == labels
     made = Calibration(
@@ -100,12 +105,12 @@ def calibrate(run: Run) -> Calibration:
         error_before=calibration_error(confidences(logits), right),
         error_after=calibration_error(sure, right),
         answered=float((sure >= threshold).mean()),
-        non_digits_unsure=float((none < threshold).mean()),
+        non_digits_unsure=float((none < threshold).mean()) if none is not None else None,
     )
-    files.write_json(run.path / "calibration.json", asdict(made))
+    run._write_document("calibration", asdict(made))
     return made
 
 
 def confidences(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """floats[N,10] -> the probability of the most probable class, float64[N]."""
+    """floats[N,C] -> the probability of the most probable class, float64[N]."""
     return np.asarray(softmax(logits).max(1), np.float64)

@@ -1,18 +1,18 @@
 """Export a run's model: ONNX, ONNX with int8 weights, or the web app's format."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from tenfold.data.dataset import DIGITS
 from tenfold.errors import ExportError, UsageError, nearest
-from tenfold.export.from_torch import inference_layers
-from tenfold.export.inference_graph import dequantized, evaluate_layers, softmax
-from tenfold.export.onnx import PARITY_IMAGES, TOLERANCE, export_onnx
-from tenfold.export.onnx_graph import write_onnx
-from tenfold.export.web import read_web, write_web
+from tenfold.exporters.from_torch import inference_layers
+from tenfold.exporters.inference_graph import dequantized, evaluate_layers, softmax
+from tenfold.exporters.onnx import TOLERANCE, export_onnx
+from tenfold.exporters.onnx_graph import write_onnx
+from tenfold.exporters.web import read_web, write_web
 from tenfold.reading.model_file import ModelFile
 from tenfold.runs.run import Run
 from tenfold.training.trainer import predict_logits
@@ -23,7 +23,7 @@ CHANGED = 0.005
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportResult:
     """path, size_bytes: of the file. difference: the largest difference of a probability from the run's model.
     changed: how many of `images` real digits get another prediction."""
 
@@ -34,7 +34,7 @@ class Exported:
     images: int
 
 
-def export(run: Run, to: str = "onnx", out: Path | None = None) -> Exported:
+def export(run: Run, to: str = "onnx", out: str | Path | None = None) -> ExportResult:
     """Writes a run's model in a format, one of onnx, onnx-int8 and web, to `out` or into the run's folder.
 
     A calibrated run gives calibrated probabilities, and its file stores the confidence below which to abstain. Raises
@@ -43,9 +43,11 @@ def export(run: Run, to: str = "onnx", out: Path | None = None) -> Exported:
     """
     if to not in FORMATS:
         raise UsageError(f"--to {to}{nearest(to, FORMATS)}")
-    path = out or run.path / f"model{'-int8' if to == 'onnx-int8' else ''}{FORMATS[to]}"
-    model, images = run.model(), run.dataset.train_images[:PARITY_IMAGES]
-    temperature, settings = calibration_of(run)
+    if to == "web" and run.class_names != DIGITS:
+        raise UsageError(f"{run.name} classifies {', '.join(run.class_names[:3])}, ...: the web app reads digits")
+    path = Path(out) if out else run.file(f"model{'-int8' if to == 'onnx-int8' else ''}{FORMATS[to]}")
+    model, images = run.model(), run.parity_images
+    temperature, settings = run.temperature, run._file_settings()
     expected = softmax(predict_logits(model, torch.from_numpy(np.array(images))).numpy() / temperature)
     if to == "onnx":
         export_onnx(model, path, images, temperature, settings)
@@ -70,13 +72,4 @@ def export(run: Run, to: str = "onnx", out: Path | None = None) -> Exported:
     if changed > CHANGED * len(images):
         path.unlink()
         raise ExportError(f"int8 weights change {changed} of {len(images)} predictions: export it with --to onnx")
-    return Exported(path, path.stat().st_size, float(np.abs(found - expected).max()), changed, len(images))
-
-
-def calibration_of(run: Run) -> tuple[float, dict[str, object]]:
-    """The temperature that divides logits, and the settings for a model file; 1 and none for an uncalibrated run."""
-    path = run.path / "calibration.json"
-    if not path.exists():
-        return 1.0, {}
-    found = json.loads(path.read_text())
-    return found["temperature"], {"unsure_below": found["unsure_below"]}
+    return ExportResult(path, path.stat().st_size, float(np.abs(found - expected).max()), changed, len(images))

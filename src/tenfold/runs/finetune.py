@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from tenfold.data import load_dataset
 from tenfold.evaluation.metrics import measure
-from tenfold.runs.run import Run
+from tenfold.runs.prepare import load_feedback
+from tenfold.runs.run import RunFolder
 from tenfold.training.recipe import Recipe
 
-# A short training at a lower rate, which keeps what was learned (docs/log.md has the measurements).
+# A short training at a lower rate, which keeps what was learned (docs/development/log.md has the measurements).
 EPOCHS = 3
 SLOWER = 0.3
 
 
-def finetuning_recipe(run: Run, feedback: str) -> Recipe:
+def finetuning_recipe(run: RunFolder, feedback: str) -> Recipe:
     """The recipe of a training that starts from `run` and also trains on the feedback samples in the folder `feedback`.
 
     Raises `RunError` for a run that is not finished.
@@ -26,20 +26,20 @@ def finetuning_recipe(run: Run, feedback: str) -> Recipe:
     )  # fmt: skip
 
 
-def before_and_after(run: Run) -> list[dict[str, Any]]:
+def before_and_after(run: RunFolder) -> list[dict[str, Any]]:
     """Compares a fine-tuned run with the one that it started from: on the test images of its data set, and on the
     held-out feedback samples. Stores the figures in the run's `metrics.json`.
 
     Of each `set` its name, the number of `images`, and the `accuracy` with its 95 % `interval`, `before` and `after`.
     Empty for a run that started from none. Raises `RunError` when the data or the starting weights have changed since.
     """
-    start = run.start()
+    start = run.initial_run()
     if start is None:
         return []
     sets = [(f"test images of {run.dataset.name}", run.dataset.test_images, run.dataset.test_labels)]
     if run.recipe.data.feedback:
-        feedback = load_dataset(run.recipe.data.feedback)
-        run.check_feedback(feedback)
+        feedback = load_feedback(run.recipe.data)
+        run._check_feedback(feedback)
         sets.append(("held-out feedback samples", feedback.test_images, feedback.test_labels))
     compared = []
     for name, images, labels in sets:
@@ -48,5 +48,5 @@ def before_and_after(run: Run) -> list[dict[str, Any]]:
             found = measure(measured.predict(images), labels)
             figures[when] = {"accuracy": found.accuracy, "interval": list(found.interval)}
         compared.append(figures)
-    run.add_metrics(before_and_after=compared)
+    run._add_metrics(before_and_after=compared)
     return compared

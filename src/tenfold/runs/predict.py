@@ -1,9 +1,10 @@
-"""Predictions of a run's model for single images."""
+"""predict: a run's model reads image files, folders, arrays or random test images."""
 
 import csv
 import io
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +12,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold import files
+from tenfold.data.dataset import DIGITS, check_images
 from tenfold.data.formats import FILES, read_images
 from tenfold.data.idx import is_idx_name
-from tenfold.errors import MissingDependencyError
+from tenfold.errors import MissingDependencyError, UsageError
 from tenfold.ink.image import opened
 from tenfold.ink.normalize import normalize
 from tenfold.runs.run import Run
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Prediction:
-    """source: a file, or `test 123`. pixels: uint8[28,28], what the model saw. probabilities:
-    float32[10]. label: the true digit, where it is known."""
+    """source: a file, or `test 123`. pixels: uint8[28,28], what the model saw. probabilities: float32[C] of the C
+    classes. label: the true class, where it is known. class_names: of the model."""
 
     source: str
-    pixels: NDArray[np.uint8]
-    probabilities: NDArray[np.float32]
+    pixels: NDArray[np.uint8] = field(repr=False)
+    probabilities: NDArray[np.float32] = field(repr=False)
     label: int | None = None
+    class_names: tuple[str, ...] = field(default=DIGITS, repr=False)
+
+    @property
+    def class_name(self) -> str:
+        """The name of the most probable class."""
+        return self.class_names[self.digit]
 
     @property
     def digit(self) -> int:
-        """The most probable class, 0 to 9."""
+        """The most probable class, 0 to C - 1."""
         return int(self.probabilities.argmax())
 
     @property
@@ -44,10 +54,40 @@ class Prediction:
         return {
             "image": self.source,
             "digit": self.digit,
+            "class": self.class_name,
             "confidence": self.confidence,
             "probabilities": self.probabilities.tolist(),
             "label": self.label,
         }
+
+
+def predict(run: Run, images: str | Path | Sequence[str | Path] | NDArray[np.uint8]) -> list[Prediction]:
+    """Predicts images with a run's model.
+
+    images: an array uint8[N,28,28], 0 paper to 255 ink; image files of one digit each, of any size and color; or the
+    path of many: a folder, a CSV file of pixels, labeled or not, an .npz or an IDX file. What was changed in such files
+    is logged. Raises `FormatError` for others.
+    """
+    if isinstance(images, np.ndarray):
+        check_images(images, "predict")
+        sources = [str(index) for index in range(len(images))]
+        return _predictions(run, sources, images)
+    if not isinstance(images, str | Path) and len(images) == 0:
+        raise UsageError("there are no images to predict")
+    paths = [files.expanded(path) for path in ([images] if isinstance(images, str | Path) else images)]
+    if len(paths) != 1 or not is_image_set(paths[0]):
+        return predict_files(run, paths)
+    predictions, notes = predict_set(run, paths[0])
+    for note in notes:
+        log.info("%s: %s", paths[0], note)
+    return predictions
+
+
+def _predictions(
+    run: Run, sources: Sequence[str], images: NDArray[np.uint8], labels: Sequence[int | None] | None = None
+) -> list[Prediction]:
+    rows = zip(sources, images, run.predict(images), labels or [None] * len(images), strict=True)
+    return [Prediction(*row, run.class_names) for row in rows]
 
 
 def predict_files(run: Run, paths: Sequence[Path]) -> list[Prediction]:
@@ -56,8 +96,7 @@ def predict_files(run: Run, paths: Sequence[Path]) -> list[Prediction]:
     for path in paths:
         with opened(path) as image:
             pixels.append(normalize(image))
-    rows = run.predict(np.stack(pixels))
-    return [Prediction(str(path), *pair) for path, *pair in zip(paths, pixels, rows, strict=True)]
+    return _predictions(run, [str(path) for path in paths], np.stack(pixels))
 
 
 def is_image_set(path: Path) -> bool:
@@ -69,21 +108,23 @@ def predict_set(run: Run, path: Path) -> tuple[list[Prediction], list[str]]:
     """Predicts all images of a folder, a CSV file of pixels, labeled or not, an .npz or an IDX file; and says what was
     done with them. Raises `FormatError`."""
     names, images, notes = read_images(path)
-    return [Prediction(*row) for row in zip(names, images, run.predict(images), strict=True)], notes
+    return _predictions(run, names, images), notes
 
 
 def write_predictions(predictions: Sequence[Prediction], path: Path) -> Path:
     """Writes a table, .csv or .parquet: ImageId and Label for numbered images, as Kaggle takes a submission, or the
     image's name, the digit and the confidence. Raises `StorageError`, and `MissingDependencyError` without pyarrow."""
+    if not predictions:
+        raise UsageError("there are no predictions to write")
+    digits = predictions[0].class_names == DIGITS
+    classes = [prediction.digit if digits else prediction.class_name for prediction in predictions]
     if all(prediction.source.isdecimal() for prediction in predictions):
-        columns: dict[str, list[Any]] = {
-            "ImageId": [int(prediction.source) for prediction in predictions],
-            "Label": [prediction.digit for prediction in predictions],
-        }
+        numbers = [int(prediction.source) for prediction in predictions]
+        columns: dict[str, list[Any]] = {"ImageId": numbers, "Label": classes}
     else:
         columns = {
             "image": [prediction.source for prediction in predictions],
-            "digit": [prediction.digit for prediction in predictions],
+            "digit" if digits else "class": classes,
             "confidence": [round(prediction.confidence, 6) for prediction in predictions],
         }
     if path.suffix == ".parquet":
@@ -106,6 +147,5 @@ def predict_random(run: Run, count: int, seed: int) -> list[Prediction]:
     data = run.dataset
     total = len(data.test_labels)
     chosen = np.random.default_rng(seed).choice(total, min(count, total), replace=False)
-    pixels = data.test_images[chosen]
-    rows = zip(chosen, pixels, run.predict(pixels), data.test_labels[chosen], strict=True)
-    return [Prediction(f"test {index}", image, row, int(label)) for index, image, row, label in rows]
+    sources = [f"test {index}" for index in chosen]
+    return _predictions(run, sources, data.test_images[chosen], data.test_labels[chosen].tolist())

@@ -13,17 +13,19 @@ from torch import nn
 
 from tenfold.data import Dataset, load_dataset, stratified_split, writer_split
 from tenfold.data.catalog import is_known
+from tenfold.data.dataset import DIGITS
 from tenfold.data.npz_file import load_writers
 from tenfold.errors import UsageError
 from tenfold.files import expanded
-from tenfold.models import SIDE, build_model
+from tenfold.jobs.pool import InProcessPool, Pool
+from tenfold.models import SIDE, architecture_of, build_model, is_registered
 from tenfold.models.composite import networks
 from tenfold.runs.run import Run
 from tenfold.training.autotune import autotune
 from tenfold.training.checkpoint import load_weights
 from tenfold.training.device import torch_device
 from tenfold.training.extra_images import count_with_extra_images
-from tenfold.training.recipe import Recipe
+from tenfold.training.recipe import DataConfig, Recipe
 from tenfold.training.subset import ImageSubset
 
 Indices = NDArray[np.int64]
@@ -60,27 +62,44 @@ def prepare(recipe: Recipe, data: Dataset | None = None) -> Prepared:
     """Checks that `recipe` can be trained on `data`, and makes what training starts from. Writes nothing.
 
     data: in place of the data set that the recipe names. The model depends on the recipe's seed alone; torch's
-    generator is left as it was. Raises `UsageError` for images of one class alone, a batch larger than the data or a
-    device that this machine lacks, `DataError` for data that can't be loaded, `RunError` or `CheckpointError` for a run
-    to start from that is missing, unfinished or of another architecture.
+    generator is left as it was. Raises `UsageError` for images of one class alone, synthetic digits with other classes,
+    a batch larger than the data or a device that this machine lacks, `DataError` for data that can't be loaded,
+    `RunError` or `CheckpointError` for a run to start from that is missing, unfinished or of another architecture.
     """
-    data = data or load_dataset(recipe.data.dataset)
+    data = data or recipe.data.load()
     started = time.perf_counter()
     if len(np.unique(data.train_labels)) < 2:
         raise UsageError(f"{data.name}: all training images are of class {data.train_labels[0]}: add others")
+    if data.class_names != DIGITS and (recipe.data.synthetic or recipe.data.non_digits):
+        raise UsageError(
+            f"the classes of {data.name} are {', '.join(data.class_names[:3])}, ..., which synthetic digits don't go "
+            "with: add --synthetic 0 --non-digits 0"
+        )
     recipe = with_absolute_paths(recipe)
     torch_device(recipe.device.device)
-    model = _initial_model(recipe)
+    model = _initial_model(recipe, data)
     train, validation = split_indices(recipe, data)
-    feedback = load_dataset(recipe.data.feedback) if recipe.data.feedback else None
+    if len(validation) == 0 and (recipe.training.final_weights == "best" or recipe.training.early_stopping):
+        raise UsageError(
+            f"a validation share of {recipe.data.validation} of {len(train)} images is none, and the recipe chooses "
+            "its epoch on validation images: raise --validation, or add --final-weights last --early-stopping 0"
+        )
+    feedback = load_feedback(recipe.data) if recipe.data.feedback else None
+    if feedback and feedback.class_names != data.class_names:
+        raise UsageError(f"{recipe.data.feedback} has other classes than {data.name}")
     samples = len(feedback.train_labels) if feedback else 0
     _check_batches(recipe, model, count_with_extra_images(len(train), recipe.data, samples))
     tuning = time.perf_counter()
     batch = slice(recipe.training.batch_size)
     labels = torch.from_numpy(data.train_labels[batch].astype(np.int64))
-    recipe = autotune(recipe, torch.from_numpy(np.array(data.train_images[batch])), labels)
+    recipe = autotune(recipe, networks(model)[0], torch.from_numpy(np.array(data.train_images[batch])), labels)
     ended = time.perf_counter()
     return Prepared(recipe, data, train, validation, feedback, model, ended - started, ended - tuning)
+
+
+def load_feedback(config: DataConfig) -> Dataset:
+    """The feedback samples that a recipe names."""
+    return load_dataset(config.feedback, class_names=config.class_names)
 
 
 def split_indices(recipe: Recipe, data: Dataset) -> tuple[Indices, Indices]:
@@ -100,6 +119,15 @@ def split_indices(recipe: Recipe, data: Dataset) -> tuple[Indices, Indices]:
     return writer_split(writers, config.validation, config.split_seed)
 
 
+def check_workers(recipe: Recipe, pool: Pool) -> None:
+    """Raises `UsageError` for a pool of other processes that don't know the recipe's architecture."""
+    if is_registered(recipe.model) and not isinstance(pool, InProcessPool):
+        raise UsageError(
+            f"the architecture {architecture_of(recipe.model)} is registered in this process alone: train it here, "
+            "without open_pool"
+        )
+
+
 def one_thread_each(recipe: Recipe) -> Recipe:
     """The recipe for one of several concurrent trainings: one thread where it leaves their number to autotuning, which
     would measure idle cores."""
@@ -108,20 +136,25 @@ def one_thread_each(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, device=dataclasses.replace(recipe.device, threads=1))
 
 
-def _initial_model(recipe: Recipe) -> nn.Module:
+def _initial_model(recipe: Recipe, data: Dataset) -> nn.Module:
     """With weights drawn by the recipe's seed, or those of the run that it starts from."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.training.seed)
-        model = build_model(recipe.model)
+        model = build_model(recipe.model, data.classes)
     if recipe.training.initial_run:
-        load_weights(Run.load(recipe.training.initial_run).path / "model.safetensors", model)
+        start = Run.load(recipe.training.initial_run)
+        if start.class_names != data.class_names:
+            raise UsageError(f"{start.path} was trained on other classes than those of {data.name}")
+        load_weights(start.file("model.safetensors"), model)
     return model
 
 
 def _check_batches(recipe: Recipe, model: nn.Module, count: int) -> None:
     size = recipe.training.batch_size
     if size > count:
-        raise UsageError(f"--batch-size {size} is larger than the {count} images to train on")
+        raise UsageError(
+            f"--batch-size {size} is larger than the {count} images to train on: add --batch-size {max(1, count // 8)}"
+        )
     if count % size == 1 or size == 1:
         # Batch norm has no variance of one value: of a unit of a dense layer, or of a channel of a single pixel.
         network = copy.deepcopy(networks(model)[0]).train()

@@ -1,7 +1,10 @@
-"""Run: the folder of a training."""
+"""Run: a trained model, and all that is known of its training; `RunFolder` keeps it in a folder."""
 
 import hashlib
-from dataclasses import dataclass
+import os
+import shutil
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,58 +13,210 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold import files
-from tenfold.data import Dataset, load_dataset
+from tenfold.data import Dataset
+from tenfold.data.dataset import DIGITS, check_class_names
 from tenfold.errors import RunError
+from tenfold.exporters.inference_graph import PARITY_IMAGES
 from tenfold.machine import describe_environment
 from tenfold.runs.resumable import ResumableFolder, check_digest, latest_folder, read_json, reading
 from tenfold.training.recipe import Recipe
-from tenfold.training.records import EpochRecord, read_history
+from tenfold.training.records import EpochRecord, History, read_history, to_line
 
 if TYPE_CHECKING:
     from torch import nn
 
     from tenfold.runs.prepare import Prepared
+    from tenfold.training.checkpoint import Weights
+    from tenfold.training.trainer import Trainer
 
-_TRAINING_KEYS = {
-    "train_accuracy", "validation_accuracy", "epochs", "kept_epoch", "seconds", "parameters", "model_bytes",
-    "onnx_difference", "class_names", "classes_present",
-}  # fmt: skip
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """The final figures of a training. Accuracies are from 0 to 1; losses are nats per image.
+
+    The training figures are of 10,000 of the images trained on. Without validation images those figures are None.
+    kept_epoch: the epoch whose weights the run ends with. seconds: in total; preparing_seconds: of those, for all but
+    the epochs. onnx_difference: the largest difference of a probability between `model.onnx` and the weights; None
+    where that file was not written. classes_present: the number of classes that the training images have.
+    """
+
+    train_images: int
+    validation_images: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    epochs: int
+    kept_epoch: int
+    seconds: float
+    preparing_seconds: float
+    parameters: int
+    model_bytes: int
+    onnx_difference: float | None
+    classes_present: int
+
+
+class Run(ABC):
+    """A trained model and its training: made by `train`, in a folder (`RunFolder`) or in memory (`MemoryRun`).
+
+    recipe: as resolved when training started. data: what it was trained on, where that is in memory. environment: the
+    machine, the package versions and the command that made the run, and digests of its data.
+    """
+
+    recipe: Recipe
+    data: Dataset | None
+
+    @staticmethod
+    def load(path: str | Path) -> "RunFolder":
+        """Opens a run folder; `latest` means the newest in `runs/`. Raises `RunError` when it is not one."""
+        return RunFolder.open(latest_run() if str(path) == "latest" else Path(path))
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What messages call it: its folder's path."""
+
+    @property
+    @abstractmethod
+    def history(self) -> History:
+        """The epochs trained, in order; its figures are arrays, such as `history.validation_accuracy`."""
+
+    @property
+    @abstractmethod
+    def metrics(self) -> dict[str, Any]:
+        """The sections of `metrics.json`: `training`, written by `train`, and `test`, written by `evaluate`."""
+
+    @property
+    @abstractmethod
+    def environment(self) -> dict[str, Any]:
+        """The machine, the package versions, the command, the class names, and digests of the data."""
+
+    @property
+    @abstractmethod
+    def finished(self) -> bool:
+        """Whether training is complete."""
+
+    @abstractmethod
+    def model(self) -> "nn.Module":
+        """The trained model, in evaluation mode. Raises `CheckpointError` when the weights don't fit the recipe."""
+
+    @abstractmethod
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """images: uint8[N,28,28], 0 paper to 255 ink -> probabilities float32[N,C] of the C classes."""
+
+    @abstractmethod
+    def file(self, name: str) -> Path:
+        """The path of a file of this run. Raises `UsageError` for a run in memory."""
+
+    @abstractmethod
+    def _read_document(self, name: str) -> dict[str, Any]:
+        """The content of `name`.json; empty where there is none."""
+
+    @abstractmethod
+    def _write_document(self, name: str, document: dict[str, Any]) -> None:
+        """Stores `name`.json."""
+
+    @abstractmethod
+    def _add_epoch(self, record: EpochRecord, trainer: "Trainer", best: "Weights | None") -> None:
+        """Stores an epoch, and what the next one needs. best: the weights of the best epoch, where they are kept."""
+
+    @abstractmethod
+    def _restore(self, trainer: "Trainer") -> "Weights | None":
+        """Restores the trainer as of the last whole epoch. Returns the best weights, where they are kept."""
+
+    @property
+    def training(self) -> TrainingResult:
+        """The final figures of the training. Raises `RunError` for a run that is not finished."""
+        self._require_finished()
+        figures = self.metrics.get("training")
+        try:
+            return TrainingResult(**figures)  # type: ignore[arg-type]
+        except TypeError as error:
+            raise RunError(
+                f"{self.name}: metrics.json lacks the training's figures: it was changed, or made by another version"
+            ) from error
+
+    @property
+    @abstractmethod
+    def dataset(self) -> Dataset:
+        """The data that the run was trained on. Raises `RunError` when it can't be had, or has changed since."""
+
+    @property
+    @abstractmethod
+    def parity_images(self) -> NDArray[np.uint8]:
+        """uint8[N,28,28] of the data, which an exported model is compared on."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes, in the order of the model's probabilities."""
+        names = self.environment["class_names"]
+        check_class_names(names, f"{self.name}: environment.json")
+        return tuple(names)
+
+    def _add_metrics(self, **sections: Any) -> None:
+        """Adds sections to `metrics`, replacing those of the same names."""
+        self._write_document("metrics", {**self.metrics, **sections})
+
+    @property
+    def temperature(self) -> float:
+        """What `calibrate` found that logits are divided by; 1 before."""
+        return float(self._read_document("calibration").get("temperature", 1.0))
+
+    def _file_settings(self) -> dict[str, Any]:
+        """What an exported model says of itself: the confidence below which to abstain, and classes that are no
+        digits."""
+        calibration, names = self._read_document("calibration"), self.class_names
+        settings = {"unsure_below": calibration["unsure_below"]} if calibration else {}
+        return settings if names == DIGITS else {**settings, "class_names": list(names)}
+
+    def _require_finished(self) -> None:
+        """Raises `RunError` for a run that is not finished."""
+        if not self.finished:
+            raise RunError(f"{self.name} is not finished")
+
+
+def describe_run(prepared: "Prepared") -> dict[str, Any]:
+    """What a new run stores of its environment and its data."""
+    recipe, data = prepared.recipe, prepared.data
+    document = {**describe_environment(), "class_names": list(data.class_names), "data": data.digest}
+    if prepared.feedback:
+        document["feedback"] = prepared.feedback.digest
+    if recipe.training.initial_run:
+        document["initial_run"] = Run.load(recipe.training.initial_run).digest
+    return document
 
 
 @dataclass(frozen=True)
-class Run(ResumableFolder):
-    """A run folder, with `recipe.toml`, `events.jsonl`, `metrics.json`, `model.safetensors`, `model.onnx` and more.
+class RunFolder(Run, ResumableFolder):
+    """A run in a folder, with `recipe.toml`, `events.jsonl`, `metrics.json`, `model.safetensors`, `model.onnx` and
+    more.
 
-    path: the folder. recipe: as resolved when the run was created. data: what it was trained on, where that is in
-    memory.
+    path: the folder.
     """
 
     manifest: ClassVar[str] = "recipe.toml"
     command: ClassVar[str] = "tenfold train --resume"
+    checkpoint: ClassVar[str] = "checkpoint.safetensors"
+    # The folder of an ensemble's networks, until all are trained.
+    members: ClassVar[str] = "members"
 
     path: Path
     recipe: Recipe
     data: Dataset | None = None
 
     @classmethod
-    def create(cls, prepared: "Prepared", path: Path) -> "Run":
+    def _create(cls, prepared: "Prepared", path: Path) -> "RunFolder":
         """A run folder at `path` that nothing is trained in yet."""
-        recipe = prepared.recipe
         files.make_folder(path)
-        digests = {"data": prepared.data.digest}
-        if prepared.feedback:
-            digests["feedback"] = prepared.feedback.digest
-        if recipe.training.initial_run:
-            digests["initial_run"] = Run.load(recipe.training.initial_run).digest
-        files.write_json(path / "environment.json", {**describe_environment(), **digests})
+        files.write_json(path / "environment.json", describe_run(prepared))
         files.write_text(path / "events.jsonl", "")
-        files.write_text(path / cls.manifest, recipe.to_toml())
-        return cls(path, recipe, prepared.data)
+        files.write_text(path / cls.manifest, prepared.recipe.to_toml())
+        return cls(path, prepared.recipe, prepared.data)
 
     @classmethod
-    def load(cls, path: str | Path) -> "Run":
-        """Opens a run folder; `latest` means the newest in `runs/`. Raises `RunError` when it is not one."""
-        folder = latest_run() if str(path) == "latest" else Path(path)
+    def open(cls, folder: str | Path) -> "RunFolder":
+        """Opens the run in a folder. Raises `RunError` when it is not one."""
+        folder = Path(folder)
         recipe_file = folder / cls.manifest
         if not folder.is_dir():
             raise RunError(f"{folder} is not a folder; a run is one, such as runs/2026-01-31-120000-tutorial")
@@ -73,25 +228,37 @@ class Run(ResumableFolder):
             return cls(folder, Recipe.from_toml(recipe_file.read_text(encoding="utf-8"), name=folder.name))
 
     @property
+    def name(self) -> str:
+        return str(self.path)
+
+    def file(self, name: str) -> Path:
+        return self.path / name
+
+    @property
     def finished(self) -> bool:
-        """Whether training is complete."""
-        return (self.path / "model.safetensors").exists()
+        return self.file("model.safetensors").exists()
+
+    def _require_finished(self) -> None:
+        if not self.finished:
+            raise RunError(f"{self.path} is not finished: {self.resume_command}")
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The data that the run was trained on. Raises `RunError` when the recipe's data set has changed since."""
-        data = self.data or load_dataset(self.recipe.data.dataset)
+        data = self.data or self.recipe.data.load()
         check_digest(data, self.environment["data"], self.path)
         return data
 
     @property
+    def parity_images(self) -> NDArray[np.uint8]:
+        return self.dataset.train_images[:PARITY_IMAGES]
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the trained weights, in hexadecimal. Raises `RunError` for a run that is not finished."""
-        if not self.finished:
-            raise RunError(f"{self.path} is not finished: {self.resume_command}")
-        return hashlib.sha256((self.path / "model.safetensors").read_bytes()).hexdigest()
+        self._require_finished()
+        return hashlib.sha256(self.file("model.safetensors").read_bytes()).hexdigest()
 
-    def start(self) -> "Run | None":
+    def initial_run(self) -> "RunFolder | None":
         """The run whose weights this one started from, if any. Raises `RunError` when they have changed since."""
         if not self.recipe.training.initial_run:
             return None
@@ -100,7 +267,7 @@ class Run(ResumableFolder):
             raise RunError(f"{start.path} holds other weights than when {self.path} started from it")
         return start
 
-    def check_feedback(self, feedback: Dataset | None) -> None:
+    def _check_feedback(self, feedback: Dataset | None) -> None:
         """Raises `RunError` unless they are the feedback samples that the run was created with."""
         if feedback is not None and self.environment.get("feedback") != feedback.digest:
             raise RunError(
@@ -109,64 +276,98 @@ class Run(ResumableFolder):
             )
 
     @property
-    def training(self) -> dict[str, Any]:
-        """The final figures of the training. Raises `RunError` for a run that is not finished."""
-        if not self.finished:
-            raise RunError(f"{self.path} is not finished: {self.resume_command}")
-        figures = self.metrics.get("training")
-        if not isinstance(figures, dict) or not figures.keys() >= _TRAINING_KEYS:
-            raise RunError(f"{self.path / 'metrics.json'} lacks the training's figures: it was changed or truncated")
-        return figures
-
-    @property
-    def history(self) -> list[EpochRecord]:
-        """The epochs trained, in order."""
-        return read_history(self.path / "events.jsonl")
+    def history(self) -> History:
+        return read_history(self.file("events.jsonl"))
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """`training`, written by `train`, and `test`, written by `evaluate`. Empty before either."""
-        file = self.path / "metrics.json"
-        return read_json(file) if file.exists() else {}
+        return self._read_document("metrics")
 
     @property
     def environment(self) -> dict[str, Any]:
-        """The machine, the package versions and the command that made the run."""
-        file = self.path / "environment.json"
-        document = read_json(file)
-        if not {"command", "machine", "packages", "data"} <= document.keys():
-            raise RunError(f"{file} does not describe the environment: it was changed or truncated")
+        document = self._read_document("environment")
+        if not {"command", "machine", "packages", "data", "class_names"} <= document.keys():
+            file = self.file("environment.json")
+            raise RunError(f"{file} does not describe the environment: it was changed, or made by another version")
         return document
 
-    def add_metrics(self, **sections: Any) -> None:
-        """Adds sections to `metrics.json`, replacing those of the same names."""
-        files.write_json(self.path / "metrics.json", {**self.metrics, **sections})
+    def _read_document(self, name: str) -> dict[str, Any]:
+        file = self.file(f"{name}.json")
+        return read_json(file) if file.exists() else {}
+
+    def _write_document(self, name: str, document: dict[str, Any]) -> None:
+        files.write_json(self.file(f"{name}.json"), document)
 
     def model(self) -> "nn.Module":
-        """The trained model, in evaluation mode. Raises `CheckpointError` when the weights don't fit the recipe."""
         from tenfold.models import build_model
         from tenfold.training.checkpoint import load_weights
 
-        model = build_model(self.recipe.model)
-        load_weights(self.path / "model.safetensors", model)
+        model = build_model(self.recipe.model, len(self.class_names))
+        load_weights(self.file("model.safetensors"), model)
         return model.eval()
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """images: uint8[N,28,28], 0 paper to 255 ink -> probabilities float32[N,10].
+        """images: uint8[N,28,28], 0 paper to 255 ink -> probabilities float32[N,C] of the C classes.
 
         Runs the exported `model.onnx`, which agrees with the weights within 1e-4, so it needs no PyTorch.
         Raises `RunError` when that file is missing, `ModelError` when it is damaged.
         """
         from tenfold.reading.model_file import ModelFile
 
-        path = self.path / "model.onnx"
+        path = self.file("model.onnx")
         if not path.is_file():
             unfinished = f"the run is not finished ({self.resume_command})"
             fix = f"tenfold export {self.path} --to onnx writes it" if self.finished else unfinished
             raise RunError(f"{path} is missing: {fix}")
         return ModelFile(path).probabilities(images)
 
+    def _add_epoch(self, record: EpochRecord, trainer: "Trainer", best: "Weights | None") -> None:
+        from tenfold.training.checkpoint import save_checkpoint
+
+        events = self.file("events.jsonl")
+        with files.storage_errors(events), events.open("a", encoding="utf-8") as file:
+            file.write(to_line(record))
+            file.flush()
+            os.fsync(file.fileno())  # Before the checkpoint is written, which must never be ahead of this file.
+        save_checkpoint(self.file(self.checkpoint), trainer, best)
+
+    def _finish(
+        self, model: "nn.Module", result: TrainingResult, write_onnx: bool, images: NDArray[np.uint8] | None = None
+    ) -> None:
+        """Stores the trained model and its figures. images: in place of `parity_images`."""
+        from tenfold.exporters.onnx import export_onnx
+        from tenfold.training.checkpoint import save_weights
+
+        difference = None
+        if write_onnx:
+            path, settings = self.file("model.onnx"), self._file_settings()
+            difference = export_onnx(
+                model, path, self.parity_images if images is None else images, self.temperature, settings
+            )
+        weights = self.file("final.safetensors")
+        save_weights(weights, model)
+        result = replace(result, model_bytes=weights.stat().st_size, onnx_difference=difference)
+        self._add_metrics(training=asdict(result))
+        # model.safetensors is what makes a run finished, so it comes last.
+        with files.storage_errors(self.path):
+            weights.replace(self.file("model.safetensors"))
+            self.file(self.checkpoint).unlink(missing_ok=True)
+            shutil.rmtree(self.file(self.members), ignore_errors=True)
+
+    def _restore(self, trainer: "Trainer") -> "Weights | None":
+        from tenfold.training.checkpoint import load_checkpoint
+
+        events, checkpoint = self.file("events.jsonl"), self.file(self.checkpoint)
+        best = load_checkpoint(checkpoint, trainer) if checkpoint.exists() else None
+        # A kill between writing an epoch's record and its checkpoint leaves a record of an epoch that is trained again.
+        records = list(self.history) if events.exists() else []
+        trained = trainer.epoch - trainer.first_epoch
+        if [record.epoch for record in records[:trained]] != list(range(trainer.first_epoch + 1, trainer.epoch + 1)):
+            raise RunError(f"{events} lacks some of the {trained} epochs trained: the run can't be resumed")
+        files.write_text(events, "".join(to_line(record) for record in records if record.epoch <= trainer.epoch))
+        return best
+
 
 def latest_run(folder: Path = Path("runs")) -> Path:
     """The newest run in `folder`. Raises `RunError` when there is none."""
-    return latest_folder(folder, Run.manifest)
+    return latest_folder(folder, RunFolder.manifest)

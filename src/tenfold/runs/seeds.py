@@ -1,23 +1,26 @@
 """One recipe trained with several seeds: a folder with a run for each, and the spread of their figures."""
 
 import dataclasses
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tenfold import files
-from tenfold.data import Dataset, load_dataset
+from tenfold.data import Dataset
 from tenfold.errors import RunError, UsageError
 from tenfold.evaluation.statistics import Spread, spread
-from tenfold.jobs.pool import Job, JobSource, OpenPool, Outcome, Pool, Say, in_process_pool
-from tenfold.runs.fit import Watch, training_job
-from tenfold.runs.prepare import Prepared, one_thread_each, prepare
+from tenfold.jobs.pool import Job, JobSource, OpenPool, Outcome, Pool, in_process_pool
+from tenfold.runs.fit import training_job
+from tenfold.runs.prepare import Prepared, check_workers, one_thread_each, prepare
 from tenfold.runs.resumable import ResumableFolder, check_digest, new_folder, read_json, reading
-from tenfold.runs.run import Run
+from tenfold.runs.run import RunFolder
 from tenfold.runs.train import train_run
 from tenfold.training.recipe import Recipe
-from tenfold.training.records import Monitor
+from tenfold.training.records import Callbacks, EpochRecord, OnEpoch, OnProgress, Progress
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,9 @@ class Seeds(ResumableFolder):
         return self.path / f"seed-{seed}"
 
     @property
-    def finished(self) -> dict[int, Run]:
+    def finished(self) -> dict[int, RunFolder]:
         """The runs that are trained and evaluated, by their seeds."""
-        runs = {seed: Run(self.folder(seed), self.recipe.replace(seed=seed)) for seed in self.seeds}
+        runs = {seed: RunFolder(self.folder(seed), self.recipe.replace(seed=seed)) for seed in self.seeds}
         return {seed: run for seed, run in runs.items() if run.finished and "test" in run.metrics}
 
     def figures(self, section: str, key: str) -> dict[int, float]:
@@ -117,15 +120,13 @@ class SeedSource(JobSource):
         self,
         turns: Iterable[tuple[str, Seeds, int, Dataset]],
         resume_command: str,
-        watch: Watch,
-        say: Say,
-        monitors: Iterable[Monitor] = (),
+        callbacks: Callbacks,
     ) -> None:
-        self.say, self.watch, self._resume_command = say, watch, resume_command
+        self._callbacks, self._resume_command = callbacks, resume_command
         self._turns = list(turns)
-        self.jobs = self._make_jobs(tuple(monitors))
+        self.jobs = self._make_jobs()
 
-    def _make_jobs(self, monitors: tuple[Monitor, ...]) -> Iterator[Job]:
+    def _make_jobs(self) -> Iterator[Job]:
         # One tuple for each data set, which a pool sends once.
         shared = {id(data): (data,) for *_, data in self._turns}
         for key, (_, seeds, seed, data) in enumerate(self._turns):
@@ -133,8 +134,14 @@ class SeedSource(JobSource):
                 self._finish(key)
                 continue
             recipe = seeds.recipe.replace(seed=seed)
-            arguments = (recipe, True, monitors)
+            arguments = (recipe, True, self._callbacks.tensorboard)
             yield training_job(key, train_run, seeds.folder(seed), arguments, shared[id(data)], recipe.device)
+
+    def on_message(self, job: Job, message: EpochRecord) -> bool:
+        return not self._callbacks.stop_after(message)
+
+    def on_progress(self, message: Progress) -> None:
+        self._callbacks.show(message)
 
     def on_done(self, job: Job, outcome: Outcome) -> None:
         label, seeds, seed, _ = self._turns[job.key]
@@ -154,53 +161,57 @@ class SeedSource(JobSource):
         else:
             accuracy, seconds = seeds.figures("test", "accuracy")[seed], seeds.figures("training", "seconds")[seed]
             result = f"test {100 * accuracy:.2f} %, {seconds:.2f} s"
-        self.say(f"{label}seed {seed}: {result}")
+        log.info("%sseed %s: %s", label, seed, result)
 
 
 def train_seeds(
-    recipe: Recipe,
+    recipe: str | Recipe,
     count: int,
     data: Dataset | None = None,
     *,
     folder: str | Path = "runs",
-    watch: Watch = lambda record: None,
-    say: Say = lambda line: None,
-    monitors: Iterable[Monitor] = (),
+    on_epoch: OnEpoch | None = None,
+    on_progress: OnProgress | None = None,
+    tensorboard: bool = False,
     open_pool: OpenPool = in_process_pool,
 ) -> Seeds:
     """Trains `recipe` with `count` seeds, in a new folder of `folder`, and evaluates each run once.
 
     open_pool: where they are trained, one after another in this process by default; the weights are the same in any
-    pool. say: called with a line for each seed. A seed that diverges is recorded as failed. `resume_seeds` continues
-    an interrupted training. Raises what `train` raises, and `UsageError` for a count below 1.
+    pool. on_epoch, on_progress: as of `train`, for every seed. Each seed's accuracy is logged. A seed that diverges is
+    recorded as failed. `resume_seeds` continues an interrupted training. Raises what `train` raises, and `UsageError`
+    for a count below 1.
     """
+    recipe = Recipe.load(recipe) if isinstance(recipe, str) else recipe
     with open_pool() as pool:
+        check_workers(recipe, pool)
         prepared = prepare_seeds(one_thread_each(recipe) if pool.size > 1 else recipe, count, data)
         seeds = Seeds.create(prepared, count, new_folder(Path(folder), f"{recipe.name}-seeds"))
-        return _train_seeds(seeds, prepared.data, pool, watch, say, monitors)
+        return _train_seeds(seeds, prepared.data, pool, Callbacks(on_epoch, on_progress, tensorboard))
 
 
 def resume_seeds(
     path: str | Path,
     data: Dataset | None = None,
     *,
-    watch: Watch = lambda record: None,
-    say: Say = lambda line: None,
-    monitors: Iterable[Monitor] = (),
+    on_epoch: OnEpoch | None = None,
+    on_progress: OnProgress | None = None,
+    tensorboard: bool = False,
     open_pool: OpenPool = in_process_pool,
 ) -> Seeds:
     """Continues the interrupted training of several seeds, after the last whole epoch of each, in any pool."""
     seeds = Seeds.load(path)
-    data = data or load_dataset(seeds.recipe.data.dataset)
+    data = data or seeds.recipe.data.load()
     check_digest(data, seeds.digest, seeds.path)
     with open_pool() as pool:
-        return _train_seeds(seeds, data, pool, watch, say, monitors)
+        check_workers(seeds.recipe, pool)
+        return _train_seeds(seeds, data, pool, Callbacks(on_epoch, on_progress, tensorboard))
 
 
-def _train_seeds(seeds: Seeds, data: Dataset, pool: Pool, watch: Watch, say: Say, monitors: Iterable[Monitor]) -> Seeds:
+def _train_seeds(seeds: Seeds, data: Dataset, pool: Pool, callbacks: Callbacks) -> Seeds:
     turns = [("", seeds, seed, data) for seed in seeds.seeds]
     with seeds.working():
-        pool.run(SeedSource(turns, seeds.resume_command, watch, say, monitors))
+        pool.run(SeedSource(turns, seeds.resume_command, callbacks))
     return seeds
 
 

@@ -8,18 +8,14 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from tenfold.errors import FormatError, ModelError
-from tenfold.export.inference_graph import count_parameters
-from tenfold.export.web import read_web
+from tenfold.exporters.inference_graph import count_parameters
+from tenfold.exporters.web import read_web
 from tenfold.reading.reader import Reader, shipped_model
 from tenfold.serve.schemas import ModelOutput
 
 if TYPE_CHECKING:
-    from tenfold.runs.run import Run
-
-_DIGITS = [str(digit) for digit in range(10)]
+    from tenfold.runs.run import RunFolder
 
 
 class ServedModel(NamedTuple):
@@ -88,7 +84,7 @@ def _load_file(source: str, taken: Collection[str]) -> ServedModel:
     web = path.with_suffix(".10fd")
     if not web.is_file():
         raise ModelError(f"{web}: no such file; create it with tenfold export RUN --to web --out {web}")
-    return _served(path.stem, taken, _open_reader(path), web.read_bytes(), _count_parameters(web))
+    return _served(path.stem, taken, Reader(path), web.read_bytes(), _count_parameters(web))
 
 
 def _load_run(source: str, taken: Collection[str]) -> ServedModel:
@@ -96,10 +92,8 @@ def _load_run(source: str, taken: Collection[str]) -> ServedModel:
 
     run = Run.load(source)
     training, test = run.metrics.get("training", {}), run.metrics.get("test", {})
-    if training.get("class_names", _DIGITS) != _DIGITS:
-        raise ModelError(f"{run.path} was trained on {', '.join(training['class_names'][:3])}..., not on digits")
     with tempfile.TemporaryDirectory(prefix="tenfold-") as folder:
-        reader = _open_reader(_exported(run, "onnx", Path(folder)))
+        reader = Reader(_exported(run, "onnx", Path(folder)))
         web = _exported(run, "web", Path(folder))
         content, parameters = web.read_bytes(), training.get("parameters") or _count_parameters(web)
     data = "MNIST" if run.recipe.data.dataset == "mnist" else Path(run.recipe.data.dataset).name
@@ -108,7 +102,7 @@ def _load_run(source: str, taken: Collection[str]) -> ServedModel:
     return _served(run.path.name, taken, reader, content, parameters, accuracy, accuracy_on)
 
 
-def _exported(run: "Run", to: str, folder: Path) -> Path:
+def _exported(run: "RunFolder", to: str, folder: Path) -> Path:
     """The run's own file, or one written to `folder` if there is none or it is older than the calibration."""
     suffix = {"onnx": ".onnx", "web": ".10fd"}[to]
     path, calibration = run.path / f"model{suffix}", run.path / "calibration.json"
@@ -117,14 +111,6 @@ def _exported(run: "Run", to: str, folder: Path) -> Path:
     from tenfold.runs.export import export
 
     return export(run, to, folder / path.name).path
-
-
-def _open_reader(path: Path) -> Reader:
-    reader = Reader(path)
-    shape = reader.probabilities(np.zeros((1, 28, 28), np.uint8)).shape
-    if shape != (1, 10):
-        raise ModelError(f"{path} gives {shape[-1]} probabilities: it does not read digits")
-    return reader
 
 
 def _unique_name(title: str, taken: Collection[str]) -> str:

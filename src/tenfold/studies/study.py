@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tenfold import files
-from tenfold.data import load_dataset
 from tenfold.errors import RunError, UsageError
 from tenfold.evaluation.statistics import Difference, Spread, holm, paired
-from tenfold.jobs.pool import OpenPool, Say, in_process_pool
+from tenfold.jobs.pool import OpenPool, in_process_pool
 from tenfold.machine import describe_environment
 from tenfold.models import build_model
 from tenfold.models.describe import model_totals
-from tenfold.runs.fit import Watch
 from tenfold.runs.resumable import ResumableFolder, check_digest, new_folder, read_json, reading
 from tenfold.runs.seeds import Seeds, SeedSource, prepare_seeds
-from tenfold.training.recipe import Recipe
+from tenfold.training.recipe import DataConfig, Recipe
+from tenfold.training.records import Callbacks, OnProgress
 
 
 @dataclass(frozen=True)
@@ -70,9 +69,9 @@ class Study(ResumableFolder):
         Raises `UsageError` or `RecipeError`, leaving nothing behind, for fewer seeds than one, recipes that can't be
         trained, or recipes on different images where differences are taken between them.
         """
-        seed, load = next(iter(recipes.values())).training.seed, cache(load_dataset)
+        seed, load = next(iter(recipes.values())).training.seed, cache(DataConfig.load)
         prepared = {
-            label: prepare_seeds(recipe.replace(seed=seed), count, load(recipe.data.dataset))
+            label: prepare_seeds(recipe.replace(seed=seed), count, load(recipe.data))
             for label, recipe in recipes.items()
         }
         if kind != "models" and len({found.recipe.data for found in prepared.values()}) > 1:
@@ -99,25 +98,23 @@ class Study(ResumableFolder):
             raise RunError(f"{path} compares {found}: {study.resume_command}")
         return study
 
-    def run(
-        self, watch: Watch = lambda record: None, say: Say = lambda line: None, open_pool: OpenPool = in_process_pool
-    ) -> list[RecipeResult]:
+    def run(self, on_progress: OnProgress | None = None, open_pool: OpenPool = in_process_pool) -> list[RecipeResult]:
         """Trains what is not trained yet, seed by seed and within a seed recipe by recipe; then writes the figures.
 
         Interleaving spreads whatever slows the machine down over all recipes alike.
         """
-        load = cache(load_dataset)
+        load = cache(DataConfig.load)
         with self.working():
             seeds = {label: Seeds.load(self._folder(label)) for label in self.recipes}
             for one in seeds.values():
-                check_digest(load(one.recipe.data.dataset), one.digest, self.path)
+                check_digest(load(one.recipe.data), one.digest, self.path)
             turns = [
-                (f"{label}, ", one, one.seeds[turn], load(one.recipe.data.dataset))
+                (f"{label}, ", one, one.seeds[turn], load(one.recipe.data))
                 for turn in range(self.count)
                 for label, one in seeds.items()
             ]
             with open_pool() as pool:
-                pool.run(SeedSource(turns, self.resume_command, watch, say))
+                pool.run(SeedSource(turns, self.resume_command, Callbacks(on_progress=on_progress)))
         results = compare(seeds)
         self._save(results)
         return results
@@ -152,7 +149,7 @@ def compare(seeds: Mapping[str, Seeds]) -> list[RecipeResult]:
 
 
 def _result(label: str, ours: Seeds, base: Mapping[int, float]) -> RecipeResult:
-    counted = model_totals(build_model(ours.recipe.model))
+    counted = model_totals(build_model(ours.recipe.model, ours.recipe.data.classes))
     validation = ours.figures("training", "validation_accuracy")
     training = ours.figures("training", "train_accuracy")
     both = [seed for seed in base if seed in validation]

@@ -14,10 +14,9 @@ from optuna.storages import BaseStorage
 from sqlalchemy.exc import SQLAlchemyError
 
 from tenfold import files
-from tenfold.data import load_dataset
 from tenfold.database import error_reason
 from tenfold.errors import RunError, StorageError, StoreError, TrainingError
-from tenfold.jobs.pool import OpenPool, Say
+from tenfold.jobs.pool import OpenPool
 from tenfold.machine import describe_environment
 from tenfold.runs.prepare import one_thread_each, prepare, with_absolute_paths
 from tenfold.runs.resumable import ResumableFolder, check_digest, locked, new_folder, read_json, reading
@@ -124,17 +123,17 @@ class Sweep(ResumableFolder):
     def __exit__(self, *_: object) -> None:
         sweep_storage.close(self.storage)
 
-    def run(self, open_pool: OpenPool, say: Say = lambda line: None) -> list[TrialResult]:
+    def run(self, open_pool: OpenPool) -> list[TrialResult]:
         """Trains what is left, waits for trials of other machines, and writes `best.toml` and `trials.json`.
 
-        say: called with a line for each trial. Raises `RunError` when another process runs this sweep, `TrainingError`
+        Each trial is logged. Raises `RunError` when another process runs this sweep, `TrainingError`
         when no trial finished.
         """
         resume = f"resume with: {self.resume_command}"
         try:
             with self.working(), ExitStack() as stack:
                 stack.enter_context(sweep_storage.without_warnings())
-                source, pool = TrialSource(self, say), None
+                source, pool = TrialSource(self), None
                 while source.any_left():
                     if source.any_here():
                         pool = pool or stack.enter_context(open_pool())
@@ -198,5 +197,5 @@ def _load_study(name: str, storage: BaseStorage, place: str) -> tuple[optuna.Stu
     except KeyError:
         raise RunError(f"{place} holds no sweep {name!r}") from None
     plan = SweepPlan.from_document(study.user_attrs.get(PLAN, {}), f"sweep {name}")
-    check_digest(load_dataset(plan.space.recipe.data.dataset), plan.digest, Path(name))
+    check_digest(plan.space.recipe.data.load(), plan.digest, Path(name))
     return study, plan

@@ -1,6 +1,7 @@
 """The trials of a sweep: their results, and the jobs that they are while they run."""
 
 import contextlib
+import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,16 +11,17 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 
-from tenfold.data import load_dataset
 from tenfold.errors import RecipeError, RunError
-from tenfold.jobs.pool import Job, JobSource, Outcome, Say
+from tenfold.jobs.pool import Job, JobSource, Outcome
 from tenfold.runs.fit import training_job
-from tenfold.runs.run import Run
+from tenfold.runs.run import RunFolder
 from tenfold.runs.train import train_run
 from tenfold.studies import sweep_storage
 
 if TYPE_CHECKING:
     from tenfold.studies.sweep import Sweep
+
+log = logging.getLogger(__name__)
 
 _STATES = {"COMPLETE": "finished", "PRUNED": "stopped", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
 # Keys of a trial's user attributes.
@@ -75,11 +77,11 @@ class TrialSource(JobSource):
     claimed before it was interrupted come first, and resume after their last whole epoch.
     """
 
-    def __init__(self, sweep: "Sweep", say: Say) -> None:
-        self.say, self._sweep, self._plan, self._study = say, sweep, sweep.plan, sweep.study
+    def __init__(self, sweep: "Sweep") -> None:
+        self._sweep, self._plan, self._study = sweep, sweep.plan, sweep.study
         # Only there may other machines take part.
         self._in_database = sweep.url is not None
-        self._shared = (load_dataset(sweep.plan.space.recipe.data.dataset),)
+        self._shared = (sweep.plan.space.recipe.data.load(),)
         # With a cache, which the sweep's own has not; Optuna has no public access to it.
         self._storage = sweep.study._storage
         self._study_id = self._storage.get_study_id_from_name(sweep.study.study_name)
@@ -139,10 +141,11 @@ class TrialSource(JobSource):
                 raise RunError(f"trial {job.key}: {outcome.message}; fix that, then: {self._sweep.resume_command}")
             if outcome.kind == "finished":
                 assert job.folder is not None
-                figures = Run(job.folder, self._plan.space.recipe).training
-                kept = {name: figures[name] for name in ("seconds", "parameters", "train_accuracy", "validation_loss")}
+                figures = RunFolder(job.folder, self._plan.space.recipe).training
+                names = ("seconds", "parameters", "train_accuracy", "validation_loss")
+                kept = {name: getattr(figures, name) for name in names}
                 trial.set_user_attr(FIGURES, kept)
-                self._end(trial, TrialState.COMPLETE, value=figures["validation_accuracy"])
+                self._end(trial, TrialState.COMPLETE, value=figures.validation_accuracy)
             elif outcome.kind in ("stopped", "diverged"):
                 # Diverged ones count as pruned too, so that the sampler learns to avoid them; it ignores failures.
                 self._end(trial, TrialState.PRUNED, reason=outcome.message)
@@ -175,7 +178,7 @@ class TrialSource(JobSource):
             return None
         self._claimed[number] = trial
         folder = self._sweep.path / "trials" / f"{number:04}"
-        return training_job(number, train_run, folder, (recipe, False, ()), self._shared, recipe.device)
+        return training_job(number, train_run, folder, (recipe, False, False), self._shared, recipe.device)
 
     def _claim(self) -> int | None:
         if time.monotonic() - self._last_empty < 0.5:
@@ -200,7 +203,7 @@ class TrialSource(JobSource):
             line = f"stopped after epoch {epoch}, at {100 * accuracy:.2f} %"
         else:
             line = f"{'failed' if state is TrialState.FAIL else 'diverged'}: {reason}"
-        self.say(f"trial {trial.number}: {line}")
+        log.info("trial %s: %s", trial.number, line)
 
     def _heartbeat(self, number: int) -> None:
         if self._in_database:

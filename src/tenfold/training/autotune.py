@@ -1,5 +1,6 @@
 """Autotuning: what a recipe's device settings leave open is decided by timing a few of its own training steps here."""
 
+import copy
 import dataclasses
 import time
 
@@ -7,24 +8,23 @@ import torch
 from torch import Tensor, nn
 
 from tenfold.machine import usable_cores
-from tenfold.models import build_model
-from tenfold.models.composite import networks
 from tenfold.training.device import execution, torch_device
 from tenfold.training.recipe import DeviceConfig, Recipe
 from tenfold.training.trainer import Trainer
 
 # Twice the threads must be faster by this factor: each thread is a core that others can't use, and threads that wait
-# for one another on a busy machine make a step many times slower (docs/log.md).
+# for one another on a busy machine make a step many times slower (docs/development/log.md).
 MIN_SPEEDUP = 1.15
 # Timed steps per setting, after one untimed; the fastest counts.
 STEPS = 3
 
 
-def autotune(recipe: Recipe, images: Tensor, labels: Tensor) -> Recipe:
+def autotune(recipe: Recipe, network: nn.Module, images: Tensor, labels: Tensor) -> Recipe:
     """Returns the recipe with all device settings resolved; those that it sets itself are kept.
 
-    images: uint8[N,28,28], labels: int64[N], a batch or more. On a GPU nothing is timed: threads don't matter there,
-    and bfloat16 in channels_last is the fast way. Raises `UsageError` for a device that this machine lacks.
+    network: one of the recipe's, on the CPU; copies of it are trained. images: uint8[N,28,28], labels: int64[N], a
+    batch or more. On a GPU nothing is timed: threads don't matter there, and bfloat16 in channels_last is the fast way.
+    Raises `UsageError` for a device that this machine lacks.
     """
     config = dataclasses.replace(recipe.device, device=torch_device(recipe.device.device).type)
     if config.device != "cpu":
@@ -37,14 +37,12 @@ def autotune(recipe: Recipe, images: Tensor, labels: Tensor) -> Recipe:
     elif config.threads == 0 or "auto" in (config.precision, config.memory_format):
         size = recipe.training.batch_size
         with torch.random.fork_rng(devices=[]):
-            config = _fastest(recipe, config, images[:size], labels[:size])
+            config = _fastest(recipe, config, network, images[:size], labels[:size])
     return dataclasses.replace(recipe, device=config)
 
 
-def _fastest(recipe: Recipe, config: DeviceConfig, images: Tensor, labels: Tensor) -> DeviceConfig:
-    # One network stands for all of an ensemble.
-    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, ensemble_size=1))
-    convolutional = any(isinstance(module, nn.Conv2d) for module in build_model(recipe.model).modules())
+def _fastest(recipe: Recipe, config: DeviceConfig, network: nn.Module, images: Tensor, labels: Tensor) -> DeviceConfig:
+    convolutional = any(isinstance(module, nn.Conv2d) for module in network.modules())
     precisions, formats = [config.precision], [config.memory_format]
     if config.precision == "auto":
         # Where bfloat16 is emulated it is always slower.
@@ -57,21 +55,23 @@ def _fastest(recipe: Recipe, config: DeviceConfig, images: Tensor, labels: Tenso
             candidate = dataclasses.replace(
                 config, precision=precision, memory_format=memory_format, threads=config.threads or 1
             )
-            seconds = _step_seconds(recipe, candidate, images, labels, least)
+            seconds = _step_seconds(recipe, candidate, network, images, labels, least)
             if seconds < least:
                 best, least = candidate, seconds
     while not config.threads and 2 * best.threads <= len(usable_cores()):
         candidate = dataclasses.replace(best, threads=2 * best.threads)
-        seconds = _step_seconds(recipe, candidate, images, labels, least)
+        seconds = _step_seconds(recipe, candidate, network, images, labels, least)
         if seconds * MIN_SPEEDUP > least:
             break
         best, least = candidate, seconds
     return best
 
 
-def _step_seconds(recipe: Recipe, candidate: DeviceConfig, images: Tensor, labels: Tensor, limit: float) -> float:
+def _step_seconds(
+    recipe: Recipe, candidate: DeviceConfig, network: nn.Module, images: Tensor, labels: Tensor, limit: float
+) -> float:
     """Seconds of the fastest of a few steps; of fewer steps where a setting is clearly slower than `limit`."""
-    trainer = Trainer(networks(build_model(recipe.model))[0], dataclasses.replace(recipe, device=candidate))
+    trainer = Trainer(copy.deepcopy(network), dataclasses.replace(recipe, device=candidate))
     with execution(candidate):
         least = float("inf")
         for step in range(1 + STEPS):

@@ -31,7 +31,7 @@ def execution(config: DeviceConfig) -> Iterator[None]:
     """Sets threads and denormal handling for a training; restores them, and torch's generator, afterwards."""
     threads, flushed = torch.get_num_threads(), flushes_denormals()
     # Adam's moments of vanished gradients become denormal numbers, which processors are slow at: without flushing, an
-    # epoch of the tutorial takes 1.5 times as long from the second epoch on (docs/log.md).
+    # epoch of the tutorial takes 1.5 times as long from the second epoch on (docs/development/log.md).
     torch.set_num_threads(config.threads)
     torch.set_flush_denormal(True)
     try:

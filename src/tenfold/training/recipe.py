@@ -11,12 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tenfold.config import build, option
 from tenfold.errors import RecipeError, nearest
-from tenfold.models import architecture_of
-from tenfold.models.model_config import ARCHITECTURES, MLPConfig, ModelConfig
+from tenfold.models import CLASSES
+from tenfold.models.model_config import ARCHITECTURES, MLPConfig, ModelConfig, architecture_of, config_of
+
+if TYPE_CHECKING:
+    from tenfold.data import Dataset
+    from tenfold.models.describe import LayerSummary
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "one-cycle", "cosine", "linear")
@@ -27,6 +31,10 @@ class DataConfig:
     """Training data, and the part of it that is held out for validation."""
 
     dataset: str = option("mnist", "name of a known data set, or path of your own")
+    class_names: tuple[str, ...] = option(
+        (),
+        "classes of your own data, if they are not the digits: the names of the folders of images, such as alpha,beta",
+    )
     validation: float = option(0.2, "fraction of the training images held out for validation", at_least=0, below=1)
     writers: str = option(
         "",
@@ -50,6 +58,20 @@ class DataConfig:
         0.2, "fraction of each epoch's images that are feedback samples; each is repeated at most 30 times",
         above=0, below=1,
     )  # fmt: skip
+
+    @property
+    def classes(self) -> int:
+        """The number of classes, known without loading the data."""
+        from tenfold.data.catalog import find_entry, is_known
+
+        known = find_entry(self.dataset).class_names if is_known(self.dataset) else ()
+        return len(self.class_names or known) or CLASSES
+
+    def load(self) -> "Dataset":
+        """Loads the data set."""
+        from tenfold.data import load_dataset
+
+        return load_dataset(self.dataset, class_names=self.class_names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +154,9 @@ class Recipe:
             raise RecipeError(
                 f"recipe {self.name!r}: a name consists of letters, digits, spaces, '.', '_' and '-'; it names the run"
             )
+        names = {field.name for section in _SECTIONS.values() for field in dataclasses.fields(section)}
+        if both := names.intersection(vars(self.model)):
+            raise RecipeError(f"recipe {self.name}: {min(both)} is a field of recipes; rename that of the architecture")
         training = self.training
         if not training.early_stopping and training.final_weights != "best":
             return
@@ -189,7 +214,7 @@ class Recipe:
         return cls(
             name=document.get("name", name),
             description=document.get("description", ""),
-            model=_model_config(document.get("model", {}), name),
+            model=_model_config(document.get("model", {}), f"recipe {name}"),
             **sections,
         )
 
@@ -209,11 +234,18 @@ class Recipe:
         for key, value in changes.items():
             if key not in section_of:
                 raise RecipeError(f"recipe {self.name} has no field {key!r}{nearest(key, section_of)}")
-            if key not in ("seed", "dataset") and document[section_of[key]].get(key) != value:
+            if key not in ("seed", "dataset", "class_names") and document[section_of[key]].get(key) != value:
                 text = document["description"] or self.name
                 document["description"] = f"{text}{',' if _CHANGED in text else _CHANGED} {key} = {_toml(value)}"
             document[section_of[key]][key] = value
         return self._from_document(document, self.name)
+
+    def layers(self) -> "list[LayerSummary]":
+        """Returns the layers of the recipe's network: kinds, output shapes, parameters and multiply-adds."""
+        from tenfold.models import build_model
+        from tenfold.models.describe import describe_model
+
+        return describe_model(build_model(self.model, self.data.classes))
 
     def to_toml(self) -> str:
         """Returns TOML with every field; `from_toml` is the inverse."""
@@ -256,13 +288,9 @@ def _shipped() -> Any:
     return resources.files("tenfold") / "recipes"
 
 
-def _model_config(section: Mapping[str, Any], name: str) -> ModelConfig:
-    architecture = section.get("architecture", "mlp")
-    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
-        hint = nearest(str(architecture), ARCHITECTURES)
-        raise RecipeError(f"recipe {name}: unknown architecture {architecture!r}{hint}")
-    options = {key: value for key, value in section.items() if key != "architecture"}
-    return build(ARCHITECTURES[architecture], options, f"recipe {name}, [model]")
+def _model_config(section: Mapping[str, Any], where: str) -> ModelConfig:
+    options = {"architecture": "mlp", **section}
+    return config_of(options.pop("architecture"), options, where)
 
 
 def _toml(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 A step is a callable `step(inputs, targets) -> (loss, logits)`. inputs: float32[N,28,28], 0 paper to 1 ink. targets: as
 `targets_of` returns them. Both results are from before the update and detached: the mean loss in nats and logits
-float32[N,10]. `traced_step` has a faster one for small networks.
+float32[N,C] of C classes. `traced_step` has a faster one for small networks.
 """
 
 from collections.abc import Callable
@@ -17,11 +17,12 @@ from tenfold.training.optimizers import decay_weights, weights_of
 from tenfold.training.recipe import Recipe
 
 # The label of an image that shows no digit.
-NON_DIGIT = CLASSES
+NON_DIGIT = -1
 
 
 def targets_of(labels: Tensor, label_smoothing: float) -> Tensor:
-    """Returns the loss's targets: the labels int64[N] themselves, or float32[N,10] where some images are non-digits.
+    """Returns the loss's targets: the labels int64[N] themselves, or float32[N,10] where some images are non-digits
+    (which only digits are trained with).
 
     The target of a non-digit is uniform over the classes, which teaches the model to be unsure: Hendrycks, Mazeika and
     Dietterich (2019), "Deep anomaly detection with outlier exposure", section 3.
@@ -29,13 +30,13 @@ def targets_of(labels: Tensor, label_smoothing: float) -> Tensor:
     non_digits = labels == NON_DIGIT
     if not non_digits.any():
         return labels
-    one_hot = functional.one_hot(labels.clamp_max(CLASSES - 1), CLASSES).float()
+    one_hot = functional.one_hot(labels.clamp_min(0), CLASSES).float()
     smoothing = torch.where(non_digits, 1.0, label_smoothing)[:, None]
     return torch.lerp(one_hot, torch.full_like(one_hot, 1 / CLASSES), smoothing)
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
-    """Mean cross-entropy in nats of logits float32[N,10]; targets as `targets_of` returns them, smoothed only once."""
+    """Mean cross-entropy in nats of logits float32[N,C]; targets as `targets_of` returns them, smoothed only once."""
     smoothing = 0.0 if targets.is_floating_point() else label_smoothing
     return functional.cross_entropy(logits, targets, label_smoothing=smoothing)
 

@@ -2,7 +2,7 @@
 
 Autograd builds and walks a graph in every step, and the optimizer looks up and checks its state; for a network like the
 tutorial's both take as long as the arithmetic. Here PyTorch's tracer records once what a step's forward and backward
-pass compute, and each step runs that recording, then the optimizer's own kernel (docs/decisions/0010).
+pass compute, and each step runs that recording, then the optimizer's own kernel (docs/development/decisions/0010).
 """
 
 from collections.abc import Callable, Sequence

@@ -12,12 +12,12 @@ from torch.optim.swa_utils import AveragedModel, get_swa_multi_avg_fn, update_bn
 
 from tenfold.errors import TrainingError
 from tenfold.models.layers import set_memory_format
-from tenfold.training.augment import make_augmentation
+from tenfold.training.augment import Augmentation, make_augmentation
 from tenfold.training.device import MEMORY_FORMATS, autocast
 from tenfold.training.optimizers import learning_rate_factor, make_optimizer
 from tenfold.training.recipe import DeviceConfig, Recipe
 from tenfold.training.records import EpochRecord, Progress
-from tenfold.training.step import NON_DIGIT, PlainStep, Step, targets_of
+from tenfold.training.step import PlainStep, Step, targets_of
 from tenfold.training.subset import EVALUATION_BATCH, ImageSubset, scale_pixels
 from tenfold.training.traced_step import TracedStep, is_traceable
 
@@ -39,23 +39,23 @@ class Trainer:
     def __init__(self, network: nn.Module, recipe: Recipe, member: int = 0) -> None:
         self.network = network
         self.recipe = recipe
-        self.device = next(network.parameters()).device
-        self.first_epoch = member * recipe.training.epochs
-        self.last_epoch = self.first_epoch + recipe.training.epochs
-        self.epoch = self.first_epoch
-        self.preparing_seconds = 0.0
-        self.augment = make_augmentation(recipe.augment, self.device)
+        self.device: torch.device = next(network.parameters()).device
+        self.first_epoch: int = member * recipe.training.epochs
+        self.last_epoch: int = self.first_epoch + recipe.training.epochs
+        self.epoch: int = self.first_epoch
+        self.preparing_seconds: float = 0.0
+        self.augment: Augmentation | None = make_augmentation(recipe.augment, self.device)
         set_memory_format(network, MEMORY_FORMATS[recipe.device.memory_format])
-        self.optimizer = make_optimizer(network, recipe.training)
+        self.optimizer: torch.optim.Optimizer = make_optimizer(network, recipe.training)
         # Izmailov et al. (2018), "Averaging weights leads to wider optima and better generalization".
-        self.averaged = (
+        self.averaged: AveragedModel | None = (
             AveragedModel(network, multi_avg_fn=get_swa_multi_avg_fn()) if recipe.training.weight_averaging else None  # type: ignore[no-untyped-call]
         )
-        self.has_non_digits = True
+        self.has_non_digits: bool = True
         self.optimize: Step = PlainStep(network, recipe, self.optimizer)
 
     def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Trains on one batch, uint8[N,28,28] and int64[N]. Returns loss and logits float32[N,10] before the update."""
+        """Trains on one batch, uint8[N,28,28] and int64[N]. Returns loss and logits float32[N,C] before the update."""
         targets = targets_of(labels, self.recipe.training.label_smoothing) if self.has_non_digits else labels
         return self.optimize(self.inputs(images), targets)
 
@@ -143,7 +143,7 @@ class Trainer:
         """Switches to a traced step, where it gives the same bits; the optimizer must have taken a step."""
         full = len(images) == self.recipe.training.batch_size
         if full and isinstance(self.optimize, PlainStep) and is_traceable(self.recipe, self.device):
-            self.optimize = TracedStep(self.optimize, scale_pixels(images), labels.clamp_max(NON_DIGIT - 1))
+            self.optimize = TracedStep(self.optimize, scale_pixels(images), labels.clamp_min(0))
 
     @torch.no_grad()
     def _use_average(self, train: ImageSubset) -> None:
@@ -166,7 +166,7 @@ class Trainer:
 
 
 def predict_logits(model: nn.Module, images: Tensor, config: DeviceConfig | None = None) -> Tensor:
-    """images: uint8[N,28,28] -> logits float32[N,10], in evaluation mode. config: sets the precision; else float32."""
+    """images: uint8[N,28,28] -> logits float32[N,C], in evaluation mode. config: sets the precision; else float32."""
     model.eval()
     with torch.inference_mode(), autocast(config or DeviceConfig(), images.device):
         parts = [model(scale_pixels(batch)).float() for batch in torch.split(images, EVALUATION_BATCH)]

@@ -94,8 +94,12 @@ def test_qmnists_writers_are_kept(digits, mirror, cache: Path, monkeypatch) -> N
         np.testing.assert_array_equal(dataset.train_labels, labels[:20])
 
 
-def test_emnists_images_come_out_of_their_zip_upright(digits, mirror, cache: Path, monkeypatch) -> None:
+@pytest.mark.parametrize(("first_label", "names"), [(0, "0123456789"), (1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")])
+def test_emnists_images_come_out_of_their_zip_upright(
+    digits, mirror, cache: Path, monkeypatch, first_label, names
+) -> None:
     images, labels = digits(30)
+    labels += first_label
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, array in (
@@ -108,9 +112,14 @@ def test_emnists_images_come_out_of_their_zip_upright(digits, mirror, cache: Pat
     entry = served_entry(
         mirror, "some-set", {"all.zip": packed.getvalue()}, archive="all.zip", transposed=True,
         train=("gzip/train-images.gz", "gzip/train-labels.gz"), test=("gzip/test-images.gz", "gzip/test-labels.gz"),
+        first_label=first_label, class_names=tuple(names),
     )  # fmt: skip
     use(monkeypatch, entry)
-    np.testing.assert_array_equal(load_dataset("some-set").train_images, images[:20])
+    for _ in ("fetched", "cached"):
+        data = load_dataset("some-set")
+        np.testing.assert_array_equal(data.train_images, images[:20])
+        np.testing.assert_array_equal(data.train_labels, labels[:20] - first_label)
+        assert data.class_names == tuple(names)
 
 
 def test_a_zip_without_the_files_is_named(mirror, cache: Path, monkeypatch) -> None:

@@ -174,7 +174,7 @@ def serve(built_page: Path, tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def sub_path(own_server: Server) -> Iterator[str]:
-    """The server behind a proxy that shows it as /digits/ of another host, as in docs/deploy.md."""
+    """The server behind a proxy that shows it as /digits/ of another host, as in docs/guides/deploy.md."""
 
     class Proxy(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -1,4 +1,4 @@
-"""Every layout of a data set that people have: how it is made, and what is done with it (docs/data.md)."""
+"""Every layout of a data set that people have: how it is made, and what is done with it (docs/guides/own-data.md)."""
 
 import gzip
 from collections.abc import Callable

@@ -49,7 +49,7 @@ def test_images_in_every_orientation_are_upright_afterwards(turns, mirrored, rea
 
 
 def test_the_readme_of_data_shows_every_layout():
-    page = (Path(__file__).parents[3] / "docs" / "data.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "guides" / "own-data.md").read_text()
     assert all(f"| {layout.shown} | {layout.done} |" in page for layout in LAYOUTS)
 
 

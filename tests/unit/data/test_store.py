@@ -157,10 +157,11 @@ class TestNamesAndInfo:
 
     def test_every_set_is_listed_without_loading_it(self, cache: Path) -> None:
         infos = list_datasets()
-        assert [info.name for info in infos] == ["mnist", "fashion-mnist", "kmnist", "emnist-digits", "qmnist"]
+        names = ["mnist", "fashion-mnist", "kmnist", "emnist-digits", "emnist-letters", "qmnist"]
+        assert [info.name for info in infos] == names
         assert {info.name: info.location for info in infos} == {
             "mnist": "embedded", "fashion-mnist": "not fetched", "kmnist": "not fetched",
-            "emnist-digits": "not fetched", "qmnist": "not fetched",
+            "emnist-digits": "not fetched", "emnist-letters": "not fetched", "qmnist": "not fetched",
         }  # fmt: skip
         mnist = dataset_info("Mnist")
         assert (mnist.train_count, mnist.test_count, mnist.image_shape) == (60_000, 10_000, (28, 28))

@@ -1,4 +1,4 @@
-// A model file, as tenfold/export/web.py writes it. Anything may be in it: a person drops a file on the page.
+// A model file, as tenfold/exporters/web.py writes it. Anything may be in it: a person drops a file on the page.
 
 export interface Layer {
   readonly kind: string;

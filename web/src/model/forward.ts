@@ -1,4 +1,4 @@
-// The forward pass: what tenfold/export/inference_graph.py does, of one image. All arrays are allocated beforehand.
+// The forward pass: what tenfold/exporters/inference_graph.py does, of one image. All arrays are allocated beforehand.
 
 import { convolution, type Pair, type Weights } from "./convolution.js";
 import { ModelFileError, type Layer, type ModelFile } from "./file.js";

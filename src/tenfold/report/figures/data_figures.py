@@ -6,10 +6,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tenfold.data import Dataset
-from tenfold.data.dataset import CLASSES
 from tenfold.data.preprocessing import flatten, one_hot, scale_pixels
 from tenfold.data.profile import Profile
-from tenfold.report.figures.figure_style import Draw, Theme, bare, figure, mosaic, show_ink
+from tenfold.report.figures.figure_style import Draw, Theme, bare, figure, mosaic, name_classes, show_ink
+
+# Of more classes, samples and mean images are shown of the first.
+_SHOWN = 30
+_COLUMNS = 10
 
 
 def profile_figures(data: Dataset, profile: Profile) -> dict[str, Draw]:
@@ -25,15 +28,16 @@ def profile_figures(data: Dataset, profile: Profile) -> dict[str, Draw]:
 
 
 def samples(data: Dataset, theme: Theme, each: int = 12) -> Figure:
-    """The first `each` training images of each class, one row per class."""
-    images = np.zeros((CLASSES * each, 28, 28), np.uint8)
-    for digit in range(CLASSES):
-        first = np.flatnonzero(data.train_labels == digit)[:each]
-        images[digit * each : digit * each + len(first)] = data.train_images[first]
-    drawing = figure(5.6)
+    """The first `each` training images of each class, one row per class; of more than 30 classes, of the first."""
+    names = data.class_names[:_SHOWN]
+    images = np.zeros((len(names) * each, 28, 28), np.uint8)
+    for label in range(len(names)):
+        first = np.flatnonzero(data.train_labels == label)[:each]
+        images[label * each : label * each + len(first)] = data.train_images[first]
+    drawing = figure(0.56 * len(names))
     axes = drawing.add_subplot()
     show_ink(axes, mosaic(images, each))
-    axes.set_yticks([14 + 32 * digit for digit in range(CLASSES)], data.class_names)
+    axes.set_yticks([14 + 32 * label for label in range(len(names))], names)
     axes.tick_params(length=0, labelsize=11, labelcolor=theme.muted)
     return drawing
 
@@ -42,33 +46,40 @@ def distribution(data: Dataset, profile: Profile, theme: Theme) -> Figure:
     """Bar chart of the share of each class in the training and the test set, with a line at a uniform share."""
     drawing = figure(2.9)
     axes = drawing.add_subplot()
-    positions = np.arange(CLASSES)
+    positions = np.arange(data.classes)
     parts = (("training", profile.train, theme.accent, -0.21), ("test", profile.test, theme.contrast, 0.21))
     for name, part, color, shift in parts:
         shares = 100 * part.counts / part.images
         axes.bar(positions + shift, shares, 0.38, color=color, label=f"{name}: {part.images:,} images")
-    axes.axhline(10, color=theme.text, linewidth=0.8, linestyle=(0, (4, 3)), label="uniform distribution")
-    axes.set_xticks(positions, data.class_names)
+    axes.axhline(
+        100 / data.classes, color=theme.text, linewidth=0.8, linestyle=(0, (4, 3)), label="uniform distribution"
+    )
+    name_classes(axes.xaxis, data.class_names)
     axes.tick_params(axis="x", length=0)
     axes.set_ylabel("share of the images, %")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=3)
-    axes.set_ylim(0, max(13.0, axes.get_ylim()[1]))
+    axes.set_ylim(0, max(130 / data.classes, axes.get_ylim()[1]))
     return drawing
 
 
 def mean_digits(data: Dataset, profile: Profile, theme: Theme) -> Figure:
-    """The mean image of each class; below, the share of pixels with ink, mean and standard deviation."""
-    drawing = figure(2.75)
-    above, below = np.asarray(drawing.subfigures(2, 1, height_ratios=(1, 1.7))).tolist()
-    for digit, axes in enumerate(above.subplots(1, CLASSES)):
-        show_ink(axes, profile.mean_images[digit], peak=max(1.0, profile.mean_images[digit].max()))
+    """The mean image of each class, or of the first 30; below, the share of pixels with ink, mean and standard
+    deviation."""
+    means = profile.mean_images[:_SHOWN]
+    rows = -(-len(means) // _COLUMNS)
+    drawing = figure(2.0 + 0.75 * rows)
+    above, below = np.asarray(drawing.subfigures(2, 1, height_ratios=(rows, 1.7))).tolist()
+    for axes in (grid := above.subplots(rows, _COLUMNS, squeeze=False)).flat:
+        bare(axes)
+    for axes, mean in zip(grid.flat, means, strict=False):
+        show_ink(axes, mean, peak=max(1.0, mean.max()))
     axes = below.subplots()
     axes.errorbar(
-        range(CLASSES), 100 * profile.ink_mean, 100 * profile.ink_spread, fmt="o", color=theme.accent, capsize=3
+        range(data.classes), 100 * profile.ink_mean, 100 * profile.ink_spread, fmt="o", color=theme.accent, capsize=3
     )
-    axes.set_xlim(-0.5, CLASSES - 0.5)
+    axes.set_xlim(-0.5, data.classes - 0.5)
     axes.set_ylim(0)
-    axes.set_xticks(range(CLASSES), data.class_names)
+    name_classes(axes.xaxis, data.class_names)
     axes.tick_params(axis="x", length=0)
     axes.set_ylabel("pixels with ink, %")
     axes.grid(axis="y")
@@ -108,10 +119,10 @@ def preprocessing(data: Dataset, theme: Theme, index: int = 0) -> Figure:
     panels[2].set_xticks([0, 784])
     panels[2].set_yticks([0, 1])
     panels[2].set_box_aspect(1)
-    hot = one_hot(label)[0]
-    panels[3].barh(range(CLASSES), hot, color=theme.contrast, height=0.7)
+    hot = one_hot(label, data.classes)[0]
+    panels[3].barh(range(data.classes), hot, color=theme.contrast, height=max(0.7, data.classes / 60))
     panels[3].set_title("one-hot", fontweight="normal")
-    panels[3].set_yticks(range(CLASSES), data.class_names)
+    name_classes(panels[3].yaxis, data.class_names, most=13)
     panels[3].invert_yaxis()
     panels[3].set_xticks([0, 1])
     panels[3].tick_params(axis="y", length=0)

@@ -5,39 +5,51 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import CLASSES
 from tenfold.evaluation.calibration import reliability, risk_coverage
 from tenfold.evaluation.metrics import Evaluation
 from tenfold.report.figures.data_figures import labeled_grid
-from tenfold.report.figures.figure_style import Theme, bare, figure, show_ink
+from tenfold.report.figures.figure_style import Theme, bare, figure, name_classes, show_ink
+
+# Up to so many classes the confusion matrix shows counts, up to so many its cells are drawn one by one, and a
+# prediction has a bar for each.
+_NUMBERED = 12
+_DRAWN = 100
+_BARS = 10
 
 
-def confusion(evaluation: Evaluation, names: tuple[str, ...], theme: Theme) -> Figure:
+def confusion(evaluation: Evaluation, theme: Theme) -> Figure:
     """The confusion matrix as a heat map: correct predictions in one color, mistakes in another.
 
     Mistakes are shaded by the square root of their count, so that rare ones remain visible next to frequent ones.
     """
-    counts = evaluation.confusion
+    counts, names = evaluation.confusion, evaluation.class_names
     mistakes = counts - np.diag(np.diag(counts))
     worst = max(1, mistakes.max())
-    drawing = figure(5.4, 6.0)
+    side = 5.0 if len(names) <= _NUMBERED else 6.6
+    drawing = figure(side + 0.4, side + 1.0)
     axes = drawing.add_subplot()
-    for (row, column), count in np.ndenumerate(counts):
-        if row == column:
-            color, strength = theme.accent, 0.15 + 0.5 * count / max(1, counts[row].sum())
-        else:
-            color, strength = theme.contrast, 0.75 * (count / worst) ** 0.5
-        axes.add_patch(Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, color=color, alpha=strength, linewidth=0))
-        if count:
-            weight = "bold" if row == column else "normal"
-            axes.text(column, row, f"{count}", ha="center", va="center", fontsize=8.5, fontweight=weight)
+    if len(names) <= _DRAWN:
+        for (row, column), count in np.ndenumerate(counts):
+            if row == column:
+                color, strength = theme.accent, 0.15 + 0.5 * count / max(1, counts[row].sum())
+            else:
+                color, strength = theme.contrast, 0.75 * (count / worst) ** 0.5
+            if strength:
+                cell = Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, color=color, alpha=strength, linewidth=0)
+                axes.add_patch(cell)
+            if count and len(names) <= _NUMBERED:
+                weight = "bold" if row == column else "normal"
+                axes.text(column, row, f"{count}", ha="center", va="center", fontsize=8.5, fontweight=weight)
+    else:
+        # A picture instead of a million rectangles.
+        show_ink(axes, (counts / np.maximum(1, counts.sum(1, keepdims=True))) ** 0.5, peak=1)
     bare(axes)
-    axes.set_xlim(-0.5, CLASSES - 0.5)
-    axes.set_ylim(CLASSES - 0.5, -0.5)
+    axes.set_xlim(-0.5, len(names) - 0.5)
+    axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_aspect("equal")
-    axes.set_xticks(range(CLASSES), names)
-    axes.set_yticks(range(CLASSES), names)
-    axes.tick_params(length=0, labelsize=10, labelcolor=theme.text)
+    name_classes(axes.xaxis, names)
+    name_classes(axes.yaxis, names)
+    axes.tick_params(length=0, labelsize=10 if len(names) <= _NUMBERED else 7, labelcolor=theme.text)
     axes.xaxis.set_label_position("top")
     axes.xaxis.tick_top()
     axes.set_xlabel("predicted class", labelpad=6)
@@ -45,13 +57,13 @@ def confusion(evaluation: Evaluation, names: tuple[str, ...], theme: Theme) -> F
     return drawing
 
 
-def class_scores(evaluation: Evaluation, names: tuple[str, ...], theme: Theme) -> Figure:
+def class_scores(evaluation: Evaluation, theme: Theme) -> Figure:
     """Precision and recall of each class as dots and F1 as a tick between them; the axis starts at the lowest value."""
     drawing = figure(2.9)
     axes = drawing.add_subplot()
     for digit, scores in enumerate(evaluation.classes):
         axes.plot([digit] * 2, [100 * scores.precision, 100 * scores.recall], color=theme.line, linewidth=3, zorder=1)
-    positions = np.arange(CLASSES)
+    positions = np.arange(len(evaluation.classes))
     for name, color, marker in (
         ("precision", theme.accent, "o"),
         ("recall", theme.contrast, "o"),
@@ -68,7 +80,7 @@ def class_scores(evaluation: Evaluation, names: tuple[str, ...], theme: Theme) -
             label=name.upper() if name == "f1" else name,
             linewidths=0 if marker == "o" else 1.6,
         )
-    axes.set_xticks(positions, names)
+    name_classes(axes.xaxis, evaluation.class_names)
     axes.tick_params(axis="x", length=0)
     axes.set_ylabel("score, %")
     axes.grid(axis="y")
@@ -112,11 +124,9 @@ def risk_coverage_curve(evaluation: Evaluation, theme: Theme) -> Figure:
     return drawing
 
 
-def mistakes(
-    evaluation: Evaluation, images: NDArray[np.uint8], names: tuple[str, ...], theme: Theme, most: int = 40
-) -> Figure:
+def mistakes(evaluation: Evaluation, images: NDArray[np.uint8], theme: Theme, most: int = 40) -> Figure:
     """Misclassified images, the most confident first, with prediction, confidence and true label."""
-    worst = evaluation.mistakes[:most]
+    worst, names = evaluation.mistakes[:most], evaluation.class_names
     captions = [
         f"{names[predicted]}, {100 * confidence:.0f} %\ntrue: {names[label]}"
         for predicted, confidence, label in zip(
@@ -151,8 +161,11 @@ def predictions(
         if labels is not None:
             truth = "" if right else f"true: {names[int(labels[index])]}"
             bars.set_title(truth, color=theme.contrast, fontsize=8.5, pad=3, fontweight="normal", loc="left")
-        bars.barh(range(CLASSES), row, color=[color if d == read else theme.muted for d in range(CLASSES)], height=0.7)
-        bars.set_yticks(range(CLASSES), names)
+        # Of many classes, the most probable ones.
+        shown = np.arange(len(names)) if len(names) <= _BARS else np.argsort(-row, kind="stable")[:_BARS]
+        colors = [color if label == read else theme.muted for label in shown]
+        bars.barh(range(len(shown)), row[shown], color=colors, height=0.7)
+        bars.set_yticks(range(len(shown)), [names[label] for label in shown])
         bars.tick_params(axis="y", length=0, labelsize=6.5, pad=1)
         bars.set_xlim(0, 1)
         bars.invert_yaxis()

@@ -29,18 +29,18 @@ def draw_augmentation(data: Dataset, config: AugmentConfig, path: Path) -> Path:
     return files.write_bytes(path, to_png(lambda theme: data_figures.augmented(images, augmented, theme)))
 
 
-def draw_predictions(predictions: Sequence[Prediction], names: tuple[str, ...], path: Path) -> Path:
+def draw_predictions(predictions: Sequence[Prediction], path: Path) -> Path:
     """Saves the predictions as a grid of images."""
-    return files.write_bytes(path, to_png(predictions_figure(predictions, names)))
+    return files.write_bytes(path, to_png(predictions_figure(predictions)))
 
 
-def predictions_figure(predictions: Sequence[Prediction], names: tuple[str, ...]) -> Draw:
+def predictions_figure(predictions: Sequence[Prediction]) -> Draw:
     """The predictions as a grid of images, with the true labels where all are known."""
     labels = [prediction.label for prediction in predictions]
     return partial(
         evaluation_figures.predictions,
         np.stack([prediction.pixels for prediction in predictions]),
         np.stack([prediction.probabilities for prediction in predictions]),
-        names,
+        predictions[0].class_names,
         labels=None if None in labels else np.array(labels, np.int64),
     )

@@ -13,12 +13,16 @@ from dataclasses import dataclass
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 WIDTH = 7.65  # inches: the report's column
+# The most classes that an axis names, and the letters that fit into its row.
+_NAMED = 36
+_ROW = 90
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,14 @@ def name_rows(axes: Axes, labels: Sequence[str], theme: Theme) -> None:
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.grid(axis="x")
     axes.spines["left"].set_visible(False)
+
+
+def name_classes(axis: Axis, names: Sequence[str], most: int = _NAMED) -> None:
+    """Labels an axis with class names, at most `most` of them; names too long for a row stand upright."""
+    step = -(-len(names) // most)
+    shown = names[::step]
+    upright = isinstance(axis, XAxis) and sum(map(len, shown)) > _ROW
+    axis.set_ticks(range(0, len(names), step), shown, rotation=90 if upright else 0)
 
 
 def accuracy_axis(axes: Axes, error_ticks: Sequence[float]) -> None:

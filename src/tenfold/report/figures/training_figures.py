@@ -1,5 +1,6 @@
 """Figures of a training: the learning curves, and the diagram of a dense network."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -16,7 +17,7 @@ _DRAWN = 11
 _HEIGHT = 10.0
 
 
-def learning_curves(history: list[EpochRecord], theme: Theme) -> Figure:
+def learning_curves(history: Sequence[EpochRecord], theme: Theme) -> Figure:
     """Accuracy and loss over the epochs, for training and validation images."""
     drawing = figure(2.7)
     accuracy, loss = drawing.subplots(1, 2)
@@ -28,7 +29,7 @@ def learning_curves(history: list[EpochRecord], theme: Theme) -> Figure:
     return drawing
 
 
-def _curve(axes: Axes, history: list[EpochRecord], what: str, scale: float, theme: Theme) -> None:
+def _curve(axes: Axes, history: Sequence[EpochRecord], what: str, scale: float, theme: Theme) -> None:
     epochs = [record.epoch for record in history]
     for part, color in (("train", theme.accent), ("validation", theme.contrast)):
         values = [getattr(record, f"{part}_{what}") for record in history]

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tenfold.errors import ExportError
-from tenfold.export.inference_graph import Array, InferenceLayer, rows_and_columns
+from tenfold.exporters.inference_graph import Array, InferenceLayer, rows_and_columns
 from tenfold.models.layers import (
     ACTIVATION_LAYERS,
     PIXEL_MEAN,

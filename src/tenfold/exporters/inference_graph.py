@@ -25,6 +25,10 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
+# Images that an exported model is compared on.
+PARITY_IMAGES = 512
+
+
 @dataclass(frozen=True)
 class InferenceLayer:
     """One operation on the output of the layer before it.

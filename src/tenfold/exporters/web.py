@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tenfold import files
 from tenfold.errors import ExportError, FormatError
-from tenfold.export.inference_graph import InferenceLayer, quantize
+from tenfold.exporters.inference_graph import InferenceLayer, quantize
 
 MAGIC = b"10FD"
 FORMAT = 1

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from tenfold import files
 from tenfold.errors import ExportError
-from tenfold.export.from_torch import inference_layers
-from tenfold.export.onnx_graph import describe, write_onnx
+from tenfold.exporters.from_torch import inference_layers
+from tenfold.exporters.inference_graph import PARITY_IMAGES as PARITY_IMAGES
+from tenfold.exporters.onnx_graph import describe, write_onnx
 from tenfold.models.layers import set_memory_format
 from tenfold.onnx_runtime import onnxruntime
 from tenfold.training.trainer import predict_logits
@@ -25,8 +26,6 @@ from tenfold.training.trainer import predict_logits
 # Largest difference between torch's and ONNX Runtime's outputs that passes for rounding in float32: of a probability,
 # of a logit up to 1, and of a larger logit as a share of it.
 TOLERANCE = 1e-4
-# Images that parity is proven on.
-PARITY_IMAGES = 512
 
 
 class _Deployed(nn.Module):

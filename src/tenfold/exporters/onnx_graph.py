@@ -12,9 +12,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from tenfold import files
-from tenfold.export.inference_graph import InferenceLayer, quantize, rows_and_columns
+from tenfold.exporters.inference_graph import InferenceLayer, quantize, rows_and_columns
 from tenfold.reading.model_file import METADATA
-from tenfold.reading.symbols import BLANK, SYMBOLS
+from tenfold.reading.symbols import BLANK, DIGITS, SYMBOLS
 
 # Opset 20 is the first with Gelu; ONNX Runtime 1.17 and later read it.
 _OPSET, _IR = 20, 9
@@ -33,14 +33,6 @@ class _FileForm:
     output_shape: tuple[int | str, ...]
 
 
-_DIGIT = _FileForm(
-    "Reads one handwritten digit an image",
-    "uint8[n,28,28], 0 paper to 255 ink, a digit in a box of 20x20, its center of mass in the middle, as MNIST's",
-    "logits and probabilities: float32[n,10], of the digits 0 to 9",
-    ("n", 28, 28),
-    ("logits", "probabilities"),
-    ("n", 10),
-)
 _LINE = _FileForm(
     "Reads a line of handwritten digits and marks",
     "uint8[n,32,w], 0 paper to 255 ink, a line of writing as high as the strip; w is a multiple of 16",
@@ -50,6 +42,20 @@ _LINE = _FileForm(
     ("log_probabilities",),
     ("n", "columns", BLANK + 1),
 )
+
+
+def _image_form(settings: Mapping[str, Any]) -> _FileForm:
+    names = settings.get("class_names", DIGITS)
+    digits = tuple(names) == tuple(DIGITS)
+    return _FileForm(
+        "Reads one handwritten digit an image" if digits else f"Classifies images into {len(names)} classes",
+        "uint8[n,28,28], 0 paper to 255 ink, a digit in a box of 20x20, its center of mass in the middle, as MNIST's",
+        f"logits and probabilities: float32[n,{len(names)}], of "
+        + ("the digits 0 to 9" if digits else "class_names in the metadata"),
+        ("n", 28, 28),
+        ("logits", "probabilities"),
+        ("n", len(names)),
+    )
 
 
 class _OnnxGraph:
@@ -84,7 +90,7 @@ class _OnnxGraph:
 
 
 def write_onnx(layers: Sequence[InferenceLayer], path: Path, settings: Mapping[str, Any], int8: bool = False) -> Path:
-    """Writes uint8[N,28,28], 0 paper to 255 ink -> `logits` and `probabilities`, float32[N,10], for any N.
+    """Writes uint8[N,28,28], 0 paper to 255 ink -> `logits` and `probabilities`, float32[N,C], for any N.
 
     For a line network: uint8[N,32,W], W a multiple of 16 -> `log_probabilities` float32[N,W/2,24].
     settings: stored in the file's metadata, see `tenfold.reading.model_file.ModelFile.settings`. int8: whether weights
@@ -93,7 +99,7 @@ def write_onnx(layers: Sequence[InferenceLayer], path: Path, settings: Mapping[s
     graph = _OnnxGraph(int8)
     for layer in layers:
         _add(graph, layer)
-    form = _LINE if layers[0].kind == "strips" else _DIGIT
+    form = _LINE if layers[0].kind == "strips" else _image_form(settings)
     if form is _LINE:
         graph.node("Squeeze", graph.constant(np.array([2], np.int64)))
         graph.node("Transpose", perm=[0, 2, 1])
@@ -118,8 +124,9 @@ def write_onnx(layers: Sequence[InferenceLayer], path: Path, settings: Mapping[s
     return files.write_bytes(path, model.SerializeToString())
 
 
-def describe(model: onnx.ModelProto, settings: Mapping[str, Any], form: _FileForm = _DIGIT) -> None:
-    """Stores in an ONNX model what it says of itself; docs/runtimes.md lists it."""
+def describe(model: onnx.ModelProto, settings: Mapping[str, Any], form: _FileForm | None = None) -> None:
+    """Stores in an ONNX model what it says of itself; docs/reference/file-formats.md lists it."""
+    form = form or _image_form(settings)
     model.doc_string = f"{form.purpose}. images: {form.images}. {form.outputs}."
     said = {"input": form.images, "range": "0 to 255", "output": form.outputs}
     helper.set_model_props(model, {METADATA: json.dumps(settings, sort_keys=True), **said})
