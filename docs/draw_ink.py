@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/ink.md: python -m docs.draw_ink
+"""Draws the pictures of docs/how-it-works/ink.md: python -m docs.draw_ink
 
 Everything in them is drawn here: nobody's handwriting.
 """

@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/numbers.md: python -m docs.draw_numbers
+"""Draws the pictures of docs/how-it-works/documents.md: python -m docs.draw_numbers
 
 What is photographed in them are scenes of `tenfold.synthesis`, written with MNIST's test images.
 """
