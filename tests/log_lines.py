@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def logged(on_line: Callable[[str], object] = lambda line: None) -> Iterator[list[str]]:
-    """The lines that are logged in the block, without the epochs. on_line: called with each; it may raise."""
+    """The lines on jobs that are logged in the block. on_line: called with each; it may raise."""
     found: list[str] = []
 
     class Collect(logging.Handler):
@@ -16,7 +16,8 @@ def logged(on_line: Callable[[str], object] = lambda line: None) -> Iterator[lis
             on_line(found[-1])
 
     logger, handler = logging.getLogger("tenfold"), Collect()
-    handler.addFilter(lambda record: record.name != "tenfold.training.records")
+    quiet = ("tenfold.training.records", "tenfold.runs.prepare")
+    handler.addFilter(lambda record: record.name not in quiet)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from tenfold.data.catalog import is_known
 from tenfold.data.profile import profile
 from tenfold.evaluation.diagnose import Finding
 from tenfold.machine import freed_memory_kept
@@ -36,6 +37,8 @@ def walk(recipe: Recipe, *, folder: str | Path = "runs", on_progress: OnProgress
     """
     log.info("1  Explore the data")
     data = recipe.data.load()
+    if not is_known(recipe.data.dataset):
+        log.info("   %s: %s", data.name, data.origin)
     data_profile = profile(data)
     counts = data_profile.train.counts[data_profile.train.counts > 0]
     log.info(

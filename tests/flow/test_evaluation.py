@@ -111,6 +111,42 @@ def test_each_fault_is_named_with_its_measure_and_a_flag(history, train, validat
 
 
 @pytest.mark.parametrize(
+    ("settings", "history", "accuracies", "expected"),
+    [
+        # Nothing learned: a tenth of the usual rate, or the usual one, by the recipe's own.
+        ({"learning_rate": 1.0}, [2.4, 2.4, 2.4], (0.1, 0.1), "--learning-rate 0.001"),
+        ({"learning_rate": 0.02}, [2.4, 2.4, 2.4], (0.1, 0.1), "--learning-rate 0.001"),
+        ({"learning_rate": 1e-6}, [2.3, 2.3, 2.3], (0.1, 0.1), "--learning-rate 0.001"),
+        ({"learning_rate": 5.0, "optimizer": "sgd"}, [2.4, 2.4, 2.4], (0.1, 0.1), "--learning-rate 0.1"),
+        ({"learning_rate": 0.001}, [0.5, 0.6, 0.5, 0.7, 0.6], (0.9, 0.9), "--learning-rate 0.0001"),
+        # Learned, but little: the rate comes before the size of the network.
+        ({"learning_rate": 0.05, "hidden": (128, 64)}, [0.8, 0.6, 0.5], (0.87, 0.86), "--learning-rate 0.001"),
+        ({"learning_rate": 0.002, "hidden": (128, 64)}, [0.8, 0.6, 0.5], (0.87, 0.86), "--hidden 256,128"),
+    ],
+)
+def test_the_advice_on_the_learning_rate_follows_the_recipes_own(settings, history, accuracies, expected):
+    found = diagnose(epochs(history, history), *accuracies, scheduled=True, settings=settings)
+    assert found[0].remedies[0].flag == expected
+    rate = f"{settings['learning_rate']:g}"
+    assert rate in found[0].remedies[0].why or "--hidden" in expected
+
+
+def test_what_is_in_place_already_is_not_advised():
+    settings = {"learning_rate": 1.0, "activation": "relu", "batch_norm": False}
+    (found,) = diagnose(epochs([2.4, 2.4, 2.4], [2.4, 2.4, 2.4]), 0.1, 0.1, settings=settings)
+    assert [remedy.flag for remedy in found.remedies] == ["--learning-rate 0.001", "--batch-norm"]
+    settings |= {"activation": "sigmoid", "batch_norm": True}
+    (found,) = diagnose(epochs([2.4, 2.4, 2.4], [2.4, 2.4, 2.4]), 0.1, 0.1, settings=settings)
+    assert [remedy.flag for remedy in found.remedies] == ["--learning-rate 0.001", "--activation relu"]
+
+
+def test_a_training_without_mistakes_is_long_enough():
+    falling = epochs([0.5, 0.2, 0.05, 0.01], [0.5, 0.2, 0.05, 0.01])
+    assert diagnose(falling, 1.0, 1.0) == []
+    assert diagnose(falling, 0.99, 0.99)[0].fault == "poor convergence"
+
+
+@pytest.mark.parametrize(
     ("changes", "fault"),
     [
         ({"epochs": 60, "learning_rate": 0.003}, "overfitting"),

@@ -105,6 +105,7 @@ def train(
         resolved = _finetuning(from_run, data, flags)
     elif resume is None:
         resolved = resolve_recipe(recipe, flags)
+    from tenfold.evaluation.diagnose import LOW
     from tenfold.jobs.pool import in_process_pool
     from tenfold.runs import train as runs
     from tenfold.runs.resumable import latest_folder
@@ -136,7 +137,7 @@ def train(
         f"\n{run.path}: {counted(figures.epochs, 'epoch')} in {figures.seconds:.1f} s, training accuracy "
         f"{100 * figures.train_accuracy:.2f} %"
     )
-    screen.say(f"next: tenfold evaluate {run.path}")
+    screen.say(f"next: tenfold {'diagnose' if figures.train_accuracy < LOW else 'evaluate'} {run.path}")
     screen.result({"run": str(run.path), **run.metrics})
 
 

@@ -6,7 +6,7 @@ The rules use only the learning curves and the final metrics, so they apply to a
 import dataclasses
 import json
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -19,6 +19,8 @@ GAP = 0.01  # overfitting: training accuracy exceeds validation accuracy by more
 FALL = 0.05  # stopped too early: validation loss fell in the last epoch by more than this share
 NOT_LEARNED = 0.75  # nothing learned: final training loss, as a share of the loss of guessing
 UNSTABLE = 0.4  # steps too large: share of epochs in which the training loss rose
+PERFECT = 0.9995  # nothing to gain from longer training: validation accuracy is above this
+HIGH_RATE = 10  # steps too large: the learning rate is so many times the usual one of its optimizer
 LOW = 0.97  # network too small, or stopped too early: both accuracies are below this
 
 
@@ -56,20 +58,40 @@ def diagnose(
     classes: int = 10,
     *,
     scheduled: bool = False,
-    fields: Collection[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> list[Finding]:
     """Finds problems, most serious first; an empty list for a healthy run.
 
     history: one record per epoch. train_accuracy, validation_accuracy: of the final weights in evaluation mode, 0 to 1.
     scheduled: whether the learning rate was decayed to zero; a loss that still falls at the end is then normal.
-    fields: of the recipe; remedies for other fields are omitted.
+    settings: the recipe's fields and their values; remedies for other fields, and those in place, are omitted.
     """
-    if convergence := _not_learned(history, classes) or _unstable(history):
-        return [_applicable(convergence, fields)]
+    rate = _Rate.of(settings or {})
+    if convergence := _not_learned(history, classes, rate) or _unstable(history, rate):
+        return [_applicable(convergence, settings)]
     findings = [_overfitting(history, train_accuracy, validation_accuracy)]
-    findings.append(_too_short(history) if findings == [None] and not scheduled else None)
-    findings.append(_low(train_accuracy, validation_accuracy))
-    return [_applicable(finding, fields) for finding in findings if finding]
+    perfect = (validation_accuracy or 0.0) >= PERFECT
+    findings.append(_too_short(history) if findings == [None] and not scheduled and not perfect else None)
+    findings.append(_low(train_accuracy, validation_accuracy, rate))
+    return [_applicable(finding, settings) for finding in findings if finding]
+
+
+@dataclass(frozen=True)
+class _Rate:
+    """The recipe's learning rate, and the usual one of its optimizer."""
+
+    rate: float = 0.001
+    usual: float = 0.001
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "_Rate":
+        usual = 0.1 if settings.get("optimizer") == "sgd" else 0.001
+        return cls(settings.get("learning_rate", usual), usual)
+
+    @property
+    def lower(self) -> float:
+        """The usual rate for one above it, or else a tenth of the rate."""
+        return self.usual if self.rate > self.usual else self.rate / 10
 
 
 def measured(flag: str) -> str:
@@ -93,34 +115,48 @@ def _measured() -> dict[str, Any]:
     return document
 
 
-def _applicable(finding: Finding, fields: Collection[str] | None) -> Finding:
-    """Keeps the remedies that the recipe has fields for, and adds their measured effects."""
+def _applicable(finding: Finding, settings: Mapping[str, Any] | None) -> Finding:
+    """Keeps the remedies that change a field of the recipe, and adds their measured effects."""
     kept = [
         dataclasses.replace(remedy, measured=measured(remedy.flag))
         for remedy in finding.remedies
-        if fields is None
-        or all(word[2:].replace("-", "_") in fields for word in remedy.flag.split() if word[:2] == "--")
+        if settings is None or _changes(remedy.flag, settings)
     ]
     return dataclasses.replace(finding, remedies=tuple(kept))
 
 
-def _not_learned(history: Sequence[Epoch], classes: int) -> Finding | None:
+def _changes(flags: str, settings: Mapping[str, Any]) -> bool:
+    """Whether all flags are fields of the recipe, and one has another value."""
+    given = [part.split() for part in flags.split("--")[1:]]
+    names = [words[0].replace("-", "_") for words in given]
+    values = [words[1] if len(words) > 1 else "True" for words in given]
+    return set(names) <= settings.keys() and any(
+        value not in (str(settings[name]), f"{settings[name]:g}" if isinstance(settings[name], float) else "")
+        for name, value in zip(names, values, strict=True)
+    )
+
+
+def _not_learned(history: Sequence[Epoch], classes: int, rate: _Rate) -> Finding | None:
     guessing = math.log(classes)
     loss = history[-1].train_loss
     if loss < NOT_LEARNED * guessing:
         return None
     return Finding(
         "poor convergence",
-        f"after {len(history)} epochs the training loss is {loss:.2f}; guessing alone gives {guessing:.2f}",
+        f"after {len(history)} epoch{'' if len(history) == 1 else 's'} the training loss is {loss:.2f}; guessing alone "
+        f"gives {guessing:.2f}",
         (
-            Remedy("--learning-rate 0.001", "far too large or far too small steps learn nothing"),
+            Remedy(
+                f"--learning-rate {rate.lower if rate.rate >= rate.usual else rate.usual:g}",
+                f"far too large or far too small steps learn nothing; it is {rate.rate:g}",
+            ),
             Remedy("--activation relu", "saturated units pass no gradient"),
             Remedy("--batch-norm", "keeps each layer's input in a range where it learns"),
         ),
     )
 
 
-def _unstable(history: Sequence[Epoch]) -> Finding | None:
+def _unstable(history: Sequence[Epoch], rate: _Rate) -> Finding | None:
     pairs = list(pairwise(history))
     rises = sum(later.train_loss > earlier.train_loss for earlier, later in pairs)
     if len(pairs) < 3 or rises < UNSTABLE * len(pairs):
@@ -129,7 +165,9 @@ def _unstable(history: Sequence[Epoch]) -> Finding | None:
         "poor convergence",
         f"the training loss rose in {rises} of {len(pairs)} epochs",
         (
-            Remedy("--learning-rate 0.001", "smaller steps no longer jump over the minimum"),
+            Remedy(
+                f"--learning-rate {rate.lower:g}", f"smaller steps no longer jump over the minimum; it is {rate.rate:g}"
+            ),
             Remedy("--batch-size 128", "larger batches give steadier gradients"),
         ),
     )
@@ -175,7 +213,7 @@ def _too_short(history: Sequence[Epoch]) -> Finding | None:
     )
 
 
-def _low(train_accuracy: float, validation_accuracy: float | None) -> Finding | None:
+def _low(train_accuracy: float, validation_accuracy: float | None, rate: _Rate) -> Finding | None:
     if train_accuracy >= LOW or (validation_accuracy or 0.0) >= LOW:
         return None
     seen = "" if validation_accuracy is None else f" and {100 * validation_accuracy:.1f} % of the validation images"
@@ -183,9 +221,17 @@ def _low(train_accuracy: float, validation_accuracy: float | None) -> Finding | 
         "low accuracy",
         f"it classifies only {100 * train_accuracy:.1f} % of the training images correctly{seen}",
         (
+            *_lower_rate(rate),
             Remedy("--hidden 256,128", "more units represent more shapes"),
             Remedy("--hidden 128,128,64", "another layer combines shapes"),
             Remedy("--width 64", "more channels represent more shapes"),
             Remedy("--epochs 20", "more passes over the images"),
         ),
     )
+
+
+def _lower_rate(rate: _Rate) -> tuple[Remedy, ...]:
+    if rate.rate < HIGH_RATE * rate.usual:
+        return ()
+    why = f"steps too large jump over the minimum; {rate.rate:g} is {rate.rate / rate.usual:.0f} times the usual rate"
+    return (Remedy(f"--learning-rate {rate.lower:g}", why),)

@@ -52,7 +52,7 @@ def diagnose(run: Run) -> list[rules.Finding]:
         training.validation_accuracy,
         training.classes_present,
         scheduled=recipe.training.schedule != "constant",
-        fields={name for section in sections for name in vars(section)},
+        settings={name: value for section in sections for name, value in vars(section).items()},
     )
 
 

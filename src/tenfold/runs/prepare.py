@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from tenfold.training.recipe import DataConfig, Recipe
 from tenfold.training.subset import ImageSubset
 
 Indices = NDArray[np.int64]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,10 @@ def prepare(recipe: Recipe, data: Dataset | None = None) -> Prepared:
     a batch larger than the data or a device that this machine lacks, `DataError` for data that can't be loaded,
     `RunError` or `CheckpointError` for a run to start from that is missing, unfinished or of another architecture.
     """
-    data = data or recipe.data.load()
+    if data is None:
+        data = recipe.data.load()
+        if not is_known(recipe.data.dataset):
+            log.info("%s: %s", data.name, data.origin)  # What was changed, held out and left out.
     started = time.perf_counter()
     if len(np.unique(data.train_labels)) < 2:
         raise UsageError(f"{data.name}: all training images are of class {data.train_labels[0]}: add others")
