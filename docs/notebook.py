@@ -39,7 +39,10 @@ def _run(path: Path) -> Any:
 
 def _stored(path: Path) -> Path:
     digest = hashlib.sha256(repr([metadata.version(name) for name in PACKAGES]).encode())
-    for file in [path, *sorted((ROOT / "src").rglob("*.py"))]:
+    # All that a run may use: code, recipes, templates, models; not the web app, which is built.
+    kinds = (".py", ".toml", ".html", ".json", ".onnx")
+    files = sorted(file for file in (ROOT / "src").rglob("*") if file.suffix in kinds)
+    for file in [path, *(file for file in files if "web_app" not in file.parts)]:
         digest.update(file.read_bytes())
     return ROOT / "build" / "docs" / f"{path.stem}-{digest.hexdigest()[:16]}.ipynb"
 
