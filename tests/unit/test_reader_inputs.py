@@ -135,26 +135,26 @@ def test_float_images_of_any_usual_range(reader, most, tmp_path):
     assert (reading.digit, reading.unsure) == (7, False)
 
 
-@pytest.fixture(scope="module", params=["TIFF", "GIF", "PDF", "HEIF"])
-def two_pages(request):
+KINDS_WITH_PAGES = ["TIFF", "GIF", "PDF", "HEIF"]
+
+
+def two_pages(kind):
+    """A file of two pages, a 7 and a 1."""
     pillow_heif.register_heif_opener()
-    options = {"duration": 100} if request.param == "GIF" else {}
+    options = {"duration": 100} if kind == "GIF" else {}
     first, second = drawn(mode="RGB", paper="white"), drawn(mode="RGB", paper="white", digit="1")
-    return encoded(first, request.param, save_all=True, append_images=[second], **options)
+    return encoded(first, kind, save_all=True, append_images=[second], **options)
 
 
-def test_several_pages_are_counted_or_read(reader, two_pages):
-    content = two_pages
+@pytest.mark.parametrize("kind", KINDS_WITH_PAGES)
+def test_several_pages_are_counted_or_read(reader, kind):
+    content = two_pages(kind)
     with pytest.raises(FormatError, match="has 2 pages: choose with pages="):
         reader.read(content)
     assert [reading.digit for reading in reader.read(content, pages="all")] == [7, 1]
     assert [reading.digit for reading in reader.read(content, pages=[1])] == [1]
     with pytest.raises(FormatError, match="no page 2: it has 2"):
         reader.read(content, pages=[2])
-
-
-def test_the_numbers_of_several_pages_are_read(reader, two_pages):
-    assert [number.text for number in reader.read_number(two_pages, pages="all")] == ["7", "1"]
 
 
 def test_pages_are_those_of_a_file(reader):
