@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tenfold.data import Dataset
+from tenfold.data.arrays import DIM
 from tenfold.data.dataset import MOST_CLASSES, SIDE, to_labels
 from tenfold.errors import TenfoldError
 from tenfold.machine import usable_cores
@@ -24,7 +25,7 @@ from tenfold.training.records import OnEpoch
 _FEWEST_STEPS = 200
 _PART = 4096
 # The range of pixels is the first of these that holds the training data, or else its own.
-_RANGES = ((0.0, 1.0), (0.0, 16.0), (0.0, 255.0))
+_RANGES = ((0.0, 1.0), (0.0, float(DIM)), (0.0, 255.0))
 
 
 class TenfoldClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -92,7 +93,7 @@ class TenfoldClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803
-        """Trains on images X, [N,H,W] or [N,H*W], with labels y, [N] of any type that sorts.
+        """Trains on images X, [N,H,H] or [N,H*H], with labels y, [N] of any type that sorts.
 
         Raises `ValueError` for other shapes, for values that are not finite, for fewer than 2 or more than 1,000
         classes, and for fields that the recipe does not have.

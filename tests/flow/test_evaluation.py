@@ -120,15 +120,21 @@ def test_each_fault_is_named_with_its_measure_and_a_flag(history, train, validat
         ({"learning_rate": 5.0, "optimizer": "sgd"}, [2.4, 2.4, 2.4], (0.1, 0.1), "--learning-rate 0.1"),
         ({"learning_rate": 0.001}, [0.5, 0.6, 0.5, 0.7, 0.6], (0.9, 0.9), "--learning-rate 0.0001"),
         # Learned, but little: the rate comes before the size of the network.
-        ({"learning_rate": 0.05, "hidden": (128, 64)}, [0.8, 0.6, 0.5], (0.87, 0.86), "--learning-rate 0.001"),
-        ({"learning_rate": 0.002, "hidden": (128, 64)}, [0.8, 0.6, 0.5], (0.87, 0.86), "--hidden 256,128"),
+        ({"learning_rate": 0.05, "hidden": (128, 64)}, [0.8, 0.6, 0.61], (0.87, 0.86), "--learning-rate 0.001"),
+        ({"learning_rate": 0.002, "hidden": (128, 64)}, [0.8, 0.6, 0.61], (0.87, 0.86), "--hidden 256,128"),
     ],
 )
 def test_the_advice_on_the_learning_rate_follows_the_recipes_own(settings, history, accuracies, expected):
-    found = diagnose(epochs(history, history), *accuracies, scheduled=True, settings=settings)
+    found = diagnose(epochs(history, history), *accuracies, settings=settings)
     assert found[0].remedies[0].flag == expected
     rate = f"{settings['learning_rate']:g}"
     assert rate in found[0].remedies[0].why or "--hidden" in expected
+
+
+def test_the_highest_rate_of_a_schedule_is_not_taken_for_a_constant_one():
+    settings = {"learning_rate": 0.02, "hidden": (128, 64)}
+    (found,) = diagnose(epochs([0.8, 0.6, 0.61], [0.8, 0.6, 0.61]), 0.87, 0.86, scheduled=True, settings=settings)
+    assert found.remedies[0].flag == "--hidden 256,128"
 
 
 def test_what_is_in_place_already_is_not_advised():

@@ -403,6 +403,13 @@ def test_predict_takes_arrays_files_and_folders(run, mnist, tmp_path):
     assert predict(run, paths[0])[0].source == str(paths[0])
 
 
+def test_a_run_is_opened_once_for_many_images(run, small, monkeypatch):
+    read, names = RunFolder._read_document, []
+    monkeypatch.setattr(RunFolder, "_read_document", lambda self, name: (names.append(name), read(self, name))[1])
+    assert len(predict(run, small.test_images)) == len(small.test_images)
+    assert len(names) <= 2
+
+
 def test_many_files_are_read_to_a_table(mnist, tmp_path):
     import pyarrow.parquet as pq
 

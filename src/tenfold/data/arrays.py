@@ -44,12 +44,11 @@ def dataset_of_arrays(
         # As Python's values: NumPy would make floats of signed and unsigned integers of 64 bits.
         found = {value for values in labels.values() for value in values.tolist()}
         ordered = sorted(found, key=lambda value: (isinstance(value, str), value))
-        classes, names = np.array(ordered), tuple(map(str, ordered))
+        classes, class_names = np.array(ordered), [str(label) for label in ordered]
     else:
-        check_class_names(class_names, name)
-        names = tuple(class_names)
-        classes = np.arange(len(names))
-    check_class_names(names, name)
+        classes = np.arange(len(class_names))
+    check_class_names(class_names, name)
+    names = tuple(class_names)
     parts: list[DatasetPart] = []
     notes: list[str] = []
     for part, (images, _) in pairs.items():

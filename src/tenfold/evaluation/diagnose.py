@@ -72,7 +72,8 @@ def diagnose(
     findings = [_overfitting(history, train_accuracy, validation_accuracy)]
     perfect = (validation_accuracy or 0.0) >= PERFECT
     findings.append(_too_short(history) if findings == [None] and not scheduled and not perfect else None)
-    findings.append(_low(train_accuracy, validation_accuracy, rate))
+    # The highest rate of a schedule is rightly above what a constant one may be.
+    findings.append(_low(train_accuracy, validation_accuracy, () if scheduled else _lower_rate(rate)))
     return [_applicable(finding, settings) for finding in findings if finding]
 
 
@@ -213,7 +214,7 @@ def _too_short(history: Sequence[Epoch]) -> Finding | None:
     )
 
 
-def _low(train_accuracy: float, validation_accuracy: float | None, rate: _Rate) -> Finding | None:
+def _low(train_accuracy: float, validation_accuracy: float | None, first: tuple[Remedy, ...]) -> Finding | None:
     if train_accuracy >= LOW or (validation_accuracy or 0.0) >= LOW:
         return None
     seen = "" if validation_accuracy is None else f" and {100 * validation_accuracy:.1f} % of the validation images"
@@ -221,7 +222,7 @@ def _low(train_accuracy: float, validation_accuracy: float | None, rate: _Rate) 
         "low accuracy",
         f"it classifies only {100 * train_accuracy:.1f} % of the training images correctly{seen}",
         (
-            *_lower_rate(rate),
+            *first,
             Remedy("--hidden 256,128", "more units represent more shapes"),
             Remedy("--hidden 128,128,64", "another layer combines shapes"),
             Remedy("--width 64", "more channels represent more shapes"),

@@ -46,7 +46,7 @@ def export(run: Run, to: str = "onnx", out: str | Path | None = None) -> ExportR
     if to == "web" and run.class_names != DIGITS:
         raise UsageError(f"{run.name} classifies {', '.join(run.class_names[:3])}, ...: the web app reads digits")
     path = Path(out) if out else run.file(f"model{'-int8' if to == 'onnx-int8' else ''}{FORMATS[to]}")
-    model, images = run.model(), run.parity_images
+    model, images = run.model(), run._parity_images
     temperature, settings = run.temperature, run._file_settings()
     expected = softmax(predict_logits(model, torch.from_numpy(np.array(images))).numpy() / temperature)
     if to == "onnx":

@@ -30,7 +30,8 @@ class MemoryRun(Run):
         self.data: Dataset | None = prepared.data
         self._documents: dict[str, dict[str, Any]] = {"environment": describe_run(prepared)}
         self._records: list[EpochRecord] = []
-        self._parity_images = np.array(prepared.data.train_images[:PARITY_IMAGES])
+        # Kept when the data is given up.
+        self._images = np.array(prepared.data.train_images[:PARITY_IMAGES])
         self._model: nn.Module | None = None
 
     def save(self, path: str | Path) -> RunFolder:
@@ -46,7 +47,7 @@ class MemoryRun(Run):
         for name, document in self._documents.items():
             folder._write_document(name, document)
         files.write_text(folder.file("events.jsonl"), "".join(map(to_line, self._records)))
-        folder._finish(model, result, True, self.parity_images)
+        folder._finish(model, result, self._parity_images)
         # What makes it a run, so it comes last.
         files.write_text(folder.file(folder.manifest), self.recipe.to_toml())
         return folder
@@ -63,8 +64,8 @@ class MemoryRun(Run):
         return self.data
 
     @property
-    def parity_images(self) -> NDArray[np.uint8]:
-        return self._parity_images
+    def _parity_images(self) -> NDArray[np.uint8]:
+        return self._images
 
     @property
     def name(self) -> str:

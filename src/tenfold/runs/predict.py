@@ -87,7 +87,8 @@ def _predictions(
     run: Run, sources: Sequence[str], images: NDArray[np.uint8], labels: Sequence[int | None] | None = None
 ) -> list[Prediction]:
     rows = zip(sources, images, run.predict(images), labels or [None] * len(images), strict=True)
-    return [Prediction(*row, run.class_names) for row in rows]
+    names = run.class_names
+    return [Prediction(*row, names) for row in rows]
 
 
 def predict_files(run: Run, paths: Sequence[Path]) -> list[Prediction]:

@@ -143,7 +143,7 @@ class Run(ABC):
 
     @property
     @abstractmethod
-    def parity_images(self) -> NDArray[np.uint8]:
+    def _parity_images(self) -> NDArray[np.uint8]:
         """uint8[N,28,28] of the data, which an exported model is compared on."""
 
     @property
@@ -249,7 +249,7 @@ class RunFolder(Run, ResumableFolder):
         return data
 
     @property
-    def parity_images(self) -> NDArray[np.uint8]:
+    def _parity_images(self) -> NDArray[np.uint8]:
         return self.dataset.train_images[:PARITY_IMAGES]
 
     @property
@@ -331,19 +331,14 @@ class RunFolder(Run, ResumableFolder):
             os.fsync(file.fileno())  # Before the checkpoint is written, which must never be ahead of this file.
         save_checkpoint(self.file(self.checkpoint), trainer, best)
 
-    def _finish(
-        self, model: "nn.Module", result: TrainingResult, write_onnx: bool, images: NDArray[np.uint8] | None = None
-    ) -> None:
-        """Stores the trained model and its figures. images: in place of `parity_images`."""
+    def _finish(self, model: "nn.Module", result: TrainingResult, images: NDArray[np.uint8] | None) -> None:
+        """Stores the trained model and its figures. images: that `model.onnx` is compared on; None: without it."""
         from tenfold.exporters.onnx import export_onnx
         from tenfold.training.checkpoint import save_weights
 
         difference = None
-        if write_onnx:
-            path, settings = self.file("model.onnx"), self._file_settings()
-            difference = export_onnx(
-                model, path, self.parity_images if images is None else images, self.temperature, settings
-            )
+        if images is not None:
+            difference = export_onnx(model, self.file("model.onnx"), images, self.temperature, self._file_settings())
         weights = self.file("final.safetensors")
         save_weights(weights, model)
         result = replace(result, model_bytes=weights.stat().st_size, onnx_difference=difference)

@@ -142,7 +142,7 @@ def _train(run: RunFolder, prepared: Prepared, pool: Pool, callbacks: Callbacks,
         else:
             preparing = fit(run, prepared, networks(model)[0], *parts, callbacks)
         with execution(run.recipe.device):
-            run._finish(model, _measure(run, model, preparing, *parts), write_onnx)
+            run._finish(model, _measure(run, model, preparing, *parts), run._parity_images if write_onnx else None)
     return run
 
 
