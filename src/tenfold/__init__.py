@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from tenfold.runs.finetune import finetuning_recipe
     from tenfold.runs.memory_run import MemoryRun
     from tenfold.runs.predict import Prediction, predict
-    from tenfold.runs.run import Run, RunFolder, TrainingResult
+    from tenfold.runs.run import Run, TrainingResult
+    from tenfold.runs.run_folder import RunFolder
     from tenfold.runs.seeds import Seeds, resume_seeds, train_seeds
     from tenfold.runs.train import resume, train
     from tenfold.training.recipe import Recipe
@@ -64,7 +65,8 @@ _HOMES = {
     "runs.finetune": ("finetuning_recipe",),
     "runs.memory_run": ("MemoryRun",),
     "runs.predict": ("Prediction", "predict"),
-    "runs.run": ("Run", "RunFolder", "TrainingResult"),
+    "runs.run": ("Run", "TrainingResult"),
+    "runs.run_folder": ("RunFolder",),
     "runs.seeds": ("Seeds", "resume_seeds", "train_seeds"),
     "runs.train": ("resume", "train"),
     "training.recipe": ("Recipe",),

@@ -13,7 +13,7 @@ from tenfold.report.run_report import write_report
 from tenfold.runs.evaluate import diagnose, evaluate
 from tenfold.runs.predict import predict_random
 from tenfold.runs.prepare import prepare
-from tenfold.runs.run import RunFolder
+from tenfold.runs.run_folder import RunFolder
 from tenfold.runs.train import train
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import OnProgress

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tenfold import cli
-from tenfold.runs.run import latest_run
+from tenfold.runs.run_folder import latest_run
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from safetensors.torch import load_file
 from tenfold.errors import CheckpointError, ModelError, RunError
 from tenfold.models import build_model
 from tenfold.runs.resumable import locked
-from tenfold.runs.run import Run, latest_run
+from tenfold.runs.run import Run
+from tenfold.runs.run_folder import latest_run
 from tenfold.runs.train import resume, train
 from tests.flow.test_training import StopHere, stop_after
 

@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 from tenfold.errors import RunError, TrainingError, UsageError
 from tenfold.runs.fit import best_epoch, stopped_early
 from tenfold.runs.prepare import split_indices
-from tenfold.runs.run import Run, latest_run
+from tenfold.runs.run import Run
+from tenfold.runs.run_folder import latest_run
 from tenfold.runs.train import resume, train
 from tenfold.training.extra_images import has_extra_images, with_extra_images
 from tenfold.training.recipe import DataConfig, Recipe

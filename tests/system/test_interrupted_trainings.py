@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file
 
 from tenfold.errors import StorageError
-from tenfold.runs.run import Run, latest_run
+from tenfold.runs.run import Run
+from tenfold.runs.run_folder import latest_run
 from tenfold.runs.seeds import Seeds, resume_seeds, train_seeds
 from tenfold.runs.train import resume, train
 
@@ -85,7 +86,7 @@ def test_stopped_seeds_continue_in_the_epoch_that_they_were_in(quick, tmp_path):
 
 
 def test_a_full_disk_stops_training_with_a_message_and_the_run_resumes_later(quick, tmp_path, monkeypatch):
-    from tenfold.runs.run import latest_run
+    from tenfold.runs.run_folder import latest_run
     from tenfold.runs.train import resume, train
 
     saves = []

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from tenfold.runs.run import latest_run
+from tenfold.runs.run_folder import latest_run
 
 
 def test_training_in_a_terminal_shows_a_bar(quick, tmp_path):

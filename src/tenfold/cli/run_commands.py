@@ -15,7 +15,7 @@ from tenfold.cli.flags import RunPath, given
 from tenfold.errors import DataError, RunError, UsageError
 
 if TYPE_CHECKING:
-    from tenfold.runs.run import RunFolder
+    from tenfold.runs.run_folder import RunFolder
 
 # More predictions than this are drawn only with --out: drawing a dozen takes a second.
 _DRAWN = 48

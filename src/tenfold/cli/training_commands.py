@@ -109,7 +109,7 @@ def train(
     from tenfold.jobs.pool import in_process_pool
     from tenfold.runs import train as runs
     from tenfold.runs.resumable import latest_folder
-    from tenfold.runs.run import RunFolder
+    from tenfold.runs.run_folder import RunFolder
     from tenfold.runs.seeds import Seeds, resume_seeds, train_seeds
 
     if resume == "latest":

@@ -18,7 +18,7 @@ from tenfold.report.html_report import environment_rows, number, percent, write_
 from tenfold.runs.augmentation_cost import examples
 from tenfold.runs.evaluate import diagnose, evaluate
 from tenfold.runs.predict import Prediction, predict_random
-from tenfold.runs.run import RunFolder
+from tenfold.runs.run_folder import RunFolder
 from tenfold.training.records import EpochRecord
 
 # Test images shown with their predictions.

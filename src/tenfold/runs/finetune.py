@@ -4,7 +4,7 @@ from typing import Any
 
 from tenfold.evaluation.metrics import measure
 from tenfold.runs.prepare import load_feedback
-from tenfold.runs.run import RunFolder
+from tenfold.runs.run_folder import RunFolder
 from tenfold.training.recipe import Recipe
 
 # A short training at a lower rate, which keeps what was learned (docs/development/log.md has the measurements).

@@ -13,7 +13,8 @@ from torch import nn
 from tenfold.errors import TrainingError
 from tenfold.jobs.pool import Job
 from tenfold.runs.prepare import Prepared
-from tenfold.runs.run import Run, RunFolder
+from tenfold.runs.run import Run
+from tenfold.runs.run_folder import RunFolder
 from tenfold.training.checkpoint import clone_weights
 from tenfold.training.device import execution
 from tenfold.training.extra_images import has_extra_images, with_extra_images

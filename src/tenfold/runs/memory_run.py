@@ -15,7 +15,8 @@ from tenfold.data.dataset import SIDE, describe
 from tenfold.errors import ModelError, RunError, UsageError
 from tenfold.exporters.inference_graph import PARITY_IMAGES, softmax
 from tenfold.runs.prepare import Prepared
-from tenfold.runs.run import Run, RunFolder, TrainingResult, describe_run
+from tenfold.runs.run import Run, TrainingResult, describe_run
+from tenfold.runs.run_folder import RunFolder
 from tenfold.training.checkpoint import Weights
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord, History, to_line

@@ -15,7 +15,7 @@ from tenfold.jobs.pool import Job, JobSource, OpenPool, Outcome, Pool, in_proces
 from tenfold.runs.fit import training_job
 from tenfold.runs.prepare import Prepared, check_workers, one_thread_each, prepare
 from tenfold.runs.resumable import ResumableFolder, check_digest, new_folder, read_json, reading
-from tenfold.runs.run import RunFolder
+from tenfold.runs.run_folder import RunFolder
 from tenfold.runs.train import train_run
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import Callbacks, EpochRecord, OnEpoch, OnProgress, Progress

@@ -19,7 +19,8 @@ from tenfold.runs.fit import best_epoch, fit, training_job
 from tenfold.runs.memory_run import MemoryRun
 from tenfold.runs.prepare import Prepared, check_workers, one_thread_each, prepare
 from tenfold.runs.resumable import check_digest, new_folder
-from tenfold.runs.run import Run, RunFolder, TrainingResult
+from tenfold.runs.run import Run, TrainingResult
+from tenfold.runs.run_folder import RunFolder
 from tenfold.training.checkpoint import load_weights, save_weights
 from tenfold.training.device import MEMORY_FORMATS, execution, torch_device
 from tenfold.training.recipe import Recipe

@@ -15,7 +15,7 @@ from tenfold.reading.reader import Reader, shipped_model
 from tenfold.serve.schemas import ModelOutput
 
 if TYPE_CHECKING:
-    from tenfold.runs.run import RunFolder
+    from tenfold.runs.run_folder import RunFolder
 
 
 class ServedModel(NamedTuple):

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tenfold.errors import RecipeError, RunError
 from tenfold.jobs.pool import Job, JobSource, Outcome
 from tenfold.runs.fit import training_job
-from tenfold.runs.run import RunFolder
+from tenfold.runs.run_folder import RunFolder
 from tenfold.runs.train import train_run
 from tenfold.studies import sweep_storage
 
