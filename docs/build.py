@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from docs import recipe_results, results
 from docs.reference_pages import PAGES
-from docs.results import TABLES
 
 HERE = Path(__file__).parent
+TABLES = {**results.TABLES, **recipe_results.TABLES}
 
 
 def pages() -> Iterator[tuple[Path, str]]:
