@@ -53,7 +53,7 @@ def main() -> None:
         "seed": run.recipe.training.seed,
         "by_writer": bool(run.recipe.data.writers),
         "calibration": vars(calibration),
-        "training_seconds": run.metrics["training"]["seconds"],
+        "training_seconds": run.training.seconds,
         "sets": [vars(result) for result in measure_ink(options.ink)] if options.ink else [],
         "environment": describe_environment(),
     }

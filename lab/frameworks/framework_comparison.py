@@ -16,7 +16,7 @@ from lab.worker import WorkerError, run_worker
 from tenfold import files
 from tenfold.errors import RunError, UsageError, nearest
 from tenfold.evaluation.statistics import Spread, spread
-from tenfold.machine import describe_environment, usable_cores
+from tenfold.machine import Environment, describe_environment, usable_cores
 from tenfold.runs.resumable import new_folder
 
 FILE = "frameworks.json"
@@ -78,7 +78,7 @@ class FrameworkComparison:
 
     path: Path
     plan: FrameworkPlan
-    environment: dict[str, Any]
+    environment: Environment
     gates: dict[str, dict[str, Any]]
     cells: dict[str, dict[str, Any]]
 

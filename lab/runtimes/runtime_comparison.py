@@ -18,7 +18,7 @@ from tenfold import files
 from tenfold.data import Dataset, load_dataset
 from tenfold.errors import UsageError
 from tenfold.exporters.onnx import TOLERANCE
-from tenfold.machine import describe_environment, usable_cores
+from tenfold.machine import Environment, describe_environment, usable_cores
 from tenfold.runs.export import CHANGED
 from tenfold.runs.resumable import new_folder
 
@@ -83,7 +83,7 @@ class RuntimeComparison:
     plan: RuntimePlan
     network: Network
     data: Dataset
-    environment: dict[str, Any]
+    environment: Environment
     found: dict[str, dict[str, Any]]
     references: dict[str, Answers] = field(default_factory=dict)
 

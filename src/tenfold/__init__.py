@@ -16,6 +16,8 @@ used, so `import tenfold` costs nothing.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+__version__: str
+
 if TYPE_CHECKING:
     from tenfold import plot
     from tenfold.bulk import BulkSummary, read_all
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from tenfold.estimator import TenfoldClassifier
     from tenfold.evaluation.diagnose import Finding
     from tenfold.evaluation.metrics import Evaluation
+    from tenfold.evaluation.summary import EvaluationSummary
     from tenfold.models import register_architecture
     from tenfold.models.model_config import ModelConfig
     from tenfold.reading.explain import Explanation
@@ -54,6 +57,7 @@ _HOMES = {
     "estimator": ("TenfoldClassifier",),
     "evaluation.diagnose": ("Finding",),
     "evaluation.metrics": ("Evaluation",),
+    "evaluation.summary": ("EvaluationSummary",),
     "models": ("register_architecture",),
     "models.model_config": ("ModelConfig",),
     "reading.explain": ("Explanation",),
@@ -79,6 +83,7 @@ __all__ = [
     "Dataset",
     "EpochRecord",
     "Evaluation",
+    "EvaluationSummary",
     "Explanation",
     "ExportResult",
     "Finding",
@@ -125,6 +130,8 @@ if not TYPE_CHECKING:  # A type checker would take any name for one of ours.
     def __getattr__(name: str) -> Any:
         if name == "plot":
             return import_module("tenfold.plot")
+        if name == "__version__":
+            return import_module("importlib.metadata").version("tenfold")
         for module, names in _HOMES.items():
             if name in names:
                 try:

@@ -9,11 +9,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 _PACKAGES = ("tenfold", "torch", "numpy", "scipy", "scikit-learn", "onnx", "onnxruntime", "matplotlib")
 # malloc.h: M_TRIM_THRESHOLD and M_MMAP_THRESHOLD.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+
+
+class Machine(TypedDict):
+    """The hardware; memory_gb is None where the system does not say."""
+
+    processor: str
+    cores: int | None
+    memory_gb: float | None
+
+
+class Environment(TypedDict):
+    """What figures were measured with. command: as typed in the shell. packages: versions by name."""
+
+    command: str
+    machine: Machine
+    system: str
+    python: str
+    packages: dict[str, str]
 
 
 def usable_cores() -> list[int]:
@@ -47,9 +65,8 @@ def freed_memory_kept() -> Iterator[None]:
         libc.malloc_trim(0)
 
 
-def describe_environment() -> dict[str, Any]:
-    """Command, machine, system, Python and package versions, as JSON takes them: why the same command may give other
-    figures elsewhere."""
+def describe_environment() -> Environment:
+    """Describes this process's environment: why the same command may give other figures elsewhere."""
     return {
         "command": _command(),
         "machine": {"processor": _processor(), "cores": os.cpu_count(), "memory_gb": _memory_gb()},

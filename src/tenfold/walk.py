@@ -7,6 +7,7 @@ from pathlib import Path
 from tenfold.data.catalog import is_known
 from tenfold.data.profile import profile
 from tenfold.evaluation.diagnose import Finding
+from tenfold.evaluation.metrics import Evaluation
 from tenfold.machine import freed_memory_kept
 from tenfold.models.describe import describe_model
 from tenfold.report.run_report import write_report
@@ -26,6 +27,7 @@ class Walk:
     """The results of a walk."""
 
     run: RunFolder
+    evaluation: Evaluation
     findings: list[Finding]
     report: Path
 
@@ -82,4 +84,4 @@ def walk(recipe: Recipe, *, folder: str | Path = "runs", on_progress: OnProgress
         log.info("   no overfitting, no convergence problem")
 
     log.info("8  Write the report")
-    return Walk(run, findings, write_report(run, data_profile, evaluation))
+    return Walk(run, evaluation, findings, write_report(run, data_profile, evaluation))

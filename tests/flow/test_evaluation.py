@@ -1,6 +1,8 @@
 """A figure that is wrong here is wrong in every report."""
 
 import itertools
+import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -59,7 +61,21 @@ def test_evaluation_reads_the_test_images_and_keeps_the_figures(run, small):
     assert found.images == len(small.test_labels)
     right = run.predict(small.test_images).argmax(1) == small.test_labels
     assert found.accuracy == right.mean()
-    assert Run.load(run.path).metrics["test"]["accuracy"] == found.accuracy
+    stored = Run.load(run.path).test
+    assert stored.classes == found.classes
+    assert stored.to_dict() == found.to_dict()
+
+
+def test_metrics_that_were_changed_are_refused(run, tmp_path):
+    shutil.copytree(run.path, tmp_path / "changed")
+    changed = Run.load(tmp_path / "changed")
+    assert (changed.test is None) == (run.test is None)
+    for figures in ({}, {"classes": [{"recall": 1}]}, [], "high"):
+        changed.file("metrics.json").write_text(json.dumps({"training": {"epochs": 1}, "test": figures}))
+        with pytest.raises(RunError, match=r"changed: metrics\.json lacks the figures of the test images"):
+            _ = changed.test
+    with pytest.raises(RunError, match=r"metrics\.json lacks the training's figures"):
+        _ = changed.training
 
 
 def test_training_never_looks_at_the_test_images(quick, small, tmp_path):

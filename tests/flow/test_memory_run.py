@@ -28,7 +28,7 @@ def test_training_in_memory_gives_the_same_weights_and_writes_nothing(quick, sma
     np.testing.assert_allclose(alone.predict(small.test_images[:50]), kept.predict(small.test_images[:50]), atol=1e-4)
     assert [r.train_loss for r in alone.history] == [r.train_loss for r in kept.history]
     assert alone.training.validation_accuracy == kept.training.validation_accuracy
-    assert evaluate(alone).accuracy == evaluate(kept).accuracy == alone.metrics["test"]["accuracy"]
+    assert evaluate(alone).accuracy == evaluate(kept).accuracy == alone.test.accuracy
     assert [finding.fault for finding in diagnose(alone)] == [finding.fault for finding in diagnose(kept)]
     assert calibrate(alone).temperature == pytest.approx(calibrate(kept).temperature, rel=1e-3)
     assert export(alone, out=tmp_path / "alone.onnx").difference < 1e-4
@@ -44,7 +44,7 @@ def test_a_run_in_memory_can_be_saved_and_pickled(quick, small, tmp_path):
     again = Run.load(tmp_path / "saved")
     assert again.finished
     assert again.digest == saved.digest
-    assert again.metrics["test"] == run.metrics["test"]
+    assert again.test.to_dict() == run.test.to_dict()
     assert again.training.onnx_difference < 1e-4
     assert list(again.history) == list(run.history)
     np.testing.assert_allclose(again.predict(small.test_images[:9]), run.predict(small.test_images[:9]), atol=1e-4)

@@ -1,5 +1,7 @@
 """If these fail, Python code that uses only names of `tenfold` can't do what the commands do."""
 
+from importlib import metadata
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ def test_every_public_name_exists_and_is_listed():
         assert getattr(tenfold, name) is not None
     with pytest.raises(AttributeError):
         _ = tenfold.tarin
+    assert tenfold.__version__ == metadata.version("tenfold")
 
 
 def test_an_explanation_draws_itself(run, mnist):

@@ -205,8 +205,8 @@ def test_the_nearest_of_an_image_is_itself(mnist):
 def test_a_run_with_synthetic_ink_is_trained_calibrated_and_exported(quick, tmp_path, monkeypatch):
     monkeypatch.setattr("tenfold.runs.evaluate.NON_DIGITS", 500)
     run = train(quick.replace(synthetic=200, non_digits=150, epochs=2), folder=tmp_path)
-    assert 0 <= run.metrics["training"]["train_accuracy"] <= 1
-    assert run.metrics["training"]["train_images"] == 1600
+    assert 0 <= run.training.train_accuracy <= 1
+    assert run.training.train_images == 1600
     made = calibrate(run)
     assert made.error_after <= made.error_before + 0.01
     assert made.answered >= 0.99

@@ -50,9 +50,9 @@ def test_the_report_is_well_formed(report):
 
 
 def test_the_report_shows_what_was_measured(report, run):
-    text, figures = report.read_text(), run.metrics
-    assert f"{100 * figures['test']['accuracy']:.2f}\u202f%" in text
-    assert f"{figures['training']['parameters']:,}" in text
+    text = report.read_text()
+    assert f"{100 * run.test.accuracy:.2f}\u202f%" in text
+    assert f"{run.training.parameters:,}" in text
     assert text.count("<section") == 8
     assert text.count("<svg") == len(list((run.path / "figures").iterdir())) + 1  # and the flowchart
 
@@ -95,7 +95,7 @@ def test_the_exported_model_agrees_with_torch(run, small):
 
     expected = predict_logits(run.model(), torch.from_numpy(small.test_images)).softmax(1).numpy()
     assert abs(run.predict(small.test_images) - expected).max() < 1e-4
-    assert run.metrics["training"]["onnx_difference"] < 1e-4
+    assert run.training.onnx_difference < 1e-4
     assert (run.path / "model.onnx").stat().st_size < 600_000
 
 

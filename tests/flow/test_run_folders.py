@@ -113,11 +113,11 @@ def test_what_is_not_a_run_is_reported_apart(tmp_path, run):
     with pytest.raises(RunError, match="not finished"):
         Run.load(tmp_path).predict(np.zeros((1, 28, 28), np.uint8))
     (tmp_path / "model.onnx").write_bytes((run.path / "model.onnx").read_bytes()[:500])
-    with pytest.raises(ModelError, match="can't be opened"):
+    with pytest.raises(ModelError, match="is not an ONNX model, or is damaged"):
         Run.load(tmp_path).predict(np.zeros((1, 28, 28), np.uint8))
     (tmp_path / "metrics.json").write_text("{")
     with pytest.raises(RunError, match=r"metrics\.json can't be read"):
-        _ = Run.load(tmp_path).metrics
+        _ = Run.load(tmp_path).test
     (tmp_path / "events.jsonl").write_text("{}\n" + json.dumps({"event": "epoch"}) + "\n")
     with pytest.raises(RunError, match="line 1"):
         _ = Run.load(tmp_path).history

@@ -66,7 +66,7 @@ def test_seeds_are_runs_of_their_own_and_have_a_spread(quick, tmp_path):
     with logged() as lines:
         done = train_seeds(quick, 3, folder=tmp_path)
     assert [path.name for path in sorted(done.path.glob("[!.]*"))] == ["seed-0", "seed-1", "seed-2", "seeds.json"]
-    accuracies = [Run.load(done.folder(seed)).metrics["test"]["accuracy"] for seed in range(3)]
+    accuracies = [Run.load(done.folder(seed)).test.accuracy for seed in range(3)]
     assert len(set(accuracies)) > 1
     document = json.loads((done.path / "seeds.json").read_text())
     assert document["summary"]["test_accuracy"]["mean"] == pytest.approx(np.mean(accuracies))

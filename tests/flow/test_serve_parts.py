@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import gzip
 import io
 import json
@@ -252,7 +253,7 @@ def served_run(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A copy that a test may change, not evaluated yet, whatever was done to the run before."""
     folder = tmp_path_factory.mktemp("served") / "My Run 1"
     shutil.copytree(run.path, folder)
-    (folder / "metrics.json").write_text(json.dumps({"training": run.metrics["training"]}))
+    (folder / "metrics.json").write_text(json.dumps({"training": dataclasses.asdict(run.training)}))
     return Run.load(folder)
 
 
@@ -263,13 +264,13 @@ def test_a_run_is_exported_if_its_files_are_missing_or_old(served_run: Run) -> N
     assert sorted(path.name for path in folder.iterdir()) == before  # what was lacking was written elsewhere
     assert (model.about.title, model.about.accuracy, model.about.accuracy_on) == ("My Run 1", None, None)
     assert model.content[:4] == b"10FD"
-    assert model.about.parameters == served_run.metrics["training"]["parameters"]
+    assert model.about.parameters == served_run.training.parameters
     assert list(load_models([str(folder), str(folder)])) == ["reader", "my-run-1", "my-run-1-2"]
     # With files of its own, PyTorch is not needed; but not where the run was calibrated after they were written.
     export(served_run, "web")
     evaluate(served_run)
     known = load_models([str(folder)])["my-run-1"]
-    assert known.about.accuracy == Run.load(folder).metrics["test"]["accuracy"]
+    assert known.about.accuracy == Run.load(folder).test.accuracy
     assert known.about.accuracy_on == "small.npz test images"
     (folder / "calibration.json").write_text(json.dumps({"temperature": 2.0, "unsure_below": 0.25}))
     later = time.time() + 10
@@ -285,7 +286,7 @@ def test_an_exported_pair_of_files_is_served(served_run: Run, tmp_path: Path) ->
         load_models([str(onnx)])
     web = export(served_run, "web", tmp_path / "mine.10fd").path
     model = load_models([str(onnx)])["mine"]
-    assert (model.about.accuracy, model.about.parameters) == (None, served_run.metrics["training"]["parameters"])
+    assert (model.about.accuracy, model.about.parameters) == (None, served_run.training.parameters)
     assert isinstance(model.reader, Reader)
     web.write_bytes(b"10FD\xff\xff\0\0{")
     with pytest.raises(ModelError, match=r"damaged.*export it again"):

@@ -35,7 +35,7 @@ def test_trials_in_two_processes_are_the_trainings_that_one_would_do(swept, brie
     assert row.accuracies == {record.epoch: record.validation_accuracy for record in alone.history}
     run = Run.load(sweep.path / "trials" / f"{row.number:04}")
     assert run.finished
-    assert "test" not in run.metrics  # the test images choose nothing
+    assert run.test is None  # the test images choose nothing
     assert run.digest == alone.digest
     with pytest.raises(RunError, match=r"tenfold export .* --to onnx writes it"):
         run.predict(run.dataset.test_images)

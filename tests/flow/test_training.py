@@ -139,8 +139,8 @@ def test_keep_best_ends_with_the_epoch_that_validated_best(quick, tmp_path, smal
     finished = train(quick.replace(learning_rate=0.01, epochs=8), folder=tmp_path)
     best = best_epoch(finished.history)
     kept = finished.history[best - 1].validation_accuracy
-    assert finished.metrics["training"]["kept_epoch"] == best
-    assert finished.metrics["training"]["validation_accuracy"] == pytest.approx(kept)
+    assert finished.training.kept_epoch == best
+    assert finished.training.validation_accuracy == pytest.approx(kept)
     held = split_indices(quick, small)[1]
     right = finished.predict(small.train_images[held]).argmax(1) == small.train_labels[held]
     assert right.mean() == pytest.approx(kept)
@@ -186,7 +186,7 @@ def test_validation_by_writer_has_no_writer_who_is_trained_on(quick, small, tmp_
 
 def test_without_validation_all_images_are_trained_on(quick, tmp_path):
     finished = train(quick.replace(validation=0.0, final_weights="last", epochs=1), folder=tmp_path)
-    assert finished.metrics["training"]["train_images"] == 2000
+    assert finished.training.train_images == 2000
     assert finished.history[0].validation_loss is None
 
 

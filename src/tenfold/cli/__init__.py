@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Any
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CoercionError, CycloptsError
 
 from tenfold.cli import (  # noqa: F401
     completion_commands,
@@ -24,6 +24,8 @@ from tenfold.cli.app import app, group_commands
 from tenfold.cli.console import complain
 from tenfold.errors import MissingDependencyError, TenfoldError, UsageError
 from tenfold.files import cache_folder
+
+_NUMBERS: dict[object, str] = {int: "an integer", float: "a number"}
 
 group_commands()
 
@@ -48,7 +50,7 @@ def _run(command: Callable[[], Any], debug: bool) -> int:
     except (CycloptsError, TenfoldError) as error:
         if debug:
             raise
-        return _fail(str(error), 2 if isinstance(error, CycloptsError | UsageError) else 1)
+        return _fail(_message(error), 2 if isinstance(error, CycloptsError | UsageError) else 1)
     except ModuleNotFoundError as error:
         if debug or error.name is None or error.name.startswith("tenfold"):
             raise
@@ -62,6 +64,13 @@ def _run(command: Callable[[], Any], debug: bool) -> int:
             raise
         return _fail(f"{type(error).__name__}: {error} (unexpected error; --debug shows the traceback)", 1)
     return 0
+
+
+def _message(error: Exception) -> str:
+    """The error's own, or in plain words where a flag's value is not a number."""
+    if isinstance(error, CoercionError) and (token := error.token) and (kind := _NUMBERS.get(error.target_type)):
+        return f"{token.keyword or 'an argument'} is {token.value!r}; it must be {kind}"
+    return str(error)
 
 
 def _extra_of(module: str) -> str:

@@ -62,7 +62,7 @@ def profile(
 
         figures = draw_profile(data, found, out)
         screen.say(f"figures in {out}")
-    screen.result({**found.summary(), "origin": data.origin, "figures": [str(path) for path in figures]})
+    screen.result({**found.to_dict(), "origin": data.origin, "figures": [str(path) for path in figures]})
 
 
 @app.command

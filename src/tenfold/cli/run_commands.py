@@ -43,7 +43,7 @@ def evaluate(run: RunPath = "latest", /, *, screen: Screen = PLAIN) -> None:
     )
     pairs = ", ".join(f"{names[t]} as {names[p]} ({n})" for t, p, n in evaluation.confused_pairs(5))
     screen.say(f"most confused: {pairs or 'none'}")
-    screen.result({"run": str(opened.path), **evaluation.summary(), **_before_and_after(screen, opened)})
+    screen.result({"run": str(opened.path), **evaluation.to_dict(), **_before_and_after(screen, opened)})
 
 
 def _before_and_after(screen: Screen, run: "RunFolder") -> dict[str, Any]:
@@ -126,7 +126,7 @@ def predict(
 
         draw_predictions(made, out)
         screen.say(f"\ndrawn in {out}")
-    screen.result({"run": str(opened.path), "predictions": [p.summary() for p in made]})
+    screen.result({"run": str(opened.path), "predictions": [p.to_dict() for p in made]})
 
 
 @app.command

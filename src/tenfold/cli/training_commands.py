@@ -39,7 +39,8 @@ def walk(
         {
             "run": str(done.run.path),
             "report": str(done.report),
-            **done.run.metrics,
+            "training": dataclasses.asdict(done.run.training),
+            "test": done.evaluation.to_dict(),
             "findings": [dataclasses.asdict(finding) for finding in done.findings],
         }
     )
@@ -138,7 +139,7 @@ def train(
         f"{100 * figures.train_accuracy:.2f} %"
     )
     screen.say(f"next: tenfold {'diagnose' if figures.train_accuracy < LOW else 'evaluate'} {run.path}")
-    screen.result({"run": str(run.path), **run.metrics})
+    screen.result({"run": str(run.path), "training": dataclasses.asdict(figures)})
 
 
 def _finetuning(from_run: str, data: str, flags: RecipeFlags) -> "Recipe":

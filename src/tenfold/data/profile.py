@@ -54,7 +54,7 @@ class Profile:
     mean_images: NDArray[np.float64]
     overlap: list[tuple[int, int]]
 
-    def summary(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Returns everything but the mean images, ready for JSON."""
         fields = {name: _for_json(value) for name, value in vars(self).items() if name != "mean_images"}
         return {"dataset": fields.pop("name"), **fields}

@@ -8,67 +8,19 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 from tenfold.evaluation.calibration import calibration_error
+from tenfold.evaluation.summary import ClassScores, EvaluationSummary
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassScores:
-    """Metrics of one class, 0 to 1; support: number of its images."""
+class Evaluation(EvaluationSummary):
+    """The metrics of an `EvaluationSummary`, and the predictions that they come from.
 
-    precision: float
-    recall: float
-    f1: float
-    support: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """Metrics of a model's predictions on labeled images.
-
-    class_names: in the order of `classes` and of `confusion`. interval: 95 % Wilson interval of the accuracy. macro_*:
-    means over the classes that occur. log_loss: nats per image. calibration_error: expected calibration error, 0 to 1.
-    confusion: int64[C,C] of C classes, row the true class, column the predicted one. labels, predictions: int64[N];
-    confidences: float64[N]; mistakes: indices of misclassified images, the most confident first.
+    labels, predictions: int64[N]; confidences: float64[N], 0 to 1.
     """
 
-    images: int
-    class_names: tuple[str, ...]
-    accuracy: float
-    interval: tuple[float, float]
-    classes: tuple[ClassScores, ...]
-    macro_precision: float
-    macro_recall: float
-    macro_f1: float
-    log_loss: float
-    calibration_error: float
-    confusion: NDArray[np.int64]
     labels: NDArray[np.int64]
     predictions: NDArray[np.int64]
     confidences: NDArray[np.float64]
-    mistakes: NDArray[np.int64]
-
-    def confused_pairs(self, most: int = 10) -> list[tuple[int, int, int]]:
-        """Returns (true class, predicted class, count) of the most frequent mistakes, in descending order."""
-        wrong = self.confusion - np.diag(np.diag(self.confusion))
-        order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-        cells = [divmod(int(cell), len(wrong)) for cell in order]
-        return [(true, read, int(wrong[true, read])) for true, read in cells if wrong[true, read]]
-
-    def summary(self) -> dict[str, Any]:
-        """Returns everything but the per-image arrays, ready for JSON."""
-        return {
-            "images": self.images,
-            "accuracy": self.accuracy,
-            "interval": list(self.interval),
-            "macro_precision": self.macro_precision,
-            "macro_recall": self.macro_recall,
-            "macro_f1": self.macro_f1,
-            "log_loss": self.log_loss,
-            "calibration_error": self.calibration_error,
-            "classes": [vars(scores) for scores in self.classes],
-            "confusion": self.confusion.tolist(),
-            "confused_pairs": [{"true": t, "predicted": p, "count": n} for t, p, n in self.confused_pairs()],
-            "mistakes": self.mistakes.tolist(),
-        }
 
 
 def measure(

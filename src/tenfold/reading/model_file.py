@@ -1,6 +1,7 @@
 """Models as ONNX files: pixels in, probabilities out. NumPy and ONNX Runtime alone."""
 
 import json
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -57,7 +58,8 @@ class _OnnxFile:
         try:
             self._session = onnxruntime.InferenceSession(self.content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime has a class of its own for each fault, and no common one below it.
-            raise ModelError(f"{self._name} can't be opened: {str(error).splitlines()[0]}") from error
+            fault = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error).splitlines()[0])
+            raise ModelError(f"{self._name} is not an ONNX model, or is damaged: {fault}") from error
         inputs = [(i.name, i.type) for i in self._session.get_inputs()]
         outputs = [output.name for output in self._session.get_outputs()]
         if inputs != [("images", "tensor(uint8)")] or self._output not in outputs:

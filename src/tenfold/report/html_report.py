@@ -5,9 +5,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+import jinja2
+from jinja2 import PackageLoader, StrictUndefined
 
 from tenfold import files
+from tenfold.machine import Environment
 from tenfold.report.figures.figure_style import Draw, to_png, to_svg
 
 
@@ -18,7 +20,7 @@ def write_html_report(path: Path, template: str | Path, figures: Mapping[str, Dr
     report has, kicker is a line above the headline, such as the name of a run; value and what are the headline, a
     number and what it counts; lead is the paragraph below it; and facts are names and values shown in a row of boxes.
     """
-    environment = Environment(
+    environment = jinja2.Environment(
         loader=PackageLoader("tenfold", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
@@ -36,11 +38,11 @@ def write_html_report(path: Path, template: str | Path, figures: Mapping[str, Dr
 
 
 def environment_rows(
-    environment: Mapping[str, Any], packages: Mapping[str, str] | None = None, threads: int | None = None
+    environment: Environment, packages: Mapping[str, str] | None = None, threads: int | None = None
 ) -> list[list[str]]:
     """The hardware and software that something was measured with, as rows of a table.
 
-    environment: of `describe_environment`. threads: how many a training used.
+    threads: how many a training used.
     """
     machine = environment["machine"]
     hardware = f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB of memory"

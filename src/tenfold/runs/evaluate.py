@@ -31,7 +31,7 @@ def evaluate(run: Run, data: Dataset | None = None) -> Evaluation:
         raise UsageError(f"{measured.name} has other classes than those that {run.name} was trained on")
     evaluation = measure(run.predict(measured.test_images), measured.test_labels, run.class_names)
     if data is None:
-        run._add_metrics(test=evaluation.summary())
+        run._add_metrics(test=evaluation.to_dict())
     return evaluation
 
 

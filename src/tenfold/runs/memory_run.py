@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from tenfold.data.dataset import SIDE, describe
 from tenfold.errors import ModelError, RunError, UsageError
 from tenfold.exporters.inference_graph import PARITY_IMAGES, softmax
 from tenfold.runs.prepare import Prepared
-from tenfold.runs.run import Run, TrainingResult, describe_run
+from tenfold.runs.run import Run, RunEnvironment, TrainingResult, describe_run
 from tenfold.runs.run_folder import RunFolder
 from tenfold.training.checkpoint import Weights
 from tenfold.training.recipe import Recipe
@@ -29,7 +29,7 @@ class MemoryRun(Run):
     def __init__(self, prepared: Prepared) -> None:
         self.recipe: Recipe = prepared.recipe
         self.data: Dataset | None = prepared.data
-        self._documents: dict[str, dict[str, Any]] = {"environment": describe_run(prepared)}
+        self._documents: dict[str, dict[str, Any]] = {"environment": {**describe_run(prepared)}}
         self._records: list[EpochRecord] = []
         # Kept when the data is given up.
         self._images = np.array(prepared.data.train_images[:PARITY_IMAGES])
@@ -77,12 +77,8 @@ class MemoryRun(Run):
         return History(self._records)
 
     @property
-    def metrics(self) -> dict[str, Any]:
-        return self._read_document("metrics")
-
-    @property
-    def environment(self) -> dict[str, Any]:
-        return self._read_document("environment")
+    def environment(self) -> RunEnvironment:
+        return cast(RunEnvironment, self._read_document("environment"))
 
     @property
     def finished(self) -> bool:

@@ -49,8 +49,8 @@ class Prediction:
         """Its probability, 0 to 1."""
         return float(self.probabilities.max())
 
-    def summary(self) -> dict[str, Any]:
-        """Everything but the pixels, as JSON takes it."""
+    def to_dict(self) -> dict[str, Any]:
+        """Returns everything but the pixels, ready for JSON."""
         return {
             "image": self.source,
             "digit": self.digit,

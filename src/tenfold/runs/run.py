@@ -1,9 +1,11 @@
 """Run: a trained model, and all that is known of its training; `RunFolder` keeps it in a folder."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,8 @@ from numpy.typing import NDArray
 from tenfold.data import Dataset
 from tenfold.data.dataset import DIGITS, check_class_names
 from tenfold.errors import RunError
-from tenfold.machine import describe_environment
+from tenfold.evaluation.summary import EvaluationSummary, summary_from
+from tenfold.machine import Environment, describe_environment
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord, History
 
@@ -50,11 +53,20 @@ class TrainingResult:
     classes_present: int
 
 
+class RunEnvironment(Environment):
+    """What a run was made with. data, feedback, initial_run: digests of the data set, of the feedback samples and of
+    the weights that it started from."""
+
+    class_names: list[str]
+    data: str
+    feedback: NotRequired[str]
+    initial_run: NotRequired[str]
+
+
 class Run(ABC):
     """A trained model and its training: made by `train`, in a folder (`RunFolder`) or in memory (`MemoryRun`).
 
-    recipe: as resolved when training started. data: what it was trained on, where that is in memory. environment: the
-    machine, the package versions and the command that made the run, and digests of its data.
+    recipe: as resolved when training started. data: what it was trained on, where that is in memory.
     """
 
     recipe: Recipe
@@ -79,12 +91,7 @@ class Run(ABC):
 
     @property
     @abstractmethod
-    def metrics(self) -> dict[str, Any]:
-        """The sections of `metrics.json`: `training`, written by `train`, and `test`, written by `evaluate`."""
-
-    @property
-    @abstractmethod
-    def environment(self) -> dict[str, Any]:
+    def environment(self) -> RunEnvironment:
         """The machine, the package versions, the command, the class names, and digests of the data."""
 
     @property
@@ -124,12 +131,30 @@ class Run(ABC):
     def training(self) -> TrainingResult:
         """The final figures of the training. Raises `RunError` for a run that is not finished."""
         self._require_finished()
-        figures = self.metrics.get("training")
+        with self._reading("the training's figures"):
+            return TrainingResult(**self._metrics["training"])
+
+    @property
+    def test(self) -> EvaluationSummary | None:
+        """What `evaluate` measured on the test images; None before."""
+        if "test" not in self._metrics:
+            return None
+        with self._reading("the figures of the test images"):
+            return summary_from(self._metrics["test"], self.class_names)
+
+    @property
+    def _metrics(self) -> dict[str, Any]:
+        """The sections of `metrics.json`: `training`, written by `train`, and `test`, written by `evaluate`."""
+        return self._read_document("metrics")
+
+    @contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
+        """Raises `RunError` in place of what a section of `metrics.json` raises that was changed."""
         try:
-            return TrainingResult(**figures)  # type: ignore[arg-type]
-        except TypeError as error:
+            yield
+        except (KeyError, TypeError, ValueError) as error:
             raise RunError(
-                f"{self.name}: metrics.json lacks the training's figures: it was changed, or made by another version"
+                f"{self.name}: metrics.json lacks {what}: it was changed, or made by another version"
             ) from error
 
     @property
@@ -150,8 +175,8 @@ class Run(ABC):
         return tuple(names)
 
     def _add_metrics(self, **sections: Any) -> None:
-        """Adds sections to `metrics`, replacing those of the same names."""
-        self._write_document("metrics", {**self.metrics, **sections})
+        """Adds sections to `metrics.json`, replacing those of the same names."""
+        self._write_document("metrics", {**self._metrics, **sections})
 
     @property
     def temperature(self) -> float:
@@ -171,12 +196,14 @@ class Run(ABC):
             raise RunError(f"{self.name} is not finished")
 
 
-def describe_run(prepared: "Prepared") -> dict[str, Any]:
+def describe_run(prepared: "Prepared") -> RunEnvironment:
     """What a new run stores of its environment and its data."""
     recipe, data = prepared.recipe, prepared.data
-    document = {**describe_environment(), "class_names": list(data.class_names), "data": data.digest}
+    document: dict[str, Any] = {
+        **describe_environment(), "class_names": list(data.class_names), "data": data.digest,
+    }  # fmt: skip
     if prepared.feedback:
         document["feedback"] = prepared.feedback.digest
     if recipe.training.initial_run:
         document["initial_run"] = Run.load(recipe.training.initial_run).digest
-    return document
+    return cast(RunEnvironment, document)

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from tenfold.data import Dataset
 from tenfold.errors import RunError
 from tenfold.exporters.inference_graph import PARITY_IMAGES
 from tenfold.runs.resumable import ResumableFolder, check_digest, latest_folder, read_json, reading
-from tenfold.runs.run import Run, TrainingResult, describe_run
+from tenfold.runs.run import Run, RunEnvironment, TrainingResult, describe_run
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord, History, read_history, to_line
 
@@ -122,16 +122,12 @@ class RunFolder(Run, ResumableFolder):
         return read_history(self.file("events.jsonl"))
 
     @property
-    def metrics(self) -> dict[str, Any]:
-        return self._read_document("metrics")
-
-    @property
-    def environment(self) -> dict[str, Any]:
+    def environment(self) -> RunEnvironment:
         document = self._read_document("environment")
         if not {"command", "machine", "packages", "data", "class_names"} <= document.keys():
             file = self.file("environment.json")
             raise RunError(f"{file} does not describe the environment: it was changed, or made by another version")
-        return document
+        return cast(RunEnvironment, document)
 
     def _read_document(self, name: str) -> dict[str, Any]:
         file = self.file(f"{name}.json")

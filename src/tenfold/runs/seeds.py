@@ -74,14 +74,14 @@ class Seeds(ResumableFolder):
     def finished(self) -> dict[int, RunFolder]:
         """The runs that are trained and evaluated, by their seeds."""
         runs = {seed: RunFolder(self.folder(seed), self.recipe.replace(seed=seed)) for seed in self.seeds}
-        return {seed: run for seed, run in runs.items() if run.finished and "test" in run.metrics}
+        return {seed: run for seed, run in runs.items() if run.finished and run.test}
 
-    def figures(self, section: str, key: str) -> dict[int, float]:
+    def figures(self, part: str, name: str) -> dict[int, float]:
         """A figure of each finished run, such as `("test", "accuracy")`, by its seed; empty where they have none."""
-        values = {seed: run.metrics[section].get(key) for seed, run in self.finished.items()}
+        values = {seed: getattr(getattr(run, part), name) for seed, run in self.finished.items()}
         if None in values.values():
             return {}
-        extra = self.autotune_seconds if key == "seconds" else 0.0
+        extra = self.autotune_seconds if name == "seconds" else 0.0
         return {seed: float(value) + extra for seed, value in values.items()}
 
     def summary(self) -> dict[str, Spread]:

@@ -203,7 +203,7 @@ class _Members(JobSource):
         set_memory_format(model, MEMORY_FORMATS[self._run.recipe.device.memory_format])
         records = [record for member in self._members for record in member.history]
         files.write_text(self._run.file("events.jsonl"), "".join(map(to_line, records)))
-        return sum(float(member.metrics["preparing_seconds"]) for member in self._members)
+        return sum(float(member._metrics["preparing_seconds"]) for member in self._members)
 
 
 def train_member(report: Report, folder: Path, number: int, tensorboard: bool, prepared: Prepared) -> None:
@@ -268,7 +268,7 @@ def train_run(
     elif not Run.load(folder).finished:
         resume(folder, data, **options)
     run = RunFolder(folder, Run.load(folder).recipe, data)
-    if test and "test" not in run.metrics:
+    if test and run.test is None:
         # It imports scikit-learn, which takes a second that a training alone need not spend.
         from tenfold.runs.evaluate import evaluate
 

@@ -91,15 +91,14 @@ def _load_run(source: str, taken: Collection[str]) -> ServedModel:
     from tenfold.runs.run import Run
 
     run = Run.load(source)
-    training, test = run.metrics.get("training", {}), run.metrics.get("test", {})
     with tempfile.TemporaryDirectory(prefix="tenfold-") as folder:
         reader = Reader(_exported(run, "onnx", Path(folder)))
         web = _exported(run, "web", Path(folder))
-        content, parameters = web.read_bytes(), training.get("parameters") or _count_parameters(web)
+        content = web.read_bytes()
     data = "MNIST" if run.recipe.data.dataset == "mnist" else Path(run.recipe.data.dataset).name
-    accuracy = test.get("accuracy")
+    accuracy = run.test.accuracy if run.test else None
     accuracy_on = None if accuracy is None else f"{data} test images"
-    return _served(run.path.name, taken, reader, content, parameters, accuracy, accuracy_on)
+    return _served(run.path.name, taken, reader, content, run.training.parameters, accuracy, accuracy_on)
 
 
 def _exported(run: "RunFolder", to: str, folder: Path) -> Path:

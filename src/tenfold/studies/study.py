@@ -12,7 +12,7 @@ from tenfold import files
 from tenfold.errors import RunError, UsageError
 from tenfold.evaluation.statistics import Difference, Spread, holm, paired
 from tenfold.jobs.pool import OpenPool, in_process_pool
-from tenfold.machine import describe_environment
+from tenfold.machine import Environment, describe_environment
 from tenfold.models import build_model
 from tenfold.models.describe import model_totals
 from tenfold.runs.resumable import ResumableFolder, check_digest, new_folder, read_json, reading
@@ -56,7 +56,7 @@ class Study(ResumableFolder):
     kind: str
     recipes: dict[str, Recipe]
     count: int
-    environment: dict[str, Any]
+    environment: Environment
 
     @property
     def resume_command(self) -> str:
@@ -93,7 +93,7 @@ class Study(ResumableFolder):
         with reading(file):
             found = str(document["kind"])
             recipes = {label: Recipe.from_toml(text, name=label) for label, text in document["recipes"].items()}
-            study = cls(Path(path), found, recipes, int(document["seeds"]), dict(document["environment"]))
+            study = cls(Path(path), found, recipes, int(document["seeds"]), document["environment"])
         if found != kind:
             raise RunError(f"{path} compares {found}: {study.resume_command}")
         return study

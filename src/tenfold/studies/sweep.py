@@ -17,7 +17,7 @@ from tenfold import files
 from tenfold.database import error_reason
 from tenfold.errors import RunError, StorageError, StoreError, TrainingError
 from tenfold.jobs.pool import OpenPool
-from tenfold.machine import describe_environment
+from tenfold.machine import Environment, describe_environment
 from tenfold.runs.prepare import one_thread_each, prepare, with_absolute_paths
 from tenfold.runs.resumable import ResumableFolder, check_digest, locked, new_folder, read_json, reading
 from tenfold.studies import sweep_storage
@@ -45,7 +45,7 @@ class Sweep(ResumableFolder):
     storage: BaseStorage
     owner: str
     url: str | None
-    environment: dict[str, Any]
+    environment: Environment
 
     @classmethod
     def create(cls, plan: SweepPlan, folder: Path, url: str | None = None) -> "Sweep":
@@ -99,7 +99,7 @@ class Sweep(ResumableFolder):
         document = read_json(file)
         with reading(file):
             name, owner, place = str(document["study"]), str(document["owner"]), document["storage"]
-            environment = dict(document["environment"])
+            environment = document["environment"]
         if url is not None and (given := sweep_storage.without_password(url)) != place:
             raise RunError(f"{path} has its trials in {place or sweep_storage.JOURNAL}, not in {given}")
         # Checked before the study is read, since another version may store studies differently.

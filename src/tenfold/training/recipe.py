@@ -7,7 +7,7 @@ import dataclasses
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -233,7 +233,7 @@ class Recipe:
             section_of |= dict.fromkeys(["architecture", *(f.name for f in dataclasses.fields(config))], "model")
         for key, value in changes.items():
             if key not in section_of:
-                raise RecipeError(f"recipe {self.name} has no field {key!r}{nearest(key, section_of)}")
+                raise RecipeError(f"recipe {self.name} has no field {key!r}{self._hint(key, section_of)}")
             if key not in ("seed", "dataset", "class_names") and document[section_of[key]].get(key) != value:
                 text = document["description"] or self.name
                 document["description"] = f"{text}{',' if _CHANGED in text else _CHANGED} {key} = {_toml(value)}"
@@ -255,6 +255,14 @@ class Recipe:
             lines += ["", f"[{section}]"]
             lines += [f"{key} = {_toml(value)}" for key, value in document[section].items()]
         return "\n".join(lines) + "\n"
+
+    def _hint(self, key: str, known: Collection[str]) -> str:
+        """The end of the message on an unknown field."""
+        others = [name for name, kind in ARCHITECTURES.items() if key in (f.name for f in dataclasses.fields(kind))]
+        if not others:
+            return nearest(key, known)
+        own = ", ".join(sorted(f.name for f in dataclasses.fields(self.model)))
+        return f", an option of {' and '.join(others)}; its architecture, {architecture_of(self.model)}, has {own}"
 
     def _document(self) -> dict[str, Any]:
         document: dict[str, Any] = {"name": self.name, "description": self.description}
