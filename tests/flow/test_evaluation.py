@@ -64,6 +64,17 @@ def test_evaluation_reads_the_test_images_and_keeps_the_figures(run, small):
     stored = Run.load(run.path).test
     assert stored.classes == found.classes
     assert stored.to_dict() == found.to_dict()
+    assert [scores.name for scores in found.classes] == list("0123456789")
+
+
+def test_scores_that_were_stored_without_names_get_them(run, tmp_path):
+    evaluate(run)
+    shutil.copytree(run.path, tmp_path / "old")
+    metrics = json.loads((tmp_path / "old" / "metrics.json").read_text())
+    for scores in metrics["test"]["classes"]:
+        del scores["name"]
+    (tmp_path / "old" / "metrics.json").write_text(json.dumps(metrics))
+    assert Run.load(tmp_path / "old").test.classes == run.test.classes
 
 
 def test_metrics_that_were_changed_are_refused(run, tmp_path):
@@ -145,6 +156,9 @@ def test_the_advice_on_the_learning_rate_follows_the_recipes_own(settings, histo
     assert found[0].remedies[0].flag == expected
     rate = f"{settings['learning_rate']:g}"
     assert rate in found[0].remedies[0].why or "--hidden" in expected
+    if accuracies == (0.1, 0.1):
+        size = "small" if settings["learning_rate"] < 1e-3 else "large"
+        assert found[0].remedies[0].why == f"steps that are too {size} learn nothing; it is {rate}"
 
 
 def test_the_highest_rate_of_a_schedule_is_not_taken_for_a_constant_one():

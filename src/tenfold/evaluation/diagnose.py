@@ -142,14 +142,15 @@ def _not_learned(history: Sequence[Epoch], classes: int, rate: _Rate) -> Finding
     loss = history[-1].train_loss
     if loss < NOT_LEARNED * guessing:
         return None
+    large = rate.rate >= rate.usual
     return Finding(
         "poor convergence",
         f"after {len(history)} epoch{'' if len(history) == 1 else 's'} the training loss is {loss:.2f}; guessing alone "
         f"gives {guessing:.2f}",
         (
             Remedy(
-                f"--learning-rate {rate.lower if rate.rate >= rate.usual else rate.usual:g}",
-                f"far too large or far too small steps learn nothing; it is {rate.rate:g}",
+                f"--learning-rate {rate.lower if large else rate.usual:g}",
+                f"steps that are too {'large' if large else 'small'} learn nothing; it is {rate.rate:g}",
             ),
             Remedy("--activation relu", "saturated units pass no gradient"),
             Remedy("--batch-norm", "keeps each layer's input in a range where it learns"),

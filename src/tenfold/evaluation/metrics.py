@@ -38,6 +38,7 @@ def measure(
     confidences = probabilities.max(1)
     wrong = np.flatnonzero(predictions != truth)
     classes = np.arange(probabilities.shape[1])
+    names = class_names or tuple(map(str, classes))
     precision, recall, f1, support = precision_recall_fscore_support(
         truth, predictions, labels=classes, zero_division=0.0
     )
@@ -45,12 +46,12 @@ def measure(
     right = len(truth) - len(wrong)
     return Evaluation(
         images=len(truth),
-        class_names=class_names or tuple(map(str, classes)),
+        class_names=names,
         accuracy=right / len(truth),
         interval=wilson_interval(right, len(truth)),
         classes=tuple(
-            ClassScores(precision=float(p), recall=float(r), f1=float(f), support=int(n))
-            for p, r, f, n in zip(precision, recall, f1, support, strict=True)
+            ClassScores(name=name, precision=float(p), recall=float(r), f1=float(f), support=int(n))
+            for name, p, r, f, n in zip(names, precision, recall, f1, support, strict=True)
         ),
         macro_precision=float(precision[present].mean()),
         macro_recall=float(recall[present].mean()),

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, kw_only=True)
 class ClassScores:
-    """Metrics of one class, 0 to 1; support: number of its images."""
+    """Metrics of the class `name`, 0 to 1; support: number of its images."""
 
+    name: str
     precision: float
     recall: float
     f1: float
@@ -72,6 +73,8 @@ def summary_from(document: Mapping[str, Any], class_names: tuple[str, ...]) -> E
     del fields["confused_pairs"]
     low, high = document["interval"]
     fields["interval"] = low, high
-    fields["classes"] = tuple(ClassScores(**scores) for scores in document["classes"])
+    # Earlier versions did not store the names.
+    named = zip(class_names, document["classes"], strict=True)
+    fields["classes"] = tuple(ClassScores(**{**scores, "name": name}) for name, scores in named)
     fields["confusion"], fields["mistakes"] = (np.array(document[key], np.int64) for key in ("confusion", "mistakes"))
     return EvaluationSummary(**fields)
