@@ -1,5 +1,7 @@
 """A recipe that is misread trains another network than the one asked for, and nobody notices."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,11 @@ def test_the_tutorial_is_what_tutorials_say():
     assert (recipe.training.optimizer, recipe.training.learning_rate) == ("adam", 0.001)
     assert (recipe.training.batch_size, recipe.training.epochs) == (32, 10)
     assert recipe.data.validation == 0.2
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_description_holds_for_any_number_of_classes(name):
+    assert not re.search(r"-10\b|parameters", Recipe.load(name).description)
 
 
 @pytest.mark.parametrize("name", recipe_names())
