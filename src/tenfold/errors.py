@@ -5,6 +5,7 @@
 
 import difflib
 from collections.abc import Iterable
+from os import PathLike
 
 
 class TenfoldError(Exception):
@@ -88,6 +89,15 @@ class MissingDependencyError(TenfoldError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"this needs {package}, which is not installed: pip install 'tenfold[{extra}]'")
+
+
+def check_kind(value: object, kind: type, load: str) -> None:
+    """Raises `UsageError` for a value of another class, such as a name in place of what the function `load` returns."""
+    if isinstance(value, kind):
+        return
+    if isinstance(value, str | PathLike):
+        raise UsageError(f"{str(value)!r} is not a {kind.__name__}: pass {load}({str(value)!r})")
+    raise UsageError(f"a {type(value).__name__} is not a {kind.__name__}: pass what {load} returns")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -21,6 +21,7 @@ from tenfold import (
 )
 from tenfold.errors import ModelError, RunError, UsageError
 from tenfold.ink.strokes import draw_strokes
+from tenfold.reading.symbols import first_names
 
 LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
@@ -81,10 +82,11 @@ def test_the_reader_and_the_web_app_refuse_letters(letters_run, tmp_path):
     found = export(letters_run, "onnx-int8", tmp_path / "letters.onnx")
     assert found.changed <= 2
     for path in (found.path, letters_run.path / "model.onnx"):
-        with pytest.raises(ModelError, match=r"classifies A, B, C, \.\.\. \(26 classes\), not digits"):
+        with pytest.raises(ModelError, match=r"A, B, C, \.\.\. \(26 classes\), not digits: tenfold predict RUN IMAGE"):
             Reader(path)
     with pytest.raises(UsageError, match="the web app reads digits"):
         export(letters_run, "web", tmp_path / "letters.10fd")
+    assert first_names(("star", "ring", "cross")) == "star, ring, cross"
 
 
 def test_calibration_of_letters_needs_no_non_digits(letters_run):

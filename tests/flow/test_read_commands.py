@@ -33,6 +33,16 @@ def test_read_reports_digit_confidence_and_doubt(tenfold_json, seven):
     assert reading["confidence"] == pytest.approx(max(reading["probabilities"]), abs=1e-5)
 
 
+def test_a_run_is_a_model_by_its_folder_or_as_latest(run, seven, tenfold_json, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run.path, tmp_path / "runs" / "only")
+    expected = Reader(run.path / "model.onnx").read(seven).confidence
+    for model in (run.path, "latest"):
+        assert tenfold_json("read", "--model", model, seven)["readings"][0]["confidence"] == pytest.approx(expected)
+    summary = tenfold_json("read-all", seven, "--model", "latest", "--out", "out.parquet", "--workers", "1")
+    assert summary["rows"] == 1
+
+
 @pytest.fixture
 def number(mnist, tmp_path):
     """A picture of 7, 2 and 1 side by side, with a dot between the last two."""
@@ -242,6 +252,12 @@ def test_reading_continues_after_a_bad_file_and_says_so_at_the_end(seven, tmp_pa
         cli.main(["read", str(tmp_path)])
     assert stopped.value.code == 2
     assert "tenfold read-all" in capsys.readouterr().err
+
+
+def test_predict_says_which_run_it_used(run, seven, say, tmp_path):
+    assert say("predict", run.path, seven)[0].strip() == str(run.path)
+    table = tmp_path / "one.csv"
+    assert say("predict", run.path, seven, "--out", table) == [f"1 prediction by {run.path} in {table}"]
 
 
 def test_predictions_of_many_images_are_a_table(run, small, seven, tmp_path, tenfold_json):

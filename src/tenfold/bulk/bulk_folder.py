@@ -20,7 +20,7 @@ from tenfold.bulk.unit_reader import ONE_DIGIT_EACH, read_metadata, reads_number
 from tenfold.errors import BulkError, FormatError, ModelError, UsageError
 from tenfold.ink.fit import SIDE
 from tenfold.reading.line_reader import shipped_line_model
-from tenfold.reading.reader import shipped_model
+from tenfold.reading.reader import model_path
 
 
 def bulk_settings(
@@ -30,7 +30,7 @@ def bulk_settings(
 
     column: of the images in Parquet. columns: of the output.
     """
-    path = shipped_model() if model is None else Path(model)
+    path = model_path(model)
     if not path.is_file():
         raise ModelError(f"{path}: no such file; a model is an .onnx file written by tenfold export")
     models = [path, shipped_line_model()] if reads_numbers(columns) else [path]

@@ -78,9 +78,9 @@ def read_all(
 
     sources: folders, glob patterns, files or URLs, of images, tars, Parquet, IDX and .npy. out: a .parquet file, or a
     folder for several. open_pool: where the units are read; by default in `workers` processes, one for each core.
-    model: an .onnx file; by default the shipped one. column: of the images in Parquet; by default found by type and
-    name. number: read whole numbers, not one digit each. probabilities: also write all ten of a digit. batch: images
-    that a worker decodes and reads at a time. resume: continue a stopped job. overwrite: start
+    model: an .onnx file or the folder of a run; by default the shipped one. column: of the images in Parquet; by
+    default found by type and name. number: read whole numbers, not one digit each. probabilities: also write all ten of
+    a digit. batch: images that a worker decodes and reads at a time. resume: continue a stopped job. overwrite: start
     again, and replace the output at the end. The rows do not depend on the pool.
 
     Raises `UsageError` for invalid arguments; `FormatError` when there is nothing to read; `BulkError` when the output

@@ -89,7 +89,7 @@ else:
 
 _SHIPPED = f"Name of a recipe ({', '.join(recipe_names())}), or path of a .toml file."
 RecipeName = Annotated[str, Parameter(help=_SHIPPED)]
-RunPath = Annotated[str, Parameter(help="Folder of a run, or latest: the newest in runs/.")]
+RunPath = Annotated[str, Parameter(help="Folder of a run, or latest: the newest in runs/, without folders of seeds.")]
 DatasetName = Annotated[str, Parameter(help="Known data set (tenfold data list), or path of your own.")]
 NO_RECIPE_FLAGS = _RECIPE_FLAGS()
 

@@ -27,7 +27,10 @@ STANDARD_INPUT = Path("-")
 FIELD_COLUMNS = ("name", "left", "top", "right", "bottom")
 # A file that was read, what names the reading in the output, and the Reading or Number.
 Found = tuple[Path, dict[str, Any], Any]
-ModelPath = Annotated[Path | None, Parameter(help=".onnx file written by tenfold export. [default: the shipped model]")]
+ModelPath = Annotated[
+    Path | None,
+    Parameter(help=".onnx file, folder of a run, or latest: the newest run. [default: the shipped model]"),
+]
 
 
 @app.command
@@ -74,7 +77,7 @@ def read(
         raise UsageError(f"{folder} is a folder: tenfold read-all {folder} --out digits.parquet reads all images in it")
     from tenfold.reading.reader import Reader
 
-    reader = Reader(model)
+    reader = Reader(_model(model))
     read_one: Callable[..., Any] = reader.read_number if number else reader.read
     found: list[Found] = []
     failed: dict[Path, str] = {}
@@ -118,6 +121,14 @@ def read(
     screen.result({"numbers" if number else "readings": documents})
     if failed:
         raise DataError(f"{len(failed)} of {len(images)} images could not be read")
+
+
+def _model(model: Path | None) -> Path | None:
+    if model != Path("latest"):
+        return model
+    from tenfold.runs.run_folder import latest_run
+
+    return latest_run()
 
 
 def _place(place: dict[str, Any]) -> str:
@@ -228,8 +239,8 @@ def read_all(
     open_pool = None if ray is None else partial(pool_for, workers, ray)
     # Connected first, since listing the files can take an hour.
     with connection(ray), screen.images() as on_progress:
-        summary = run(sources, out, open_pool=open_pool, workers=workers, model=model, column=column, resume=resume,
-                      overwrite=overwrite, batch=batch, number=number, probabilities=probabilities,
+        summary = run(sources, out, open_pool=open_pool, workers=workers, model=_model(model), column=column,
+                      resume=resume, overwrite=overwrite, batch=batch, number=number, probabilities=probabilities,
                       on_progress=on_progress)  # fmt: skip
     rate = f", {summary.images_per_second:,.0f} images per second" if summary.rows > summary.already_read else ""
     screen.say(f"{summary.out}: {counted(summary.rows, 'row')} in {summary.seconds:,.1f} s{rate}")

@@ -109,7 +109,7 @@ def predict(
         made = predict_files(opened, images) if images else predict_random(opened, count, seed)
     if out is not None and is_table:
         write_predictions(made, out)
-        screen.say("; ".join([f"{counted(len(made), 'prediction')} in {out}", *notes]))
+        screen.say("; ".join([f"{counted(len(made), 'prediction')} by {opened.path} in {out}", *notes]))
         screen.result({"run": str(opened.path), "out": str(out), "images": len(made), "notes": notes})
         return
     screen.table(
@@ -118,6 +118,7 @@ def predict(
             [p.source, p.class_name, f"{100 * p.confidence:.1f} %", "" if p.label is None else p.class_names[p.label]]
             for p in made
         ],
+        str(opened.path),
     )
     if out is None and not images and count <= _DRAWN and os.access(opened.path, os.W_OK) and find_spec("matplotlib"):
         out = opened.path / "figures" / "predictions.png"

@@ -43,7 +43,8 @@ _DEEP = 3
 _SUPPORTED = (
     "MNIST's IDX files; CSV files of train and test (a label and 784 pixels, or a file and its label); folders of "
     "images that are named 0 to 9, optionally in train and test; Parquet; or a single file of these, or an .npz "
-    "(docs/guides/own-data.md). Of other classes give the names of the folders: --class-names alpha,beta"
+    "(docs/guides/own-data.md). Of other classes give the names of the folders: --class-names alpha,beta, or in Python "
+    'class_names=["alpha", "beta"]'
 )
 
 

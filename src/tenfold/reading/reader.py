@@ -35,7 +35,7 @@ from tenfold.reading.number import Number as Number
 from tenfold.reading.number import join_lines
 from tenfold.reading.reading import Box
 from tenfold.reading.reading import Reading as Reading
-from tenfold.reading.symbols import DIGITS
+from tenfold.reading.symbols import DIGITS, first_names
 
 # For a model file that doesn't say: an even chance of being wrong.
 UNSURE_BELOW = 0.5
@@ -63,15 +63,17 @@ class Reader:
     """
 
     def __init__(self, model: str | Path | None = None, *, threads: int | None = None) -> None:
-        """threads: how many work on one call of many images; all cores, unless said.
+        """model: an .onnx file, or the folder of a run, whose model.onnx is used. threads: how many work on one call of
+        many images; all cores, unless said.
 
         Raises `ModelError` when `model` is missing, not a Tenfold model, or one of other classes than the digits.
         """
-        self._model = ModelFile(shipped_model() if model is None else model, threads)
+        self._model = ModelFile(model_path(model), threads)
         names = self._model.settings.get("class_names", DIGITS)
         if self._model.classes != len(DIGITS) or "".join(names) != DIGITS:
             raise ModelError(
-                f"{model} classifies {', '.join(names[:3])}, ... ({self._model.classes} classes), not digits"
+                f"{model} classifies {first_names(names)} ({self._model.classes} classes), not digits: "
+                "tenfold predict RUN IMAGE classifies images with its run"
             )
         self.unsure_below: float = float(self._model.settings.get("unsure_below", UNSURE_BELOW))
 
@@ -241,6 +243,12 @@ class Reader:
         digits, confidences = rows.argmax(1).tolist(), rows.max(1)
         unsure = (blank | (confidences < self.unsure_below)).tolist()
         return [Reading(*fields) for fields in zip(digits, confidences.tolist(), rows, unsure, images, strict=True)]
+
+
+def model_path(model: str | Path | None) -> Path:
+    """The file of a model: the given one, that of a run's folder, or the shipped one's."""
+    path = shipped_model() if model is None else Path(model)
+    return path / "model.onnx" if path.is_dir() else path
 
 
 def shipped_model() -> Path:

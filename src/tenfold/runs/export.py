@@ -7,13 +7,14 @@ import numpy as np
 import torch
 
 from tenfold.data.dataset import DIGITS
-from tenfold.errors import ExportError, UsageError, nearest
+from tenfold.errors import ExportError, UsageError, check_kind, nearest
 from tenfold.exporters.from_torch import inference_layers
 from tenfold.exporters.inference_graph import dequantized, evaluate_layers, softmax
 from tenfold.exporters.onnx import TOLERANCE, export_onnx
 from tenfold.exporters.onnx_graph import write_onnx
 from tenfold.exporters.web import read_web, write_web
 from tenfold.reading.model_file import ModelFile
+from tenfold.reading.symbols import first_names
 from tenfold.runs.run import Run
 from tenfold.training.trainer import predict_logits
 
@@ -41,10 +42,11 @@ def export(run: Run, to: str = "onnx", out: str | Path | None = None) -> ExportR
     `UsageError` for another format, and `ExportError` for a model that the format can't express, or a file that
     disagrees with the run's model on 512 real digits.
     """
+    check_kind(run, Run, "Run.load")
     if to not in FORMATS:
         raise UsageError(f"--to {to}{nearest(to, FORMATS)}")
     if to == "web" and run.class_names != DIGITS:
-        raise UsageError(f"{run.name} classifies {', '.join(run.class_names[:3])}, ...: the web app reads digits")
+        raise UsageError(f"{run.name} classifies {first_names(run.class_names)}: the web app reads digits")
     path = Path(out) if out else run.file(f"model{'-int8' if to == 'onnx-int8' else ''}{FORMATS[to]}")
     model, images = run.model(), run._parity_images
     temperature, settings = run.temperature, run._file_settings()

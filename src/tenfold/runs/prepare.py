@@ -16,11 +16,12 @@ from tenfold.data import Dataset, load_dataset, stratified_split, writer_split
 from tenfold.data.catalog import is_known
 from tenfold.data.dataset import DIGITS
 from tenfold.data.npz_file import load_writers
-from tenfold.errors import UsageError
+from tenfold.errors import UsageError, check_kind
 from tenfold.files import expanded
 from tenfold.jobs.pool import InProcessPool, Pool
 from tenfold.models import SIDE, architecture_of, build_model, is_registered
 from tenfold.models.composite import networks
+from tenfold.reading.symbols import first_names
 from tenfold.runs.run import Run
 from tenfold.training.autotune import autotune
 from tenfold.training.checkpoint import load_weights
@@ -72,13 +73,14 @@ def prepare(recipe: Recipe, data: Dataset | None = None) -> Prepared:
         data = recipe.data.load()
         if not is_known(recipe.data.dataset):
             log.info("%s: %s", data.name, data.origin)  # What was changed, held out and left out.
+    check_kind(data, Dataset, "load_dataset")
     started = time.perf_counter()
     if len(np.unique(data.train_labels)) < 2:
         raise UsageError(f"{data.name}: all training images are of class {data.train_labels[0]}: add others")
     if data.class_names != DIGITS and (recipe.data.synthetic or recipe.data.non_digits):
         raise UsageError(
-            f"the classes of {data.name} are {', '.join(data.class_names[:3])}, ..., which synthetic digits don't go "
-            "with: add --synthetic 0 --non-digits 0"
+            f"the classes of {data.name} are {first_names(data.class_names)}: synthetic digits don't go with "
+            "them; add --synthetic 0 --non-digits 0"
         )
     recipe = with_absolute_paths(recipe)
     torch_device(recipe.device.device)

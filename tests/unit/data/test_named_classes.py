@@ -83,7 +83,7 @@ def test_a_class_may_have_the_name_of_a_part(symbols):
 
 
 def test_without_names_symbols_are_still_refused_as_digits(symbols):
-    with pytest.raises(FormatError, match="supported are"):
+    with pytest.raises(FormatError, match=r"supported are .*--class-names alpha,beta, or in Python class_names="):
         load_dataset(symbols)
 
 
