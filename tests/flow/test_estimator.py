@@ -147,6 +147,7 @@ def test_a_few_images_are_enough(digits):
         ({"recipe": "sprnt"}, {}, r"no recipe 'sprnt'; did you mean 'sprint'\?"),
         ({"fields": {"hiden": (8,)}}, {}, "has no field 'hiden'; did you mean 'hidden'?"),
         ({"epochs": 0}, {}, "epochs is 0; it must be >= 1"),
+        ({"on_epoch": True}, {}, "on_epoch is True; it takes a function of one argument"),
         ({}, {"y": np.zeros(20, int)}, "y has 1 class; 2 to 1,000 are needed"),
         ({}, {"X": np.zeros((20, 8, 9))}, r"not an array of shape \(20, 8, 9\)"),
         ({}, {"X": np.full((20, 64), np.nan)}, "NaN"),

@@ -13,6 +13,7 @@ from tenfold.runs.run import Run
 from tenfold.runs.run_folder import latest_run
 from tenfold.runs.train import resume, train
 from tests.flow.test_training import StopHere, stop_after
+from tests.log_lines import logged
 
 
 def test_a_finished_run_is_not_resumed(run):
@@ -27,6 +28,16 @@ def test_two_processes_do_not_train_one_run(quick, tmp_path):
     with locked(path), pytest.raises(RunError, match="another process"):
         resume(path)
     assert len(resume(path).history) == 3
+
+
+def test_a_training_that_stored_no_epoch_says_that_it_starts_over(quick, tmp_path):
+    with pytest.raises(StopHere):
+        train(quick, folder=tmp_path, on_epoch=stop_after(1))
+    path = latest_run(tmp_path)
+    (path / "checkpoint.safetensors").unlink()
+    with logged() as lines:
+        assert len(resume(path).history) == 3
+    assert lines == [f"{path} has no whole epoch: training starts over"]
 
 
 def test_checkpoints_of_another_shape_are_refused(quick, tmp_path):

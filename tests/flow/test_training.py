@@ -18,6 +18,7 @@ from tenfold.training.recipe import DataConfig, Recipe
 from tenfold.training.records import read_history, to_line
 from tenfold.training.step import NON_DIGIT
 from tenfold.training.subset import ImageSubset, scale_pixels
+from tests.log_lines import logged
 
 
 class StopHere(Exception):  # noqa: N818
@@ -57,7 +58,9 @@ def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(quick, tmp_path,
         train(recipe, folder=tmp_path / "broken", on_epoch=stop_after(2))
     broken = latest_run(tmp_path / "broken")
     assert not Run.load(broken).finished
-    resumed = resume(broken)
+    with logged() as lines:
+        resumed = resume(broken)
+    assert lines == [f"{broken} continues after epoch 2 of 3"]
     assert same(weights(unbroken), weights(resumed))
     assert [r.epoch for r in resumed.history] == [1, 2, 3]
     assert not (broken / "checkpoint.safetensors").exists()

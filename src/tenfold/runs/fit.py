@@ -1,5 +1,6 @@
 """fit: trains one network of a run, epoch by epoch; training resumes after the last one stored."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -22,6 +23,8 @@ from tenfold.training.recipe import DeviceConfig, Recipe
 from tenfold.training.records import Callbacks, EpochRecord, Progress, tensorboard
 from tenfold.training.subset import ImageSubset
 from tenfold.training.trainer import Trainer
+
+log = logging.getLogger(__name__)
 
 
 def fit(
@@ -50,6 +53,8 @@ def fit(
         trainer = Trainer(network, recipe, member)
         best_weights = run._restore(trainer)
         history = list(run.history)
+        if trainer.epoch > trainer.first_epoch:
+            log.info("%s continues after epoch %d of %d", run.name, trainer.epoch, trainer.last_epoch)
         seen, seen_validation = deskewed(train_part), deskewed(validation_part)
         # An ensemble is prepared once for all its networks.
         trainer.preparing_seconds += prepared.seconds / recipe.model.ensemble_size + time.perf_counter() - started

@@ -113,6 +113,8 @@ def resume(
     run._check_feedback(prepared.feedback)
     run.initial_run()  # Which checks its weights.
     callbacks = Callbacks(on_epoch, on_progress, tensorboard)
+    if not run.file(run.checkpoint).exists() and not run.file(run.members).exists():
+        log.info("%s has no whole epoch: training starts over", run.path)
     with open_pool() as pool:
         check_workers(run.recipe, pool)
         return _train(run, prepared, pool, callbacks, write_onnx)

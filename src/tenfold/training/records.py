@@ -12,7 +12,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.errors import MissingDependencyError, RunError
+from tenfold.errors import MissingDependencyError, RunError, UsageError
 from tenfold.jobs.pool import Report
 
 log = logging.getLogger(__name__)
@@ -118,6 +118,12 @@ class Callbacks:
     on_epoch: OnEpoch | None = None
     on_progress: OnProgress | None = None
     tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("on_epoch", "on_progress"):
+            value = getattr(self, name)
+            if value is not None and not callable(value):
+                raise UsageError(f"{name} is {value!r}; it takes a function of one argument")
 
     def stop_after(self, record: EpochRecord) -> bool:
         """Logs the epoch, calls `on_epoch`, and returns whether training is to stop after this epoch."""
