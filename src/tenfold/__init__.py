@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from tenfold.data.profile import Profile, profile
     from tenfold.errors import TenfoldError
     from tenfold.estimator import TenfoldClassifier
-    from tenfold.evaluation.diagnose import Finding
+    from tenfold.evaluation.diagnose import Finding, Remedy
     from tenfold.evaluation.metrics import Evaluation
-    from tenfold.evaluation.summary import EvaluationSummary
+    from tenfold.evaluation.statistics import Spread
+    from tenfold.evaluation.summary import ClassScores, EvaluationSummary
+    from tenfold.ink.normalize import normalize
     from tenfold.models import register_architecture
     from tenfold.models.model_config import ModelConfig
     from tenfold.reading.explain import Explanation
@@ -55,9 +57,11 @@ _HOMES = {
     "data.profile": ("Profile", "profile"),
     "errors": ("TenfoldError",),
     "estimator": ("TenfoldClassifier",),
-    "evaluation.diagnose": ("Finding",),
+    "evaluation.diagnose": ("Finding", "Remedy"),
     "evaluation.metrics": ("Evaluation",),
-    "evaluation.summary": ("EvaluationSummary",),
+    "evaluation.statistics": ("Spread",),
+    "evaluation.summary": ("ClassScores", "EvaluationSummary"),
+    "ink.normalize": ("normalize",),
     "models": ("register_architecture",),
     "models.model_config": ("ModelConfig",),
     "reading.explain": ("Explanation",),
@@ -80,6 +84,7 @@ _HOMES = {
 __all__ = [
     "BulkSummary",
     "Calibration",
+    "ClassScores",
     "Dataset",
     "EpochRecord",
     "Evaluation",
@@ -98,9 +103,11 @@ __all__ = [
     "Reader",
     "Reading",
     "Recipe",
+    "Remedy",
     "Run",
     "RunFolder",
     "Seeds",
+    "Spread",
     "TenfoldClassifier",
     "TenfoldError",
     "TrainingResult",
@@ -111,6 +118,7 @@ __all__ = [
     "export",
     "finetuning_recipe",
     "load_dataset",
+    "normalize",
     "plot",
     "predict",
     "preprocess",

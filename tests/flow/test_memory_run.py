@@ -41,6 +41,8 @@ def test_a_run_in_memory_can_be_saved_and_pickled(quick, small, tmp_path):
     run = train(quick.replace(epochs=1), small, folder=None)
     evaluate(run)
     saved = run.save(tmp_path / "saved")
+    assert repr(run) == "<MemoryRun: the run of tutorial in memory, finished>"
+    assert repr(saved) == f"<RunFolder: {tmp_path / 'saved'}, finished>"
     again = Run.load(tmp_path / "saved")
     assert again.finished
     assert again.digest == saved.digest
@@ -75,6 +77,13 @@ def test_a_run_in_memory_takes_bytes_alone(quick, small):
 def test_validation_that_rounds_to_nothing_is_refused(quick, small):
     with pytest.raises(UsageError, match="is none, and the recipe chooses its epoch"):
         train(quick.replace(validation=0.0001), small, folder=None)
+
+
+def test_a_callback_that_can_not_be_called_is_refused_before_training(quick, small, tmp_path):
+    for name in ("on_epoch", "on_progress"):
+        with pytest.raises(UsageError, match=f"{name} is True; it takes a function"):
+            train(quick, small, folder=tmp_path, **{name: True})
+    assert not list(tmp_path.iterdir())
 
 
 def test_progress_is_shown_while_it_trains(quick, small):

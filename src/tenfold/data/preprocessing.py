@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tenfold import files
 from tenfold.data.dataset import CLASSES, Dataset
 from tenfold.data.splits import stratified_split, writer_split
-from tenfold.errors import UsageError
+from tenfold.errors import UsageError, check_kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +60,7 @@ def preprocess(
     of each training image; if given, no writer is on both sides of the split. Raises `UsageError` when validation is
     not in [0,1), or when the number of writers is not the number of images.
     """
+    check_kind(data, Dataset, "load_dataset")
     if writers is None:
         train, held_out = stratified_split(data.train_labels, validation, seed)
     elif len(writers) == len(data.train_labels):

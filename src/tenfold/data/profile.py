@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tenfold.data import Dataset
 from tenfold.data.dataset import Images, Labels
+from tenfold.errors import check_kind
 
 # Robust z-score of the distance to the class mean above which an image is an outlier: 99.99 % of a normal distribution
 # lie below it.
@@ -68,6 +69,7 @@ def _for_json(value: Any) -> Any:
 
 def profile(data: Dataset) -> Profile:
     """Profiles `data`; takes about a second for MNIST."""
+    check_kind(data, Dataset, "load_dataset")
     train, test = _identical_images(data.train_images), _identical_images(data.test_images)
     means = _mean_images(data.train_images, data.train_labels, data.classes)
     ink = np.count_nonzero(data.train_images >= INK_LEVEL, axis=(1, 2)) / data.train_images[0].size

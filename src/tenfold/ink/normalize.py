@@ -4,24 +4,33 @@ The steps, each a function of its own: luminance (`gray`), ink (`ground`), the 2
 center of mass (`fit`). docs/how-it-works/ink.md shows each.
 """
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tenfold.errors import FormatError
 from tenfold.ink.fit import BOX, SIDE, center, fit
 from tenfold.ink.ground import find_ink
-from tenfold.ink.image import Gray, Ink, reduced, reduction, to_gray
+from tenfold.ink.image import Gray, Ink, opened, reduced, reduction, to_gray
 
 # Pixels a side that ink is looked for at: twelve times the box that it will fill.
 LONGEST = 240
 
 
-def normalize(image: Image.Image | NDArray[np.generic]) -> NDArray[np.uint8]:
-    """One digit, in any size, color and polarity -> uint8[28,28], 0 paper to 255 ink.
+def normalize(image: str | Path | Image.Image | NDArray[np.generic]) -> NDArray[np.uint8]:
+    """One digit or symbol, in any size, color and polarity -> uint8[28,28], 0 paper to 255 ink, as MNIST was made.
 
-    image: a PIL image, or an array (H,W) or (H,W,3|4): uint8, bool, or floats from 0 to 1. A page without ink gives
-    28x28 zeros. Raises `FormatError` for what is not an image.
+    This is what `load_dataset` makes of the images of a folder, and `predict` of an image. image: a path, a PIL image,
+    or an array (H,W) or (H,W,3|4): uint8, bool, or floats from 0 to 1. A page without ink gives 28x28 zeros. Raises
+    `FormatError` for what is not an image.
     """
+    if isinstance(image, str | Path):
+        with opened(image) as file:
+            return normalize(file)
+    if not isinstance(image, Image.Image | np.ndarray):
+        raise FormatError(f"an image is a path, a PIL image or an array, not {type(image).__name__}")
     return normalize_gray(to_gray(image))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from tenfold.data import Dataset
 from tenfold.data import profile as data_profile
 from tenfold.data.profile import Profile
+from tenfold.errors import check_kind
 from tenfold.evaluation.metrics import Evaluation
 from tenfold.models.describe import LAYER_COLUMNS, describe_model, layer_rows, model_totals
 from tenfold.models.model_config import MLPConfig
@@ -30,6 +31,7 @@ def write_report(run: RunFolder, known_profile: Profile | None = None, evaluatio
 
     known_profile, evaluation: computed here unless given. Raises `RunError` for an unfinished run.
     """
+    check_kind(run, RunFolder, "Run.load")
     findings = diagnose(run)
     data, recipe, training, environment = run.dataset, run.recipe, run.training, run.environment
     profile = known_profile or data_profile.profile(data)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tenfold.data import Dataset
 from tenfold.data.dataset import DIGITS
-from tenfold.errors import RunError, UsageError
+from tenfold.errors import RunError, UsageError, check_kind
 from tenfold.evaluation import diagnose as rules
 from tenfold.evaluation.calibration import calibration_error, choose_threshold, fit_temperature
 from tenfold.evaluation.metrics import Evaluation, measure
@@ -26,7 +26,9 @@ def evaluate(run: Run, data: Dataset | None = None) -> Evaluation:
     data: in place of the data set that the run's recipe names; then nothing is stored. Raises `RunError` for a run
     that is not finished, and `UsageError` for data of other classes.
     """
+    check_kind(run, Run, "Run.load")
     measured = data or run.dataset
+    check_kind(measured, Dataset, "load_dataset")
     if measured.class_names != run.class_names:
         raise UsageError(f"{measured.name} has other classes than those that {run.name} was trained on")
     evaluation = measure(run.predict(measured.test_images), measured.test_labels, run.class_names)
@@ -41,6 +43,7 @@ def diagnose(run: Run) -> list[rules.Finding]:
     From training and validation figures only, never from the test set. Raises `RunError` for a run that is not
     finished.
     """
+    check_kind(run, Run, "Run.load")
     training, history = run.training, run.history
     if not history:
         raise RunError(f"{run.name} holds no epoch: events.jsonl was changed or truncated")
@@ -83,6 +86,7 @@ def calibrate(run: Run) -> Calibration:
 
     Raises `UsageError` for a run without validation images.
     """
+    check_kind(run, Run, "Run.load")
     data = run.dataset
     held_out = split_indices(run.recipe, data)[1]
     if len(held_out) == 0:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tenfold.errors import check_kind
 from tenfold.evaluation.metrics import measure
 from tenfold.runs.prepare import load_feedback
 from tenfold.runs.run_folder import RunFolder
@@ -17,6 +18,7 @@ def finetuning_recipe(run: RunFolder, feedback: str) -> Recipe:
 
     Raises `RunError` for a run that is not finished.
     """
+    check_kind(run, RunFolder, "Run.load")
     _ = run.digest
     # A run that was fine-tuned keeps its rate: lowered each time, it would come to a standstill.
     rate = run.recipe.training.learning_rate * (1 if run.recipe.training.initial_run else SLOWER)

@@ -4,35 +4,44 @@ import csv
 import io
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from tenfold import files
-from tenfold.data.dataset import DIGITS, check_images
+from tenfold.data.dataset import DIGITS, SIDE, describe
 from tenfold.data.formats import FILES, read_images
 from tenfold.data.idx import is_idx_name
-from tenfold.errors import MissingDependencyError, UsageError
-from tenfold.ink.image import opened
+from tenfold.errors import FormatError, MissingDependencyError, UsageError, check_kind
 from tenfold.ink.normalize import normalize
+from tenfold.reading.inputs import ImageLike, all_pixels
 from tenfold.runs.run import Run
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
-    """source: a file, or `test 123`. pixels: uint8[28,28], what the model saw. probabilities: float32[C] of the C
-    classes. label: the true class, where it is known. class_names: of the model."""
+    """What a model makes of an image: its most probable class as `digit` and `class_name`, with its `confidence`.
+
+    source: a file, the image's place among those given, or `test 123`. pixels: uint8[28,28], what the model saw.
+    probabilities: float32[C] of the C classes. label: the true class, where it is known. class_names: of the model.
+    """
 
     source: str
-    pixels: NDArray[np.uint8] = field(repr=False)
-    probabilities: NDArray[np.float32] = field(repr=False)
+    pixels: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
     label: int | None = None
-    class_names: tuple[str, ...] = field(default=DIGITS, repr=False)
+    class_names: tuple[str, ...] = DIGITS
+
+    def __repr__(self) -> str:
+        label = "" if self.label is None else f", label={self.label}"
+        found = f"class_name={self.class_name!r}, confidence={self.confidence:.3f}"
+        return f"Prediction(source={self.source!r}, {found}{label})"
 
     @property
     def class_name(self) -> str:
@@ -61,20 +70,28 @@ class Prediction:
         }
 
 
-def predict(run: Run, images: str | Path | Sequence[str | Path] | NDArray[np.uint8]) -> list[Prediction]:
+def predict(run: Run, images: str | Path | Image.Image | Sequence[ImageLike] | NDArray[np.uint8]) -> list[Prediction]:
     """Predicts images with a run's model.
 
-    images: an array uint8[N,28,28], 0 paper to 255 ink; image files of one digit each, of any size and color; or the
-    path of many: a folder, a CSV file of pixels, labeled or not, an .npz or an IDX file. What was changed in such files
-    is logged. Raises `FormatError` for others.
+    images: an array uint8[N,28,28], 0 paper to 255 ink; a path or a PIL image of one digit or symbol, of any size and
+    color, or a list of what `Reader.read` takes; or the path of many: a folder, a CSV file of pixels, labeled or not,
+    an .npz or an IDX file. What was changed in such files is logged. Raises `FormatError` for others.
     """
-    if isinstance(images, np.ndarray):
-        check_images(images, "predict")
-        sources = [str(index) for index in range(len(images))]
-        return _predictions(run, sources, images)
-    if not isinstance(images, str | Path) and len(images) == 0:
+    check_kind(run, Run, "Run.load")
+    if isinstance(images, np.ndarray) and (images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE)):
+        raise FormatError(
+            f"an array of images is uint8[N,{SIDE},{SIDE}], not {describe(images)}: pass a list of images of another "
+            "form, or tenfold.normalize each"
+        )
+    listed = [images] if isinstance(images, str | Path | Image.Image) else list(images)
+    if not listed:
         raise UsageError("there are no images to predict")
-    paths = [files.expanded(path) for path in ([images] if isinstance(images, str | Path) else images)]
+    sources = [str(one) if isinstance(one, str | Path) else str(index) for index, one in enumerate(listed)]
+    if isinstance(images, np.ndarray):
+        return _predictions(run, sources, images)
+    paths = [files.expanded(one) for one in listed if isinstance(one, str | Path)]
+    if len(paths) < len(listed):
+        return _predictions(run, sources, np.stack(all_pixels(listed)[0]))
     if len(paths) != 1 or not is_image_set(paths[0]):
         return predict_files(run, paths)
     predictions, notes = predict_set(run, paths[0])
@@ -93,11 +110,7 @@ def _predictions(
 
 def predict_files(run: Run, paths: Sequence[Path]) -> list[Prediction]:
     """Predicts image files of one digit each, normalized as MNIST is. Raises `FormatError` for other files."""
-    pixels = []
-    for path in paths:
-        with opened(path) as image:
-            pixels.append(normalize(image))
-    return _predictions(run, [str(path) for path in paths], np.stack(pixels))
+    return _predictions(run, [str(path) for path in paths], np.stack([normalize(path) for path in paths]))
 
 
 def is_image_set(path: Path) -> bool:

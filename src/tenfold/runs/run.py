@@ -72,6 +72,9 @@ class Run(ABC):
     recipe: Recipe
     data: Dataset | None
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.name}, {'finished' if self.finished else 'not finished'}>"
+
     @staticmethod
     def load(path: str | Path) -> "RunFolder":
         """Opens a run folder; `latest` means the newest in `runs/`. Raises `RunError` when it is not one."""

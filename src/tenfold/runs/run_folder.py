@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tenfold.training.trainer import Trainer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunFolder(Run, ResumableFolder):
     """A run in a folder, with `recipe.toml`, `events.jsonl`, `metrics.json`, `model.safetensors`, `model.onnx` and
     more.

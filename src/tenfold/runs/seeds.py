@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from tenfold import files
 from tenfold.data import Dataset
-from tenfold.errors import RunError, UsageError
+from tenfold.errors import RunError, UsageError, check_kind
 from tenfold.evaluation.statistics import Spread, spread
 from tenfold.jobs.pool import Job, JobSource, OpenPool, Outcome, Pool, in_process_pool
 from tenfold.runs.fit import training_job
@@ -85,7 +85,10 @@ class Seeds(ResumableFolder):
         return {seed: float(value) + extra for seed, value in values.items()}
 
     def summary(self) -> dict[str, Spread]:
-        """Spreads over the finished runs; accuracies are shares of 1."""
+        """Spreads over the finished runs, by `test_accuracy`, `validation_accuracy` and `seconds`.
+
+        Accuracies are from 0 to 1; that of validation is missing without validation images.
+        """
         named = {
             "test_accuracy": self.figures("test", "accuracy"),
             "validation_accuracy": self.figures("training", "validation_accuracy"),
@@ -202,6 +205,7 @@ def resume_seeds(
     """Continues the interrupted training of several seeds, after the last whole epoch of each, in any pool."""
     seeds = Seeds.load(path)
     data = data or seeds.recipe.data.load()
+    check_kind(data, Dataset, "load_dataset")
     check_digest(data, seeds.digest, seeds.path)
     with open_pool() as pool:
         check_workers(seeds.recipe, pool)
