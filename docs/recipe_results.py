@@ -38,7 +38,7 @@ def _recipes() -> str:
         least, middle, most = min(seconds), statistics.mean(seconds), max(seconds)
         cells.append([
             f"`{recipe}`: {what}", f"{statistics.mean(accuracies):.2f}", f"{statistics.stdev(accuracies):.2f}",
-            f"{min(accuracies):.2f}", str(len(runs)),
+            f"{min(accuracies):.2f}", f"[{len(runs)}](../../lab/results/recipe-{file}.jsonl)",
             f"{significant(middle, 2)} ({significant(least, 2)} to {significant(most, 2)})",
         ])  # fmt: skip
     return table(["recipe", "test, %", "sd", "worst", "n", "training, s"], cells)
