@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tenfold import files
 from tenfold.data import Dataset
 from tenfold.data.profile import Profile
-from tenfold.errors import UsageError, check_kind
+from tenfold.errors import UsageError
 from tenfold.evaluation.metrics import Evaluation
 from tenfold.report.figures import data_figures, evaluation_figures, training_figures
 from tenfold.report.figures.figure_files import predictions_figure
@@ -46,31 +46,26 @@ class Plot:
 
 def samples(data: Dataset) -> Plot:
     """The first training images of each class."""
-    check_kind(data, Dataset, "load_dataset")
     return Plot(partial(data_figures.samples, data))
 
 
 def class_distribution(data: Dataset, profile: Profile) -> Plot:
     """The share of each class in the training and the test part."""
-    check_kind(data, Dataset, "load_dataset")
     return Plot(partial(data_figures.distribution, data, profile))
 
 
 def mean_images(data: Dataset, profile: Profile) -> Plot:
     """The mean image of each class, and how much ink its images have."""
-    check_kind(data, Dataset, "load_dataset")
     return Plot(partial(data_figures.mean_digits, data, profile))
 
 
 def outliers(data: Dataset, profile: Profile) -> Plot:
     """The training images that are furthest from the mean of their class."""
-    check_kind(data, Dataset, "load_dataset")
     return Plot(partial(data_figures.outliers, data, profile))
 
 
 def preprocessing(data: Dataset, index: int = 0) -> Plot:
     """A training image as stored, scaled and flattened, and its label as a one-hot vector."""
-    check_kind(data, Dataset, "load_dataset")
     return Plot(partial(data_figures.preprocessing, data, index=index))
 
 
@@ -106,7 +101,6 @@ def risk_coverage_curve(evaluation: Evaluation) -> Plot:
 
 def mistakes(evaluation: Evaluation, data: Dataset, most: int = 40) -> Plot:
     """Misclassified test images, the most confident first."""
-    check_kind(data, Dataset, "load_dataset")
     return Plot(partial(evaluation_figures.mistakes, evaluation, np.asarray(data.test_images), most=most))
 
 

@@ -18,7 +18,6 @@ from tenfold import (
     finetuning_recipe,
     load_dataset,
     normalize,
-    plot,
     predict,
     preprocess,
     profile,
@@ -117,7 +116,6 @@ DATA = r"'mnist' is not a Dataset: pass load_dataset\('mnist'\)"
         (lambda run: explain(run, np.zeros((28, 28), np.uint8), "mnist"), DATA),
         (lambda run: profile("mnist"), DATA),
         (lambda run: preprocess("mnist"), DATA),
-        (lambda run: plot.samples("mnist"), DATA),
         (lambda run: evaluate(Recipe.load("tutorial")), r"a Recipe is not a Run: pass what Run\.load returns"),
     ],
 )

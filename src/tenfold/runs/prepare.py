@@ -159,8 +159,10 @@ def _initial_model(recipe: Recipe, data: Dataset) -> nn.Module:
 def _check_batches(recipe: Recipe, model: nn.Module, count: int) -> None:
     size = recipe.training.batch_size
     if size > count:
+        # The last batch must not be of one image.
+        smaller = next(fitting for fitting in range(max(1, count // 8), count + 1) if count % fitting != 1)
         raise UsageError(
-            f"--batch-size {size} is larger than the {count} images to train on: add --batch-size {max(1, count // 8)}"
+            f"--batch-size {size} is larger than the {count} images to train on: add --batch-size {smaller}"
         )
     if count % size == 1 or size == 1:
         # Batch norm has no variance of one value: of a unit of a dense layer, or of a channel of a single pixel.
