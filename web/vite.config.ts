@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 import { VitePWA } from "vite-plugin-pwa";
+import { assemblyScript } from "./assemblyscript.js";
 
 // `tenfold serve` serves the web app from the Python package.
 const OUTPUT = "../src/tenfold/serve/web_app";
@@ -47,7 +48,7 @@ export default defineConfig({
   // Relative URLs: any static host, in any folder.
   base: "./",
   build: { target: "es2022", modulePreload: false, assetsInlineLimit: 0, outDir: OUTPUT, emptyOutDir: true },
-  worker: { format: "es" },
+  worker: { format: "es", plugins: () => [assemblyScript] },
   server: { fs: { allow: [".."] } },
   define: {
     SHIPPED: JSON.stringify({
@@ -58,6 +59,7 @@ export default defineConfig({
   },
   assetsInclude: ["**/*.10fd"],
   plugins: [
+    assemblyScript,
     preload,
     VitePWA({
       // An open app never updates on its own: it asks first (app/offline.ts).
@@ -68,6 +70,8 @@ export default defineConfig({
         navigateFallbackDenylist: [/^\/v1\//, /^\/models\//, /^\/(healthz|readyz|metrics|openapi)/, /\.crt$/],
         inlineWorkboxRuntime: true,
         cleanupOutdatedCaches: true,
+        // What the Learn view fetches, for the next time without a network.
+        runtimeCaching: [{ urlPattern: /\/learn\/.*\.bin$/, handler: "StaleWhileRevalidate", options: { cacheName: "learn" } }],
         clientsClaim: true,
       },
       manifest: {

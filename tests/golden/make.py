@@ -1,8 +1,8 @@
 """Makes the golden files that bind Python and the browser: python tests/golden/make.py
 
 golden.json holds cases: an image (gray, uint8, base64, row by row) or pen strokes; the 28x28 that they become; the ten
-probabilities; and whether the reading is unsure. Nothing here is anybody's handwriting: all of it is drawn. NAME.10fd
-are small untrained models of other architectures, and models.json what they make of the first case.
+probabilities; and whether the reading is unsure. Nothing in them is anybody's handwriting: all of it is drawn.
+NAME.10fd are small untrained models of other architectures, and models.json what they make of the first case.
 
 numbers.json holds pages of several numbers, numbers that a pen wrote, pictures of 28x28 that lack MNIST's form, and
 colors; what each was read as; and which ink of the first case of golden.json spoke for its digit. Bytes in it are
@@ -10,6 +10,8 @@ compressed (zlib, base64).
 
 lines.10fd is a small untrained line network, and lines.json what it gives for some lines: log probabilities, the texts
 that they spell, and how each line was read with the shipped classifier.
+
+training.json holds the losses of 50 training steps of three small networks on some of MNIST's images.
 """
 
 import base64
@@ -21,6 +23,7 @@ import torch
 from lines import write_lines
 from pages import color_case, page_cases, small_cases, stroke_cases
 from PIL import Image, ImageDraw
+from training import write_training
 
 from tenfold.exporters.from_torch import inference_layers
 from tenfold.exporters.inference_graph import evaluate_layers, softmax
@@ -63,6 +66,7 @@ def main() -> None:
     (HERE / "golden.json").write_text(f"[\n{text}\n]\n")
     write_numbers(reader, cases[0]["strokes"])
     write_lines(HERE, reader)
+    write_training(HERE / "training.json")
 
 
 def write_numbers(reader: Reader, strokes) -> None:  # type: ignore[no-untyped-def]

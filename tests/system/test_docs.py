@@ -82,6 +82,8 @@ def run_python(code, folder):
 
 
 WITH_PYTHON = {page.relative_to(DOCS).as_posix(): page for page in PAGES if blocks(read(page), "python")}
+# What the steps of the web app's Learn view show.
+STEPS = {path.name: path for path in sorted((ROOT / "web" / "src" / "learn" / "python").glob("*.py"))}
 # In one process, since PyTorch takes seconds to start; each page has its own names.
 RUN_PAGES = """
 import json, pathlib, sys, traceback
@@ -98,7 +100,7 @@ for name, program in json.loads(pathlib.Path("programs.json").read_text()).items
 @pytest.fixture(scope="module")
 def ran(desk):
     """What the Python of all pages printed: the blocks of a page are one program."""
-    programs = {}
+    programs = {name: path.read_text() for name, path in STEPS.items()}
     for name, page in WITH_PYTHON.items():
         programs[name] = ""
         for block in blocks(read(page), "python"):
@@ -112,7 +114,7 @@ def ran(desk):
     return subprocess.run(command, cwd=desk, capture_output=True, text=True, timeout=300)
 
 
-@pytest.mark.parametrize("page", WITH_PYTHON)
+@pytest.mark.parametrize("page", [*WITH_PYTHON, *STEPS])
 def test_the_python_of_a_page_runs(page, ran):
     assert f"ran {page}\n" in ran.stdout, ran.stderr
 

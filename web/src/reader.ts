@@ -5,7 +5,7 @@ import { paperIsDark } from "./ink/ground.js";
 import { hasMnistForm, normalize } from "./ink/normalize.js";
 import type { Plane } from "./ink/plane.js";
 import { drawStrokes, type Stroke } from "./ink/strokes.js";
-import type { ModelFile } from "./model/file.js";
+import { unsureBelow, type ModelFile } from "./model/file.js";
 import { prepare } from "./model/forward.js";
 import type { Reading } from "./reading/reading.js";
 
@@ -31,8 +31,6 @@ export interface Reader {
   evidence(pixels: Uint8Array, digit: number, step?: number): Float32Array;
 }
 
-// For a model file that doesn't say: an even chance of being wrong.
-const UNSURE_BELOW = 0.5;
 const SIDE = 28;
 // Images whose answers are remembered: more than a number's digits, and what its neighbors could make.
 const REMEMBERED = 64;
@@ -42,8 +40,7 @@ const WINDOW = 5;
 // Throws a ModelFileError for a model that can't be run.
 export const createReader = (model: ModelFile): Reader => {
   const probabilities = prepare(model);
-  const threshold = Number(model.settings["unsure_below"] ?? UNSURE_BELOW);
-  const unsureBelow = Number.isFinite(threshold) ? threshold : UNSURE_BELOW;
+  const threshold = unsureBelow(model);
 
   const remembered = new Map<string, Float32Array>();
   const rowOf = (pixels: Uint8Array): Float32Array => {
@@ -60,11 +57,11 @@ export const createReader = (model: ModelFile): Reader => {
     const row = blank ? new Float32Array(10).fill(0.1) : rowOf(pixels);
     const digit = row.reduce((best, value, i) => (value > row[best] ? i : best), 0);
     const confidence = row[digit];
-    return { digit, confidence, probabilities: row, unsure: blank || !(confidence >= unsureBelow), pixels, box: null };
+    return { digit, confidence, probabilities: row, unsure: blank || !(confidence >= threshold), pixels, box: null };
   };
 
   return {
-    unsureBelow,
+    unsureBelow: threshold,
     probabilities,
     classify: rowOf,
     read: (gray) => {

@@ -25,8 +25,9 @@ _DISABLED = (
 )  # fmt: skip
 # Of every answer. The policies allow what the web app needs and nothing else.
 SECURITY_HEADERS = (
-    (b"content-security-policy", b"default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
-     b"object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (b"content-security-policy", b"default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
+     b"img-src 'self' blob: data:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; "
+     b"form-action 'none'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"permissions-policy", ", ".join(["camera=(self)", *(f"{name}=()" for name in _DISABLED)]).encode()),

@@ -23,6 +23,11 @@ def violations(page) -> list[str]:
     return [f"{item['id']}: {node['html'][:120]}" for item in found["violations"] for node in item["nodes"]]
 
 
+def train(page) -> None:
+    page.click("#learn button.main")
+    page.wait_for_selector("#learn [data-status=finished]")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation_in_any_state(browse, server, draw, scheme):
     if not AXE.is_file():
@@ -36,6 +41,9 @@ def test_axe_finds_no_violation_in_any_state(browse, server, draw, scheme):
     states["settings"] = lambda: page.click("#open-settings")
     states["feedback"] = lambda: (page.keyboard.press("Escape"), page.click("#wrong"))
     states["photo"] = lambda: (page.keyboard.press("Escape"), page.click("nav [data-view=photo]"))
+    for step in range(1, 10):
+        states[f"step {step}"] = lambda step=step: page.goto(f"{server.url}#learn/{step}")
+    states["trained"] = lambda: (page.goto(f"{server.url}#learn/7"), train(page), page.goto(f"{server.url}#learn/8"))
     for name, enter in states.items():
         enter()
         page.wait_for_timeout(250)

@@ -12,9 +12,9 @@ import { createPhoto, type Picture } from "./photo.js";
 import { newest } from "./reading.js";
 import { toast } from "./toast.js";
 
-export type View = "draw" | "photo";
+export type View = "draw" | "photo" | "learn";
 
-const HINTS = { draw: "Write one digit, or a number such as 12.50.", photo: "A photo of one number, or of several lines." };
+const HINTS = { draw: "Write one digit, or a number such as 12.50.", photo: "A photo of one number, or of several lines.", learn: "" };
 
 export const createApp = () => {
   let view: View = "draw";
@@ -92,12 +92,17 @@ export const createApp = () => {
     const { width, height, rgba, live } = picture;
     ask({ kind: "picture", models: inUse(), width, height, rgba }, { view: "photo", final: !live, strokes: [] });
   };
-  const again = () => (view === "draw" ? readInk(true) : readPicture());
+  const again = () => {
+    if (view === "draw") readInk(true);
+    else if (view === "photo") readPicture();
+  };
 
   const turnTo = (wanted: View) => {
     if (wanted === view) return;
     if (view === "photo") photo.close();
     view = wanted;
+    document.querySelector("main")!.hidden = view === "learn";
+    $("learn").hidden = view !== "learn";
     for (const element of document.querySelectorAll<HTMLElement>("main [data-view]")) element.hidden = element.dataset["view"] !== view;
     for (const button of document.querySelectorAll<HTMLElement>("nav button"))
       if (button.dataset["view"] === view) button.setAttribute("aria-current", "page");
@@ -126,7 +131,7 @@ export const createApp = () => {
     chosen: (): Misreading | null => {
       const reading = panel.chosen();
       const strokes = view === "draw" && reading?.box ? strokesOf(reading.box) : null;
-      return reading && { reading, strokes, source: view, model: inUse()[0] };
+      return reading && { reading, strokes, source: view as "draw" | "photo", model: inUse()[0] };
     },
     allowFeedback: () => {
       canSendFeedback = true;

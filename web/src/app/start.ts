@@ -2,6 +2,7 @@
 
 import { createApp, type View } from "./app.js";
 import { $ } from "./elements.js";
+import type { LearnView } from "../learn/view.js";
 import { createFeedback } from "./feedback.js";
 import { recall, remember } from "./memory.js";
 import { keepOffline } from "./offline.js";
@@ -16,7 +17,7 @@ type App = ReturnType<typeof createApp>;
 export const startApp = () => {
   takeToken();
   const app = createApp();
-  for (const button of document.querySelectorAll<HTMLElement>("nav button")) button.onclick = () => app.turnTo(button.dataset["view"] as View);
+  connectViews(app);
   $("copy").onclick = () => void copy(app.text());
   acceptFiles(app);
   connectSettings(app);
@@ -24,6 +25,33 @@ export const startApp = () => {
     void keepOffline();
     void connectServer(app);
   });
+};
+
+// The Learn view has addresses, such as #learn/4. It is loaded when it is first opened.
+const connectViews = (app: App) => {
+  let learn: LearnView | null = null;
+  const turn = async (to: View) => {
+    app.turnTo(to);
+    if (to !== "learn") return learn?.hide();
+    try {
+      learn ??= (await import("../learn/view.js")).createLearnView($("learn"));
+      if (!$("learn").hidden) learn.show(location.hash);
+    } catch {
+      toast("The Learn view could not be loaded: check the network and try again.");
+    }
+  };
+  const isLearn = () => location.hash.startsWith("#learn");
+  for (const button of document.querySelectorAll<HTMLElement>("nav button"))
+    button.onclick = () => {
+      const to = button.dataset["view"] as View;
+      if (isLearn() || to === "learn") history.pushState(null, "", to === "learn" ? "#learn" : location.pathname + location.search);
+      void turn(to);
+    };
+  window.addEventListener("popstate", () => {
+    if (isLearn()) void turn("learn");
+    else if (!$("learn").hidden) void turn("draw");
+  });
+  if (isLearn()) void turn("learn");
 };
 
 const copy = async (text: string) => {

@@ -18,6 +18,15 @@ export class ModelFileError extends Error {
   override name = "ModelFileError";
 }
 
+// An even chance of being wrong.
+const UNSURE_BELOW = 0.5;
+
+// The confidence below which an answer is unsure, by default where the file doesn't say.
+export const unsureBelow = ({ settings }: ModelFile): number => {
+  const threshold = Number(settings["unsure_below"] ?? UNSURE_BELOW);
+  return Number.isFinite(threshold) ? threshold : UNSURE_BELOW;
+};
+
 const MAGIC = "10FD";
 const FORMAT = 1;
 const MOST_LAYERS = 1000;

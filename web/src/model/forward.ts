@@ -1,5 +1,6 @@
 // The forward pass: what tenfold/exporters/inference_graph.py does, of one image. All arrays are allocated beforehand.
 
+import { ACTIVATIONS } from "./activations.js";
 import { convolution, type Pair, type Weights } from "./convolution.js";
 import { ModelFileError, type Layer, type ModelFile } from "./file.js";
 
@@ -24,30 +25,21 @@ const CLASSES = 10;
 // Numbers that all layers of a model may allocate: 128 MB.
 const MOST = 1 << 24;
 
-const ACTIVATIONS: Record<string, (x: number) => number> = {
-  relu: (x) => (x > 0 ? x : 0),
-  leaky_relu: (x) => (x > 0 ? x : 0.01 * x),
-  elu: (x) => (x > 0 ? x : Math.expm1(x)),
-  gelu: (x) => 0.5 * x * (1 + erf(x / Math.SQRT2)),
-  silu: (x) => x / (1 + Math.exp(-x)),
-  tanh: Math.tanh,
-  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
-};
-
-// Uint8[784], 0 paper to 255 ink -> ten probabilities. Throws a ModelFileError for a model that can't be run: of an
-// unknown kind of layer, whose layers do not fit each other, or too large.
-export const prepare = (model: ModelFile): ((image: Uint8Array) => Float32Array) => {
+// Uint8[784], 0 paper to 255 ink -> the probability of each class. Throws a ModelFileError for a model that can't be run: of
+// an unknown kind of layer, whose layers do not fit each other, too large, or with another number of classes.
+export const prepare = (model: ModelFile, classes = CLASSES): ((image: Uint8Array) => Float32Array) => {
   const { values, run } = lay(model, SIDE, SIDE);
   const logits = values.data;
-  if (logits.length !== CLASSES) throw new ModelFileError(`the model has ${logits.length} classes, not ${CLASSES}`);
+  if (logits.length !== classes) throw new ModelFileError(`the model has ${logits.length} classes, not ${classes}`);
   return (image) => {
     run(image);
     return softmax(logits);
   };
 };
 
-// A network laid out for images of one size: what its last layer gives, and how to have it given for an image.
+// A network laid out for images of one size: what each layer gives, and the last; and how to have it given for an image.
 export interface Network {
+  readonly layers: readonly Values[];
   readonly values: Values;
   readonly run: (image: Uint8Array) => void;
 }
@@ -63,6 +55,7 @@ export const lay = (model: ModelFile, height: number, width: number, array: Allo
   const input: Values = { channels: 1, height, width, data: allocate(height * width) };
   const runs: (() => void)[] = [];
   const slots: Values[] = [];
+  const layers: Values[] = [];
   let values = input;
   for (const layer of model.layers) {
     if (layer.kind === "keep") slots[whole(layer, "slot", 0)] = values;
@@ -72,12 +65,13 @@ export const lay = (model: ModelFile, height: number, width: number, array: Allo
       runs.push(step.run);
       values = step.values;
     }
+    layers.push(values);
   }
   const run = (image: Uint8Array) => {
     for (let i = 0; i < input.data.length; i++) input.data[i] = image[i];
     for (const run of runs) run();
   };
-  return { values, run };
+  return { layers, values, run };
 };
 
 const newArray: Allocate = (count) => new Float64Array(count);
@@ -270,12 +264,4 @@ const pool = ([tall, wide]: Pair, input: Values, allocate: Allocate): Step => {
         }
   };
   return { values: { channels: input.channels, height, width, data: out }, run };
-};
-
-// Abramowitz and Stegun (1964), 7.1.26, is good to 1.5e-7.
-const erf = (x: number): number => {
-  const t = 1 / (1 + 0.3275911 * Math.abs(x));
-  const poly = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
-  const value = 1 - poly * Math.exp(-x * x);
-  return x < 0 ? -value : value;
 };

@@ -1,0 +1,36 @@
+// Terms that the steps use, each in a sentence or two.
+
+export const GLOSSARY = {
+  "training image": "An image that the network learns from, with its label.",
+  label: "The right answer for an image: the digit that its writer meant.",
+  "validation image": "An image that is held back: the network never trains on it, so it shows how well new digits are read, and when to stop.",
+  normalize: "To bring values to a common range, here from 0 to 1: large inputs would make the first steps of training erratic.",
+  flatten: "To write the rows of an image one after the other: 28 rows of 28 pixels become 784 numbers.",
+  "one-hot": "A label as ten numbers: a 1 at the place of the digit, and nine zeros.",
+  class: "One of the ten answers that are possible: the digits 0 to 9.",
+  parameter: "A number that is learned: a weight or a bias.",
+  bias: "A number that each unit adds to its sum, whatever the input.",
+  unit: "A unit adds up the numbers of the layer before it, each times a weight, and a bias. It is also called a neuron.",
+  weight: "A number that is learned. A weight says how much one input counts for one unit, and in which direction.",
+  "activation function": "What a unit's sum passes through, such as ReLU, which makes negative sums 0. Without it, all layers together could do no more than a single one.",
+  logit: "One of the ten numbers that the last layer gives, before softmax.",
+  softmax: "It turns ten numbers into ten probabilities that add up to 1.",
+  loss: "How wrong the network is: 0 when it is certain and right, 2.3 when it guesses among ten digits, more when it is certain and wrong. This one is cross-entropy: minus the logarithm of the probability of the right digit.",
+  gradient: "The direction in which the loss grows fastest, for all weights together. Training goes the other way. Backpropagation computes it, from the last layer to the first.",
+  Adam: "The optimizer, which turns gradients into steps: a weight whose gradient points the same way batch after batch takes larger steps.",
+  batch: "The images of one step, here 32. Their mean gradient is a good estimate of that of all images.",
+  epoch: "One pass over all training images.",
+  "learning rate": "The size of a step. Too small, and training takes forever; too large, and it jumps over the minimum, or diverges.",
+  accuracy: "The share of images whose most probable digit is the right one.",
+  "confusion matrix": "How often each digit was taken for each other one.",
+  recall: "Of all images of a class, the share that was found. Precision is the reverse: of all answers of that class, the share that is right.",
+  confidence: "The probability that the network gives to its answer. It is calibrated if nine in ten answers with 90 % are right.",
+  overfitting: "The network learns its training images by heart: the training accuracy rises, the validation accuracy does not.",
+  dropout: "In each step of training some units are left out at random, so that no unit can rely on another one.",
+  "weight decay": "In each step all weights shrink a little, so that only those that are needed stay large.",
+  augmentation: "Each image is rotated, zoomed and shifted at random whenever it is used, so that no image is seen twice.",
+  convolution: "The same small set of weights is applied at each place of the image: a stroke is found wherever it is.",
+  "batch norm": "The numbers of each channel are brought to mean 0 and variance 1 over a batch, which allows larger learning rates.",
+} as const;
+
+export type Term = keyof typeof GLOSSARY;

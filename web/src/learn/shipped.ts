@@ -1,0 +1,67 @@
+// The Reader that ships with the app, for panels that ask it themselves.
+
+import url from "../../../src/tenfold/reading/shipped/reader.10fd?url";
+import { percent } from "../app/elements.js";
+import { readModelFile } from "../model/file.js";
+import { lay, softmax } from "../model/forward.js";
+import { createArena } from "../model/simd.js";
+
+export interface ShippedReader {
+  // Uint8[784], 0 paper to 255 ink -> ten probabilities.
+  readonly probabilities: (pixels: Uint8Array) => Float32Array;
+  // What the last layer takes, Float32[192], scaled to length 1.
+  readonly features: (pixels: Uint8Array) => Float32Array;
+  readonly unsureBelow: number;
+}
+
+const SIDE = 28;
+// Numbers that the Reader's layers take, and some more. The arena makes a pass twice as fast.
+const ARENA = 600_000;
+
+// The last layer is computed here, so that what it takes is at hand.
+export const createShippedReader = (content: ArrayBuffer): ShippedReader => {
+  const model = readModelFile(content);
+  const last = model.layers.at(-1)!;
+  const { values, run } = lay({ ...model, layers: model.layers.slice(0, -1) }, SIDE, SIDE, createArena(ARENA));
+  const inputs = values.data;
+  return {
+    probabilities: (pixels) => {
+      run(pixels);
+      return softmax(Array.from(last.bias!, (bias, o) => inputs.reduce((sum, input, i) => sum + last.weight![o * inputs.length + i] * input, bias)));
+    },
+    features: (pixels) => {
+      run(pixels);
+      const length = Math.hypot(...inputs);
+      return Float32Array.from(inputs, (input) => input / length);
+    },
+    unsureBelow: Number(model.settings["unsure_below"]),
+  };
+};
+
+let opened: Promise<ShippedReader> | null = null;
+
+// The app has loaded the same URL, so it comes from the cache. A failure is forgotten, so that it can be tried again.
+export const openShippedReader = (): Promise<ShippedReader> => {
+  opened ??= load().catch((error: unknown) => {
+    opened = null;
+    throw error;
+  });
+  return opened;
+};
+
+const load = async (): Promise<ShippedReader> => {
+  const response = await fetch(url).catch(() => null);
+  if (!response?.ok) throw new Error("The Reader's model could not be loaded: check the network and try again.");
+  return createShippedReader(await response.arrayBuffer());
+};
+
+export const likeliest = (probabilities: Float32Array): number => probabilities.indexOf(Math.max(...probabilities));
+
+// Such as "read as 4, 98 % sure".
+export const spoken = (probabilities: Float32Array, unsureBelow: number): string => {
+  const [first, second] = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
+  if (probabilities[first] >= unsureBelow) return `read as ${first}, ${percent(probabilities[first])} sure`;
+  return `not sure: ${first} (${percent(probabilities[first])}) or ${second} (${percent(probabilities[second])})?`;
+};
+
+export const sentence = (words: string): string => words[0].toUpperCase() + words.slice(1);
