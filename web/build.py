@@ -26,7 +26,8 @@ def main() -> None:
         # An existing folder may be a developer's, with more packages than the build needs.
         if not (WEB / "node_modules" / "vite-plugin-pwa").is_dir():
             run("install", "--omit=dev", "--no-save", "--no-audit", "--no-fund", "--silent")
-        run("run", "--silent", "build", "--", "--logLevel", "warn")
+        for script in ("build", "build-report"):
+            run("run", "--silent", script, "--", "--logLevel", "warn")
     except subprocess.CalledProcessError as error:
         sys.exit(f"the web app can't be built: {' '.join(error.cmd)} exited with {error.returncode}")
 

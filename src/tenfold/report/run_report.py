@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from tenfold.data import Dataset
 from tenfold.data import profile as data_profile
 from tenfold.data.profile import Profile
@@ -11,6 +13,7 @@ from tenfold.errors import check_kind
 from tenfold.evaluation.metrics import Evaluation
 from tenfold.models.describe import LAYER_COLUMNS, describe_model, layer_rows, model_totals
 from tenfold.models.model_config import MLPConfig
+from tenfold.report.ask_box import ask_box
 from tenfold.report.figures import data_figures, evaluation_figures
 from tenfold.report.figures.figure_files import predictions_figure
 from tenfold.report.figures.figure_style import Draw
@@ -69,6 +72,7 @@ def write_report(run: RunFolder, known_profile: Profile | None = None, evaluatio
         class_scores=_class_scores(data, evaluation),
         predicted=len(predictions),
         predicted_right=sum(prediction.digit == prediction.label for prediction in predictions),
+        ask=ask_box(run, np.stack([prediction.pixels for prediction in predictions])),
         findings=[(found, [[r.flag, r.why, r.measured] for r in found.remedies]) for found in findings],
         environment=measured_with,
     )

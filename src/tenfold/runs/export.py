@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from tenfold.data.dataset import DIGITS
 from tenfold.errors import ExportError, UsageError, check_kind, nearest
@@ -48,9 +49,17 @@ def export(run: Run, to: str = "onnx", out: str | Path | None = None) -> ExportR
     if to == "web" and run.class_names != DIGITS:
         raise UsageError(f"{run.name} classifies {first_names(run.class_names)}: the web app reads digits")
     path = Path(out) if out else run.file(f"model{'-int8' if to == 'onnx-int8' else ''}{FORMATS[to]}")
-    model, images = run.model(), run._parity_images
+    images = run._parity_images
+    return export_model(run, to, path, images, int(CHANGED * len(images)))
+
+
+def export_model(run: Run, to: str, path: Path, images: NDArray[np.uint8], changes: int) -> ExportResult:
+    """`export` to `path`, of any classes, compared on other images, of which int8 weights may change so many answers.
+
+    Raises `ExportError` as it does.
+    """
+    model = run.model()
     temperature, settings = run.temperature, run._file_settings()
-    expected = softmax(predict_logits(model, torch.from_numpy(np.array(images))).numpy() / temperature)
     if to == "onnx":
         export_onnx(model, path, images, temperature, settings)
     else:
@@ -59,6 +68,7 @@ def export(run: Run, to: str = "onnx", out: str | Path | None = None) -> ExportR
             write_onnx(layers, path, settings, int8=True)
         else:
             write_web(layers, path, settings)
+    expected = softmax(predict_logits(model, torch.from_numpy(np.array(images))).numpy() / temperature)
     if to == "web":
         found = softmax(evaluate_layers(read_web(path)[0], images))
     else:
@@ -71,7 +81,7 @@ def export(run: Run, to: str = "onnx", out: str | Path | None = None) -> ExportR
             path.unlink()
             raise ExportError(f"{path.name} differs from its own weights by {apart:.2g}; {TOLERANCE:g} is allowed")
     changed = int((found.argmax(1) != expected.argmax(1)).sum())
-    if changed > CHANGED * len(images):
+    if changed > changes:
         path.unlink()
         raise ExportError(f"int8 weights change {changed} of {len(images)} predictions: export it with --to onnx")
     return ExportResult(path, path.stat().st_size, float(np.abs(found - expected).max()), changed, len(images))
