@@ -30,7 +30,7 @@ from tenfold.training.records import EpochRecord
 from tenfold.training.subset import ImageSubset
 from tenfold.training.trainer import Trainer
 
-# As web/src/learn/training.ts has them.
+# As web/src/learn/current-training.ts has them.
 TRAIN, IMAGES = 10_000, 12_000
 RECIPES = {
     "tutorial": Recipe.load("tutorial"),

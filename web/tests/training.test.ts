@@ -1,8 +1,8 @@
 // Training in the browser is that of `tenfold train`: tests/golden/training.json binds both.
 
 import { expect, test } from "vitest";
-import { createGenerator, seedOf } from "../src/learn/random.js";
-import { Trainer, type Settings } from "../src/learn/trainer.js";
+import { createGenerator, seedOf } from "../src/training/random.js";
+import { Trainer, type Settings } from "../src/training/trainer.js";
 import { farthest, golden, unpacked } from "./files.js";
 
 interface Golden {

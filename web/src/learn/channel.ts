@@ -7,7 +7,7 @@ import { largest, makeCanvases, paint, type Palette } from "./maps.js";
 import { showPixels } from "./sketch.js";
 import { decimal, type Stage } from "./stages.js";
 import { findStrongest } from "./strongest.js";
-import type { Images } from "./trainer.js";
+import type { Images } from "../training/trainer.js";
 
 const STRONGEST = 12;
 

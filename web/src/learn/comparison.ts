@@ -2,7 +2,7 @@
 
 import { make } from "../app/elements.js";
 import type { Panel } from "./panel.js";
-import type { Finished, Training } from "./training.js";
+import type { Finished, Training } from "./current-training.js";
 
 const COLUMNS = ["trained", "images", "epochs", "training", "validation"];
 

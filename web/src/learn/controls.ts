@@ -1,11 +1,11 @@
 // The settings of the next training. A change starts anew, and keeps the curves of the last training to compare with.
 
 import { make } from "../app/elements.js";
-import type { AugmentSettings } from "./augment.js";
-import type { ActivationName } from "./layers.js";
-import { ALL_IMAGES, RECIPES, type State, type Training } from "./training.js";
+import type { AugmentSettings } from "../training/augment.js";
+import type { ActivationName } from "../training/layers.js";
+import { ALL_IMAGES, RECIPES, type State, type Training } from "./current-training.js";
 import type { Panel } from "./panel.js";
-import type { Settings } from "./trainer.js";
+import type { Settings } from "../training/trainer.js";
 
 export const AUGMENT: AugmentSettings = { rotation: 10, zoom: 0.1, shift: 2 };
 

@@ -3,7 +3,7 @@
 import { make } from "../app/elements.js";
 import { createChart, type Line, type Point } from "./chart.js";
 import type { Panel } from "./panel.js";
-import type { Curves, State, Training } from "./training.js";
+import type { Curves, State, Training } from "./current-training.js";
 
 // Losses are shown as means of so many points at most.
 const POINTS = 150;

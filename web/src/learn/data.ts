@@ -1,7 +1,7 @@
 // MNIST as web/pack_images.py packed it, fetched when it is first needed.
 
-import { CLASSES, PIXELS } from "./network.js";
-import type { Images } from "./trainer.js";
+import { CLASSES, PIXELS } from "../training/network.js";
+import type { Images } from "../training/trainer.js";
 
 // Of the first file, so many images train and the others validate; those of other files train as well.
 export const FIRST_TRAIN = 10_000;

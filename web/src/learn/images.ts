@@ -2,10 +2,10 @@
 
 import { make } from "../app/elements.js";
 import { FIRST_TRAIN, fetchImages } from "./data.js";
-import { CLASSES, PIXELS } from "./network.js";
+import { CLASSES, PIXELS } from "../training/network.js";
 import type { Panel } from "./panel.js";
 import { showPixels } from "./sketch.js";
-import type { Images } from "./trainer.js";
+import type { Images } from "../training/trainer.js";
 
 const SIDE = 28;
 // Images of a class that are shown at a time.

@@ -7,7 +7,7 @@ import { createFinder, findErrors, readDigitMap, type DigitMap } from "./digit-m
 import { LARGEST_SCALE, createMapView, type Shown } from "./map-view.js";
 import { openShippedReader, sentence, spoken, type ShippedReader } from "./shipped.js";
 import { createSketch, drawnDigit, onDrawn, showPixels } from "./sketch.js";
-import type { Images } from "./trainer.js";
+import type { Images } from "../training/trainer.js";
 import { inSlices, newestOf, onTheme, showLoaded } from "./work.js";
 
 type Subject = Omit<Shown, "main">;

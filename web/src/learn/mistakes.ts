@@ -2,12 +2,12 @@
 
 import { make, percent } from "../app/elements.js";
 import { FIRST_TRAIN, fetchImages } from "./data.js";
-import { CLASSES, PIXELS } from "./network.js";
+import { CLASSES, PIXELS } from "../training/network.js";
 import type { Panel } from "./panel.js";
 import type { EpochResult, Mistake } from "./protocol.js";
 import { showPixels } from "./sketch.js";
-import type { Training } from "./training.js";
-import type { Images } from "./trainer.js";
+import type { Training } from "./current-training.js";
+import type { Images } from "../training/trainer.js";
 
 // Mistakes that are shown.
 const MOST = 24;

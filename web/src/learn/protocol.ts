@@ -1,6 +1,6 @@
 // Messages between the Learn view and its training worker. A worker trains one network, once.
 
-import type { EpochRecord, Images, Settings } from "./trainer.js";
+import type { EpochRecord, Images, Settings } from "../training/trainer.js";
 
 // An image of the validation part that was misclassified.
 export interface Mistake {

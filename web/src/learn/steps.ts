@@ -16,7 +16,7 @@ import prediction from "./python/6-prediction.py?raw";
 import challenges from "./python/7-challenges.py?raw";
 import improvements from "./python/8-improvements.py?raw";
 import extensions from "./python/9-extensions.py?raw";
-import type { Training } from "./training.js";
+import type { Training } from "./current-training.js";
 import { createAnswer, createFirstWeights, createLayers } from "./weights.js";
 
 export interface Step {

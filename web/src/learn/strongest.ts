@@ -4,7 +4,7 @@ import { lay } from "../model/forward.js";
 import type { ModelFile } from "../model/file.js";
 import { deskew } from "./deskew.js";
 import { mapOf } from "./maps.js";
-import { PIXELS } from "./network.js";
+import { PIXELS } from "../training/network.js";
 
 // Between two slices the page can answer.
 const SLICE_MS = 8;

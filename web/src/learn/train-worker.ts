@@ -1,8 +1,8 @@
 // Trains off the main thread, so that the page never waits.
 
 import type { EpochResult, FromWorker, Mistake, ToWorker } from "./protocol.js";
-import { CLASSES } from "./network.js";
-import { Trainer, type Evaluation, type Images } from "./trainer.js";
+import { CLASSES } from "../training/network.js";
+import { Trainer, type Evaluation, type Images } from "../training/trainer.js";
 
 // Milliseconds of training between two reports, in which messages wait.
 const SLICE = 40;

@@ -3,7 +3,7 @@
 import { plane } from "../ink/plane.js";
 import type { Point, Stroke } from "../ink/strokes.js";
 import { transform } from "../ink/transform.js";
-import { createGenerator } from "./random.js";
+import { createGenerator } from "../training/random.js";
 
 // Places of a pen in the first digit and in the second, x and y of each. Blended strokes stay strokes; blended images of two
 // digits are two pale digits, which nobody writes.

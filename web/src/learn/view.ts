@@ -5,7 +5,7 @@ import { GLOSSARY, type Term } from "./glossary.js";
 import "./learn.css";
 import type { Panel } from "./panel.js";
 import { STEPS, panelOf, type Step } from "./steps.js";
-import { FEW_IMAGES, OVERFITTING, createTraining } from "./training.js";
+import { FEW_IMAGES, OVERFITTING, createTraining } from "./current-training.js";
 
 export interface LearnView {
   // The step of an address; the last one shown where that has none.

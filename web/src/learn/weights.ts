@@ -2,10 +2,10 @@
 
 import { make, percent } from "../app/elements.js";
 import { bestOf, createBars } from "./bars.js";
-import { CLASSES, PIXELS, type ModelSettings } from "./network.js";
+import { CLASSES, PIXELS, type ModelSettings } from "../training/network.js";
 import type { Panel } from "./panel.js";
 import { createSketch, drawnDigit, onDrawn, showPixels } from "./sketch.js";
-import type { Training } from "./training.js";
+import type { Training } from "./current-training.js";
 
 // Units whose weights are shown.
 const MOST = 32;

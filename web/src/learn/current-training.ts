@@ -2,7 +2,7 @@
 
 import { FIRST_TRAIN, fetchImages, slice } from "./data.js";
 import type { EpochResult, FromWorker, ToWorker } from "./protocol.js";
-import type { EpochRecord, Images, Settings } from "./trainer.js";
+import type { EpochRecord, Images, Settings } from "../training/trainer.js";
 
 export type Status = "new" | "loading" | "running" | "paused" | "finished" | "failed";
 
