@@ -1,9 +1,7 @@
 // Networks that can be trained: a multilayer perceptron, and convolutions with shared weights, as `tenfold model` shows them.
 
-import {
-  activation, addGradient, convolution, dense, dropout, learnedPool, maxPool, normRelu, stem, takeRows,
-  type ActivationName, type Layer, type Parameter, type Rows,
-} from "./layers.js";
+import { activation, dense, dropout, takeRows, type ActivationName, type Layer, type Parameter, type Rows } from "./layers.js";
+import { addGradient, convolution, learnedPool, maxPool, normRelu, stem } from "./maps.js";
 import { Memory } from "./memory.js";
 import { createGenerator, type Generator } from "./random.js";
 
