@@ -4,7 +4,7 @@
 import { $, make, percent } from "./app/elements.js";
 import { createPad } from "./app/pad.js";
 import { areSeveral, drawStrokes } from "./ink/strokes.js";
-import { showPixels } from "./learn/sketch.js";
+import { showPixels } from "./learn/pixels.js";
 import { readModelFile, unsureBelow } from "./model/file.js";
 import { prepare } from "./model/forward.js";
 

@@ -4,10 +4,11 @@ import { inflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { drawStrokes } from "../src/ink/strokes.js";
 import { createFinder, findErrors, readDigitMap } from "../src/learn/digit-map.js";
-import { createShippedReader, likeliest, spoken } from "../src/learn/shipped.js";
+import { createShippedReader, spoken } from "../src/learn/shipped.js";
 import { NO_EFFECTS, PAIRS, blendStrokes, changed, findTips } from "../src/learn/transformations.js";
 import { contentOf, farthest, shipped, testImages } from "./files.js";
 import { prepare } from "../src/model/forward.js";
+import { likeliest } from "../src/training/trainer.js";
 
 const content = new Uint8Array(inflateSync(new Uint8Array(contentOf("web/public/learn/map.bin"))));
 const map = readDigitMap(content);

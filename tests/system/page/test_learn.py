@@ -281,3 +281,38 @@ def test_a_recorded_training_is_dragged_through(page, server):
     expect(page.locator(".replay .ten .top")).to_contain_text("7")
     last = slider.get_attribute("aria-valuetext")
     assert [float(re.search(r"([\d.]+) %", text)[1]) for text in (first, last)] == [5.0, 99.3]
+
+
+def test_other_colors_redraw_the_images(page, server):
+    open_step(page, server, 1)
+    page.wait_for_selector("#learn .gallery canvas")
+
+    def brightest():
+        # Of the ink, which is dark on a light page and light on a dark one.
+        return page.evaluate(
+            "() => { const canvas = document.querySelector('#learn .gallery canvas');"
+            "  return Math.max(...canvas.getContext('2d').getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 === 0)); }"
+        )
+
+    page.emulate_media(color_scheme="light")
+    page.wait_for_timeout(300)
+    assert brightest() < 100
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(300)
+    assert brightest() > 200
+
+
+def test_a_photo_that_is_dropped_leaves_the_view(learn):
+    choose(learn, "Epochs", "100")
+    learn.click("#learn button.main")
+    learn.wait_for_selector("#learn [data-status=running]")
+    learn.evaluate(
+        "async () => { const canvas = new OffscreenCanvas(40, 40); canvas.getContext('2d').fillRect(0, 0, 40, 40);"
+        "  const files = new DataTransfer(); files.items.add(new File([await canvas.convertToBlob()], 'photo.png'));"
+        "  window.dispatchEvent(new DragEvent('drop', { dataTransfer: files })); }"
+    )
+    expect(learn.locator("#picture")).to_be_visible()
+    expect(learn.locator("nav [data-view=photo]")).to_have_attribute("aria-current", "page")
+    assert "#learn" not in learn.url
+    learn.go_back()
+    learn.wait_for_selector("#learn [data-status=paused]")

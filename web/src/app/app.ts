@@ -16,7 +16,8 @@ export type View = "draw" | "photo" | "learn";
 
 const HINTS = { draw: "Write one digit, or a number such as 12.50.", photo: "A photo of one number, or of several lines.", learn: "" };
 
-export const createApp = () => {
+// turned: called when another view is shown.
+export const createApp = (turned: (view: View) => void) => {
   let view: View = "draw";
   let picture: Picture | null = null;
   let read: Read | null = null;
@@ -110,6 +111,7 @@ export const createApp = () => {
     $("hint").textContent = HINTS[view];
     show(null, true);
     again();
+    turned(view);
   };
 
   // Those that lie in a box, for the most part: it is drawn around the ink, and digits may touch.

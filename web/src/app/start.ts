@@ -16,7 +16,7 @@ type App = ReturnType<typeof createApp>;
 
 export const startApp = () => {
   takeToken();
-  const app = createApp();
+  const app = createApp((view) => void turned(view));
   connectViews(app);
   $("copy").onclick = () => void copy(app.text());
   acceptFiles(app);
@@ -27,31 +27,39 @@ export const startApp = () => {
   });
 };
 
-// The Learn view has addresses, such as #learn/4. It is loaded when it is first opened.
+// The Learn view has addresses, such as #learn/4.
+const isLearn = () => location.hash.startsWith("#learn");
+
+let learn: LearnView | null = null;
+
+// Loads the Learn view when it is first opened, and leaves it for another view, also where a photo was pasted into it.
+const turned = async (view: View) => {
+  if (view !== "learn") {
+    if (isLearn()) history.pushState(null, "", location.pathname + location.search);
+    return learn?.hide();
+  }
+  try {
+    learn ??= (await import("../learn/view.js")).createLearnView($("learn"));
+    if (!$("learn").hidden) learn.show(location.hash);
+  } catch {
+    toast("The Learn view could not be loaded: check the network and try again.");
+  }
+};
+
 const connectViews = (app: App) => {
-  let learn: LearnView | null = null;
-  const turn = async (to: View) => {
-    app.turnTo(to);
-    if (to !== "learn") return learn?.hide();
-    try {
-      learn ??= (await import("../learn/view.js")).createLearnView($("learn"));
-      if (!$("learn").hidden) learn.show(location.hash);
-    } catch {
-      toast("The Learn view could not be loaded: check the network and try again.");
-    }
+  const follow = () => {
+    if (isLearn() && !$("learn").hidden) void turned("learn");
+    else if (isLearn()) app.turnTo("learn");
+    else if (!$("learn").hidden) app.turnTo("draw");
   };
-  const isLearn = () => location.hash.startsWith("#learn");
   for (const button of document.querySelectorAll<HTMLElement>("nav button"))
     button.onclick = () => {
-      const to = button.dataset["view"] as View;
-      if (isLearn() || to === "learn") history.pushState(null, "", to === "learn" ? "#learn" : location.pathname + location.search);
-      void turn(to);
+      const view = button.dataset["view"] as View;
+      if (view === "learn" && !isLearn()) history.pushState(null, "", "#learn");
+      app.turnTo(view);
     };
-  window.addEventListener("popstate", () => {
-    if (isLearn()) void turn("learn");
-    else if (!$("learn").hidden) void turn("draw");
-  });
-  if (isLearn()) void turn("learn");
+  window.addEventListener("popstate", follow);
+  follow();
 };
 
 const copy = async (text: string) => {

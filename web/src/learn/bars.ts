@@ -1,6 +1,7 @@
 // Ten probabilities as bars.
 
 import { make, percent } from "../app/elements.js";
+import { likeliest } from "../training/trainer.js";
 
 export interface Bars {
   readonly element: HTMLElement;
@@ -13,7 +14,7 @@ export const createBars = (): Bars => {
     return { fill, words, item: make("li", {}, make("span", { className: "track" }, fill), String(digit), words) };
   });
   const show = (probabilities: ArrayLike<number>) => {
-    const top = bestOf(probabilities);
+    const top = likeliest(probabilities);
     bars.forEach(({ fill, words, item }, digit) => {
       fill.style.transform = `scaleY(${probabilities[digit].toFixed(3)})`;
       words.textContent = `: ${percent(probabilities[digit])}`;
@@ -22,6 +23,3 @@ export const createBars = (): Bars => {
   };
   return { element: make("ol", { className: "ten" }, ...bars.map(({ item }) => item)), show };
 };
-
-export const bestOf = (probabilities: ArrayLike<number>): number =>
-  Array.from(probabilities).reduce((best, value, i, all) => (value > all[best] ? i : best), 0);

@@ -3,10 +3,12 @@
 import "./map.css";
 import { make, makeSvg } from "../app/elements.js";
 import { drawStrokes } from "../ink/strokes.js";
-import { likeliest, openShippedReader, sentence, spoken, type ShippedReader } from "./shipped.js";
-import { createSketch, drawnDigit, onDrawn, showPixels } from "./sketch.js";
+import { likeliest } from "../training/trainer.js";
+import { openShippedReader, sentence, spoken, type ShippedReader } from "./shipped.js";
+import { createSketch, drawnDigit, onDrawn } from "./sketch.js";
+import { showPixels } from "./pixels.js";
 import { NO_EFFECTS, PAIRS, blendStrokes, changed, findTips, type Effects, type Pair } from "./transformations.js";
-import { inSlices, newestOf, onTheme, showLoaded } from "./work.js";
+import { inSlices, newestOf, showLoaded } from "./work.js";
 
 export const createChange = (container: HTMLElement): { hide(): void } => {
   const ended = new AbortController();
@@ -96,7 +98,6 @@ const blend = (reader: ShippedReader, ended: AbortSignal): HTMLElement => {
   input.oninput = draw;
   choice.onchange = () => compute(PAIRS[Number(choice.value)]);
   compute(PAIRS[0]);
-  onTheme(ended, draw);
   return make("section", { className: "blend" },
     make("h3", {}, "Between two digits"),
     make("div", { className: "head" }, picture, make("div", {}, make("label", { className: "pair" }, "Turn ", choice), said)),
@@ -194,7 +195,6 @@ const distort = (reader: ShippedReader, ended: AbortSignal): HTMLElement => {
     update(null);
   });
   ended.addEventListener("abort", stop);
-  onTheme(ended, draw);
   return make("section", { className: "distort" },
     make("h3", {}, "Your digit, changed"),
     make("div", { className: "head" }, createSketch(), make("div", {}, picture, said, make("p", { className: "small" }, "Draw a digit, and move the sliders."))),

@@ -1,7 +1,7 @@
 // How the recipe `tiny` learned: lab/replay.py describes the file.
 
 import { readModelFile, type ModelFile } from "../model/file.js";
-import { fetchUnpacked } from "./data.js";
+import { unpackOnce } from "./data.js";
 
 export interface Checkpoint {
   // For images that `deskew` straightened.
@@ -29,15 +29,4 @@ export const readCheckpoints = (content: ArrayBuffer): Checkpoint[] => {
   return checkpoints;
 };
 
-let fetched: Promise<readonly Checkpoint[]> | null = null;
-
-// A failure is forgotten, so that it can be tried again.
-export const fetchCheckpoints = (): Promise<readonly Checkpoint[]> => {
-  fetched ??= load().catch((error: unknown) => {
-    fetched = null;
-    throw error;
-  });
-  return fetched;
-};
-
-const load = async (): Promise<Checkpoint[]> => readCheckpoints((await fetchUnpacked("replay.bin")).buffer);
+export const fetchCheckpoints = unpackOnce("replay.bin", (content) => readCheckpoints(content.buffer));

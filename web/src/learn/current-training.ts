@@ -162,7 +162,7 @@ export const createTraining = (settings: Settings = RECIPES.mlp, images: number 
 export type Training = ReturnType<typeof createTraining>;
 
 const imagesFor = async (count: number): Promise<[train: Images, validation: Images]> => {
-  const files = await Promise.all((count > FIRST_TRAIN ? [0, 1, 2, 3, 4] : [0]).map((number) => fetchImages(`train-${number}`)));
+  const files = await Promise.all((count > FIRST_TRAIN ? ([0, 1, 2, 3, 4] as const) : ([0] as const)).map((number) => fetchImages(`train-${number}`)));
   const first = files[0];
   const validation = slice(first, FIRST_TRAIN, first.labels.length);
   if (count <= FIRST_TRAIN) return [slice(first, 0, count), validation];

@@ -1,5 +1,8 @@
 // Removes the slant of a digit: `deskew` of tenfold/models/composite.py, of one image.
 
+import { plane } from "../ink/plane.js";
+import { transform } from "../ink/transform.js";
+
 const SIDE = 28;
 const MIDDLE = (SIDE - 1) / 2;
 // In pixels: the least variance of rows that a slant is divided by.
@@ -19,18 +22,8 @@ export const deskew = (image: Uint8Array): Uint8Array => {
   if (!mass) return image;
   [x, y] = [x / mass, y / mass];
   const slant = (xy / mass - x * y) / Math.max(yy / mass - y * y, LEAST);
-  const upright = new Uint8Array(image.length);
-  for (let v = 0, i = 0; v < SIDE; v++)
-    for (let u = 0; u < SIDE; u++) upright[i++] = Math.round(between(image, u + slant * (v - MIDDLE) + x, v + y));
-  return upright;
+  // Rows and columns are counted from the middle, and the transformation's places from the corner.
+  const source = plane(SIDE, SIDE, Float32Array.from(image));
+  const { data } = transform(source, SIDE, SIDE, [1, slant, x - slant * (SIDE / 2), 0, 1, y, 0, 0]);
+  return Uint8Array.from(data, Math.round);
 };
-
-// The image's value between four pixels.
-const between = (image: Uint8Array, x: number, y: number): number => {
-  const [u, v] = [Math.floor(x), Math.floor(y)];
-  const [right, down] = [x - u, y - v];
-  const above = (1 - right) * valueAt(image, u, v) + right * valueAt(image, u + 1, v);
-  return (1 - down) * above + down * ((1 - right) * valueAt(image, u, v + 1) + right * valueAt(image, u + 1, v + 1));
-};
-
-const valueAt = (image: Uint8Array, u: number, v: number): number => (u >= 0 && v >= 0 && u < SIDE && v < SIDE ? image[v * SIDE + u] : 0);

@@ -1,6 +1,7 @@
 // The map of MNIST's test images that lab/digit_map.py drew, and the place of a new digit in it.
 
-import { inSlices } from "./work.js";
+import { unpackOnce } from "./data.js";
+import { highest, inSlices } from "./work.js";
 
 const COUNT = 10_000;
 const PLACES = 4096;
@@ -37,6 +38,8 @@ export const readDigitMap = (content: Uint8Array): DigitMap => {
     lengths: Float32Array.from(content.subarray(6 * COUNT), (size) => 600 + 12.5 * size),
   };
 };
+
+export const fetchDigitMap = unpackOnce("map.bin", readDigitMap);
 
 // Indices of the images that are misread, by label and answer.
 export const findErrors = ({ answers }: DigitMap, labels: Uint8Array): number[] =>
@@ -92,19 +95,6 @@ export const createFinder = (map: DigitMap, pixels: Uint8Array, features: (image
     }
     return { x: x / sum, y: y / sum, neighbors: best.map((i) => candidates[i]) };
   };
-};
-
-// Indices of the highest values, the highest first. Sorting all would take longer.
-const highest = (values: Float32Array, count: number): number[] => {
-  const best: number[] = [];
-  values.forEach((value, index) => {
-    let place = best.length;
-    while (place > 0 && value > values[best[place - 1]]) place--;
-    if (place === count) return;
-    best.splice(place, 0, index);
-    best.length = Math.min(best.length, count);
-  });
-  return best;
 };
 
 const product = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, i) => sum + value * b[i], 0);

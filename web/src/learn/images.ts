@@ -4,7 +4,7 @@ import { make } from "../app/elements.js";
 import { FIRST_TRAIN, fetchImages } from "./data.js";
 import { CLASSES, PIXELS } from "../training/network.js";
 import type { Panel } from "./panel.js";
-import { showPixels } from "./sketch.js";
+import { showPixels } from "./pixels.js";
 import type { Images } from "../training/trainer.js";
 
 const SIDE = 28;

@@ -5,9 +5,10 @@ import { lay, softmax } from "../model/forward.js";
 import { createBars } from "./bars.js";
 import { createChannel } from "./channel.js";
 import type { Checkpoint } from "./checkpoints.js";
-import { largest, makeCanvases, makeLegend, mapOf, pagePalette, paint, paintMaps, type Palette } from "./maps.js";
+import { largest, makeCanvases, makeLegend, mapOf, pagePalette, paint, paintMaps } from "./maps.js";
 import { createRecorded, onDigit } from "./recorded.js";
-import { createSketch, showPixels } from "./sketch.js";
+import { createSketch } from "./sketch.js";
+import { showPixels } from "./pixels.js";
 import { decimal, describe, nameOf, namesOf, receptiveField, stagesOf, termsOf, windowOf, type Patch, type Place } from "./stages.js";
 
 const HINT = "Draw a digit. Then choose a map, and a value in the large one: the frame shows which pixels it depends on.";
@@ -15,12 +16,12 @@ const HINT = "Draw a digit. Then choose a map, and a value in the large one: the
 // `hide` stops listening and searching.
 export const createInside = (container: HTMLElement): { hide(): void } => createRecorded(container, "inside", fill);
 
-const fill = (element: HTMLElement, checkpoints: readonly Checkpoint[]): (() => void) => {
+const fill = (element: HTMLElement, checkpoints: readonly Checkpoint[], ended: AbortSignal): void => {
   const { model } = checkpoints.at(-1)!;
   const network = lay(model, 28, 28);
   const stages = stagesOf(model, network);
   const names = namesOf(stages);
-  let palette = pagePalette();
+  const palette = pagePalette();
   // What was chosen, and what the pointer is over, if anything.
   let chosen: Place = { stage: 0, channel: 5, y: 9, x: 7 };
   let over: Place | null = null;
@@ -41,7 +42,7 @@ const fill = (element: HTMLElement, checkpoints: readonly Checkpoint[]): (() => 
   const weighted = termRow("times weights", kernels);
   const terms = make("div", { className: "terms" }, termRow("Values that it comes from", patches), weighted);
   const bars = createBars();
-  const channel = createChannel(model, stages[0]);
+  const channel = createChannel(model, stages[0], palette, ended);
 
   const rows = stages.map(({ values: { channels, height } }, stage) => {
     const canvases = makeCanvases(channels);
@@ -131,11 +132,10 @@ const fill = (element: HTMLElement, checkpoints: readonly Checkpoint[]): (() => 
         if (!box.hidden) mark(box, isIt ? at : windowOf(stage, at), stages[i].values.height);
       }),
     );
-    channel.show(chosen.stage < stages.length - 1 ? chosen.channel : null, palette);
+    if (chosen.stage < stages.length - 1) channel.show(chosen.channel);
   };
   // All that depends on the digit.
-  const show = (image: Uint8Array, colors: Palette) => {
-    palette = colors;
+  const show = (image: Uint8Array) => {
     network.run(image);
     showPixels(pixels, image);
     stages.forEach(({ values }, i) => {
@@ -164,11 +164,7 @@ const fill = (element: HTMLElement, checkpoints: readonly Checkpoint[]): (() => 
     make("div", { className: "value-and-maps" }, look, maps),
     channel.element,
   );
-  const end = onDigit(show);
-  return () => {
-    end();
-    channel.hide();
-  };
+  onDigit(ended, show);
 };
 
 const ARROWS: Record<string, readonly [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };

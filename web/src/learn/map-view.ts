@@ -1,8 +1,7 @@
 // The canvas of the map: points colored by class, rings around errors, and the images that are pointed at.
 
 import type { DigitMap, Placed } from "./digit-map.js";
-import { showPixels } from "./sketch.js";
-import { onTheme } from "./work.js";
+import { colorOf, showPixels } from "./pixels.js";
 
 // An image that is shown at its place, with lines to its neighbors.
 export interface Shown extends Placed {
@@ -67,7 +66,7 @@ export const createMapView = (
     const size = Math.max(2, Math.round(dotSize() * dots));
     const [scale, left, top] = [spread() * dots, ...place({ x: 0, y: 0 }).map((pixel) => pixel * dots - size / 2)];
     members.forEach((indices, label) => {
-      const [red, green, blue] = [1, 3, 5].map((at) => parseInt(color(`--class-${label}`).slice(at, at + 2), 16));
+      const [red, green, blue] = colorOf(`--class-${label}`);
       // Little-endian, as every machine with a browser is.
       const dot = ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
       for (const i of indices) {
@@ -231,7 +230,6 @@ export const createMapView = (
   sized.observe(canvas);
   ended.addEventListener("abort", () => sized.disconnect());
   canvas.style.touchAction = "pan-y";
-  onTheme(ended, drawSoon);
 
   return {
     zoom: (factor) => {

@@ -2,13 +2,14 @@
 
 import "./map.css";
 import { make, percent } from "../app/elements.js";
-import { fetchImages, fetchUnpacked, slice } from "./data.js";
-import { createFinder, findErrors, readDigitMap, type DigitMap } from "./digit-map.js";
+import { fetchImages, slice } from "./data.js";
+import { createFinder, findErrors, fetchDigitMap, type DigitMap } from "./digit-map.js";
 import { LARGEST_SCALE, createMapView, type Shown } from "./map-view.js";
 import { openShippedReader, sentence, spoken, type ShippedReader } from "./shipped.js";
-import { createSketch, drawnDigit, onDrawn, showPixels } from "./sketch.js";
+import { createSketch, drawnDigit, onDrawn } from "./sketch.js";
+import { showPixels } from "./pixels.js";
 import type { Images } from "../training/trainer.js";
-import { inSlices, newestOf, onTheme, showLoaded } from "./work.js";
+import { inSlices, newestOf, showLoaded } from "./work.js";
 
 type Subject = Omit<Shown, "main">;
 
@@ -19,7 +20,7 @@ export const createMap = (container: HTMLElement): { hide(): void } => {
   const ended = new AbortController();
   const root = make("div", { className: "mistakes" });
   container.append(make("section", { className: "fitted" }, root));
-  const load = () => Promise.all([fetchImages("test"), fetchUnpacked("map.bin").then(readDigitMap), openShippedReader()]);
+  const load = () => Promise.all([fetchImages("test"), fetchDigitMap(), openShippedReader()]);
   void showLoaded(root, ended.signal, load, ([images, map, reader]) => show(root, images, map, reader, ended.signal));
   return { hide: () => ended.abort() };
 };
@@ -163,10 +164,6 @@ const show = (root: HTMLElement, images: Images, map: DigitMap, reader: ShippedR
     announced,
   );
   paint();
-  onTheme(ended, () => {
-    paint();
-    draw();
-  });
   farther.disabled = true;
   choose(errors[0]);
   announced.textContent = "";

@@ -2,8 +2,7 @@
 
 import { make } from "../app/elements.js";
 import type { Values } from "../model/forward.js";
-
-type Color = readonly [number, number, number];
+import { colorOf, type Color } from "./pixels.js";
 
 export interface Palette {
   readonly zero: Color;
@@ -16,12 +15,7 @@ const GAMMA = 0.7;
 
 // Of the page as it is, light or dark.
 export const pagePalette = (): Palette => {
-  const style = getComputedStyle(document.documentElement);
-  const color = (name: string): Color => {
-    const hex = style.getPropertyValue(name).trim();
-    return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) || 0) as unknown as Color;
-  };
-  return { zero: color("--panel"), positive: color("--accent"), negative: color("--contrast") };
+  return { zero: colorOf("--panel"), positive: colorOf("--accent"), negative: colorOf("--contrast") };
 };
 
 // values: by rows of `width`; `most` and beyond get the full color.

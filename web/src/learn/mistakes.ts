@@ -5,7 +5,7 @@ import { FIRST_TRAIN, fetchImages } from "./data.js";
 import { CLASSES, PIXELS } from "../training/network.js";
 import type { Panel } from "./panel.js";
 import type { EpochResult, Mistake } from "./protocol.js";
-import { showPixels } from "./sketch.js";
+import { showPixels } from "./pixels.js";
 import type { Training } from "./current-training.js";
 import type { Images } from "../training/trainer.js";
 

@@ -3,55 +3,37 @@
 import { make } from "../app/elements.js";
 import { fetchCheckpoints, type Checkpoint } from "./checkpoints.js";
 import { deskew } from "./deskew.js";
-import { pagePalette, type Palette } from "./maps.js";
 import "./replay.css";
 import { drawnDigit, onDrawn } from "./sketch.js";
+import { showLoaded } from "./work.js";
 
-// fill: puts the panel into its element, and returns what ends its listening.
+// fill: puts the panel into its element; it ends its listening when the signal is aborted.
 export const createRecorded = (
   container: HTMLElement,
   className: string,
-  fill: (element: HTMLElement, checkpoints: readonly Checkpoint[]) => () => void,
+  fill: (element: HTMLElement, checkpoints: readonly Checkpoint[], ended: AbortSignal) => void,
 ): { hide(): void } => {
-  let [end, hidden] = [() => {}, false];
-  const words = make("p", { role: "status" });
-  const element = make("div", { className }, words);
+  const ended = new AbortController();
+  const element = make("div", { className });
   container.replaceChildren(element);
-  const load = async () => {
-    words.textContent = "Loading the recorded training…";
-    try {
-      const checkpoints = await fetchCheckpoints();
-      if (!hidden) end = fill(element, checkpoints);
-    } catch (error) {
-      words.replaceChildren((error as Error).message, " ", make("button", { type: "button", onclick: load }, "Try again"));
-    }
-  };
-  void load();
-  return {
-    hide: () => {
-      hidden = true;
-      end();
-    },
-  };
+  void showLoaded(element, ended.signal, fetchCheckpoints, (checkpoints) => fill(element, checkpoints, ended.signal));
+  return { hide: () => ended.abort() };
 };
 
-// Calls `show` with the drawn digit, upright, and the page's colors: once now, and after each change in the next frame, so
-// that a fast pen does not wait. Returns how to end that.
-export const onDigit = (show: (image: Uint8Array, palette: Palette) => void): (() => void) => {
+// Calls `show` with the drawn digit, upright: once now, and after each change in the next frame, so that a fast pen does not
+// wait.
+export const onDigit = (ended: AbortSignal, show: (image: Uint8Array) => void): void => {
   let frame = 0;
-  const showNow = () => show(deskew(drawnDigit()), pagePalette());
+  const showNow = () => show(deskew(drawnDigit()));
   const showSoon = () => {
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(showNow);
   };
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  dark.addEventListener("change", showSoon);
   const end = onDrawn(showSoon);
   cancelAnimationFrame(frame);
   showNow();
-  return () => {
+  ended.addEventListener("abort", () => {
     cancelAnimationFrame(frame);
-    dark.removeEventListener("change", showSoon);
     end();
-  };
+  });
 };

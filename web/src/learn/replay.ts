@@ -2,12 +2,14 @@
 
 import { make, percent } from "../app/elements.js";
 import { lay, softmax, type Network } from "../model/forward.js";
-import { bestOf, createBars } from "./bars.js";
+import { likeliest } from "../training/trainer.js";
+import { createBars } from "./bars.js";
 import type { Checkpoint } from "./checkpoints.js";
 import { makeCanvases, pagePalette, paintMaps } from "./maps.js";
 import { createPlot } from "./plot.js";
 import { createRecorded, onDigit } from "./recorded.js";
-import { createSketch, drawnDigit, showPixels } from "./sketch.js";
+import { createSketch, drawnDigit } from "./sketch.js";
+import { showPixels } from "./pixels.js";
 
 const PLAY_MS = 8000;
 // The layers whose maps are shown: the first, and the last of each size. At these places among all.
@@ -27,13 +29,13 @@ const LOSSES = [0.02, 5] as const;
 // `hide` stops playing and listening.
 export const createReplay = (container: HTMLElement): { hide(): void } => createRecorded(container, "replay", fill);
 
-const fill = (element: HTMLElement, checkpoints: readonly Checkpoint[]): (() => void) => {
+const fill = (element: HTMLElement, checkpoints: readonly Checkpoint[], ended: AbortSignal): void => {
   const last = checkpoints.length - 1;
   const networks: Network[] = [];
   const networkOf = (index: number) => (networks[index] ??= lay(checkpoints[index].model, 28, 28));
   let [index, timer, warming] = [0, 0, 0];
   let image: Uint8Array = drawnDigit();
-  let palette = pagePalette();
+  const palette = pagePalette();
 
   const slider = make("input", { type: "range", min: "0", max: String(last), value: "0" });
   slider.setAttribute("aria-label", "Progress of the training");
@@ -72,7 +74,7 @@ const fill = (element: HTMLElement, checkpoints: readonly Checkpoint[]): (() => 
     const network = networkOf(index);
     network.run(image);
     const probabilities = softmax(network.values.data);
-    const digit = bestOf(probabilities);
+    const digit = likeliest(probabilities);
     slider.value = String(index);
     slider.setAttribute("aria-valuetext", spoken(checkpoint));
     state.textContent = `${spoken(checkpoint)[0].toUpperCase()}${spoken(checkpoint).slice(1)}`;
@@ -130,9 +132,9 @@ const fill = (element: HTMLElement, checkpoints: readonly Checkpoint[]): (() => 
     make("div", { className: "inner" }, ...rows.map(({ row }) => row)),
   );
   label();
-  still.addEventListener("change", pause);
-  const end = onDigit((drawn, colors) => {
-    [image, palette] = [drawn, colors];
+  still.addEventListener("change", pause, { signal: ended });
+  onDigit(ended, (drawn) => {
+    image = drawn;
     showPixels(seen, image);
     show();
   });
@@ -142,12 +144,10 @@ const fill = (element: HTMLElement, checkpoints: readonly Checkpoint[]): (() => 
     if (next < last) warming = window.setTimeout(warm, 0, next + 1);
   };
   warm(0);
-  return () => {
+  ended.addEventListener("abort", () => {
     pause();
     clearTimeout(warming);
-    still.removeEventListener("change", pause);
-    end();
-  };
+  });
 };
 
 const spoken = ({ images, accuracy }: Checkpoint): string =>

@@ -2,7 +2,8 @@
 
 import url from "../../../src/tenfold/reading/shipped/reader.10fd?url";
 import { percent } from "../app/elements.js";
-import { readModelFile } from "../model/file.js";
+import { readModelFile, unsureBelow } from "../model/file.js";
+import { fetchOnce } from "./data.js";
 import { lay, softmax } from "../model/forward.js";
 import { createArena } from "../model/simd.js";
 
@@ -34,28 +35,12 @@ export const createShippedReader = (content: ArrayBuffer): ShippedReader => {
       const length = Math.hypot(...inputs);
       return Float32Array.from(inputs, (input) => input / length);
     },
-    unsureBelow: Number(model.settings["unsure_below"]),
+    unsureBelow: unsureBelow(model),
   };
 };
 
-let opened: Promise<ShippedReader> | null = null;
-
-// The app has loaded the same URL, so it comes from the cache. A failure is forgotten, so that it can be tried again.
-export const openShippedReader = (): Promise<ShippedReader> => {
-  opened ??= load().catch((error: unknown) => {
-    opened = null;
-    throw error;
-  });
-  return opened;
-};
-
-const load = async (): Promise<ShippedReader> => {
-  const response = await fetch(url).catch(() => null);
-  if (!response?.ok) throw new Error("The Reader's model could not be loaded: check the network and try again.");
-  return createShippedReader(await response.arrayBuffer());
-};
-
-export const likeliest = (probabilities: Float32Array): number => probabilities.indexOf(Math.max(...probabilities));
+// The app has loaded the same URL, so it comes from the cache.
+export const openShippedReader = fetchOnce(url, async (response) => createShippedReader(await response.arrayBuffer()));
 
 // Such as "read as 4, 98 % sure".
 export const spoken = (probabilities: Float32Array, unsureBelow: number): string => {

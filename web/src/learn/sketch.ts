@@ -3,6 +3,7 @@
 import { make } from "../app/elements.js";
 import { createPad } from "../app/pad.js";
 import { drawStrokes, type Stroke } from "../ink/strokes.js";
+import { showPixels } from "./pixels.js";
 
 // A four, until something is drawn.
 const FIRST: readonly Stroke[] = [[[62, 20], [28, 92], [104, 92]], [[88, 58], [82, 136]]];
@@ -52,20 +53,4 @@ export const createSketch = (): HTMLElement => {
   });
   clear.onclick = pad.clear;
   return make("div", { className: "sketchpad" }, make("div", {}, canvas, hint), make("p", { className: "buttons" }, clear));
-};
-
-// Draws 784 pixels, 0 paper to 255 ink, on a canvas of 28x28 in the page's colors.
-export const showPixels = (canvas: HTMLCanvasElement, shown: ArrayLike<number>): void => {
-  canvas.width = canvas.height = 28;
-  const context = canvas.getContext("2d")!;
-  const image = context.createImageData(28, 28);
-  const [red, green, blue] = inkColor();
-  for (let i = 0; i < 784; i++) image.data.set([red, green, blue, shown[i]], 4 * i);
-  context.putImageData(image, 0, 0);
-};
-
-// Of the page, since the canvas may not be in it yet.
-const inkColor = (): number[] => {
-  const color = getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
-  return [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16) || 0);
 };

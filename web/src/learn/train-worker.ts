@@ -2,7 +2,7 @@
 
 import type { EpochResult, FromWorker, Mistake, ToWorker } from "./protocol.js";
 import { CLASSES } from "../training/network.js";
-import { Trainer, type Evaluation, type Images } from "../training/trainer.js";
+import { Trainer, likeliest, type Evaluation, type Images } from "../training/trainer.js";
 
 // Milliseconds of training between two reports, in which messages wait.
 const SLICE = 40;
@@ -20,7 +20,7 @@ const resultOf = (trainer: Trainer, { labels }: Images, evaluation: Evaluation, 
   const mistakes: Mistake[] = [];
   labels.forEach((label, index) => {
     const row = evaluation.probabilities.subarray(CLASSES * index, CLASSES * (index + 1));
-    const predicted = row.indexOf(Math.max(...row));
+    const predicted = likeliest(row);
     confusion[CLASSES * label + predicted]++;
     if (predicted !== label) mistakes.push({ index, predicted, confidence: row[predicted] });
   });

@@ -29,18 +29,23 @@ export const createLearnView = (container: HTMLElement): LearnView => {
   const show = (hash: string) => {
     const wanted = Number(/^#learn\/([1-9])$/.exec(hash)?.[1] ?? number);
     history.replaceState(null, "", addressOf(wanted));
-    if (panel && wanted === number) return;
-    const turned = panel !== null;
+    if (!panel || wanted !== number) open(wanted);
+  };
+  const open = (wanted: number) => {
+    const turned = panel !== null && wanted !== number;
     panel?.hide();
     number = wanted;
     const step = STEPS[number - 1];
     panel = panelOf(step, training, overfitting);
     links.forEach((link, i) => (i + 1 === number ? link.setAttribute("aria-current", "step") : link.removeAttribute("aria-current")));
     body.replaceChildren(...contentOf(step, number, panel));
+    if (!turned) return;
     window.scrollTo(0, 0);
     // Where a keyboard or a screen reader continues.
-    if (turned) body.querySelector("h2")?.focus({ preventScroll: true });
+    body.querySelector("h2")!.focus({ preventScroll: true });
   };
+  // Canvases keep the colors that they were drawn in.
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => panel && open(number));
   const hide = () => {
     training.pause();
     overfitting.pause();

@@ -1,10 +1,12 @@
 // The layers of the network that is trained here, the weights of its first layer, and its answer to the digit drawn.
 
 import { make, percent } from "../app/elements.js";
-import { bestOf, createBars } from "./bars.js";
+import { likeliest } from "../training/trainer.js";
+import { createBars } from "./bars.js";
 import { CLASSES, PIXELS, type ModelSettings } from "../training/network.js";
 import type { Panel } from "./panel.js";
-import { createSketch, drawnDigit, onDrawn, showPixels } from "./sketch.js";
+import { createSketch, drawnDigit, onDrawn } from "./sketch.js";
+import { showPixels } from "./pixels.js";
 import type { Training } from "./current-training.js";
 
 // Units whose weights are shown.
@@ -106,7 +108,7 @@ export const createAnswer = (training: Training): Panel => {
       words.textContent = "Your network is not trained yet: go to step 4 and press Train.";
       return;
     }
-    const best = bestOf(probabilities);
+    const best = likeliest(probabilities);
     words.textContent = `Your network says ${best}, with ${percent(probabilities[best])}.`;
     bars.show(probabilities);
   };

@@ -1,4 +1,4 @@
-// What panels wait for: files, computations that the page stays responsive under, and another color scheme.
+// What panels wait for, files and computations that the page stays responsive under; and what they search for.
 
 import { make } from "../app/elements.js";
 
@@ -51,6 +51,15 @@ export const showLoaded = async <Loaded>(
   }
 };
 
-// Calls `draw` when the page's colors change, which a canvas keeps.
-export const onTheme = (ended: AbortSignal, draw: () => void): void =>
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw, { signal: ended });
+// Indices of the highest values, the highest first. Sorting all would take longer.
+export const highest = (values: Float32Array, count: number): number[] => {
+  const best: number[] = [];
+  values.forEach((value, index) => {
+    let place = best.length;
+    while (place > 0 && value > values[best[place - 1]]) place--;
+    if (place === count) return;
+    best.splice(place, 0, index);
+    best.length = Math.min(best.length, count);
+  });
+  return best;
+};

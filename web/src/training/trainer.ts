@@ -143,7 +143,7 @@ export class Trainer {
         probabilities.set(row, CLASSES * rows[i]);
         const label = images.labels[rows[i]];
         loss -= Math.log(Math.max(row[label], 1e-38));
-        if (largest(row) === label) correct++;
+        if (likeliest(row) === label) correct++;
       }
     }
     return { loss: loss / count, accuracy: correct / count, probabilities };
@@ -159,7 +159,7 @@ export class Trainer {
     const to = memory.floats(images.values, rows.length * PIXELS);
     let at = 0;
     for (const row of rows) for (let from = row * PIXELS; from < (row + 1) * PIXELS; from++) to[at++] = SCALED[pixels[from]];
-    if (settings) for (let i = 0; i < at; i += PIXELS) augment(to.slice(i, i + PIXELS), to.subarray(i, i + PIXELS), settings, this.#random);
+    if (settings) for (let i = 0; i < at; i += PIXELS) to.set(augment(to.slice(i, i + PIXELS), settings, this.#random), i);
   }
 
   // The mean cross-entropy; its gradient is left where the backward pass takes it.
@@ -173,7 +173,7 @@ export class Trainer {
       const row = softmax(values, at);
       const label = this.images.labels[rows[i]];
       loss -= Math.log(Math.max(row[label], 1e-38));
-      if (largest(row) === label) this.#correct++;
+      if (likeliest(row) === label) this.#correct++;
       for (let c = 0; c < CLASSES; c++) gradient[at + c] = (row[c] - (c === label ? 1 : 0)) / rows.length;
     }
     return loss / rows.length;
@@ -212,8 +212,9 @@ const softmax = (logits: Float32Array, at: number): Float64Array => {
 };
 const shares = new Float64Array(CLASSES);
 
-const largest = (row: ArrayLike<number>): number => {
+// The index of the largest number.
+export const likeliest = (row: ArrayLike<number>): number => {
   let best = 0;
-  for (let c = 1; c < CLASSES; c++) if (row[c] > row[best]) best = c;
+  for (let c = 1; c < row.length; c++) if (row[c] > row[best]) best = c;
   return best;
 };
