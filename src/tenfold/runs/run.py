@@ -140,10 +140,11 @@ class Run(ABC):
     @property
     def test(self) -> EvaluationSummary | None:
         """What `evaluate` measured on the test images; None before."""
-        if "test" not in self._metrics:
+        metrics = self._metrics
+        if "test" not in metrics:
             return None
         with self._reading("the figures of the test images"):
-            return summary_from(self._metrics["test"], self.class_names)
+            return summary_from(metrics["test"], self.class_names)
 
     @property
     def _metrics(self) -> dict[str, Any]:
