@@ -1,4 +1,7 @@
-"""Draws docs/pictures/web-app.png, the web app on a phone: make web-app && python -m docs.draw_web_app."""
+"""Draws docs/pictures/web-app.png and learn.png, the web app on a phone.
+
+make web-app && python -m docs.draw_web_app
+"""
 
 import io
 import tempfile
@@ -17,6 +20,11 @@ WIDTH, HEIGHT, GAP = 390, 844, 28
 
 
 def main() -> None:
+    draw_reading()
+    draw_learning()
+
+
+def draw_reading() -> None:
     shots = []
     with served() as url, sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / "photo.png"
@@ -39,13 +47,46 @@ def main() -> None:
             page.wait_for_timeout(300)
             shots.append(Image.open(io.BytesIO(page.screenshot())))
             context.close()
+    side_by_side(shots, "web-app.png")
+
+
+def draw_learning() -> None:
+    """A training, the map of mistakes, and where an answer tips."""
+    shots = []
+    with served() as url, sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        for scheme, step, part in (("light", 4, ".controls"), ("dark", 5, ".map"), ("light", 6, ".blend")):
+            context = playwright.chromium.launch_persistent_context(
+                Path(folder) / str(step), executable_path="/usr/bin/chromium", args=FLAGS, color_scheme=scheme,
+                viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=2,
+            )  # fmt: skip
+            page = context.pages[0]
+            page.goto(f"{url}#learn/{step}")
+            page.wait_for_selector("#learn h2")
+            if step == 4:
+                page.click("#learn button.main")
+                page.wait_for_selector("#learn [data-status=finished]", timeout=60_000)
+            for later in page.locator("#learn .later").all():
+                later.scroll_into_view_if_needed()
+                later.locator("canvas").first.wait_for()
+            page.wait_for_timeout(2000)
+            page.locator(f"#learn {part}").evaluate(
+                "part => scrollTo(0, part.getBoundingClientRect().top + scrollY - 70)"
+            )
+            page.wait_for_timeout(500)
+            shots.append(Image.open(io.BytesIO(page.screenshot())))
+            context.close()
+    side_by_side(shots, "learn.png")
+
+
+def side_by_side(shots: list[Image.Image], name: str) -> None:
+    """Stores pictures of phones next to each other."""
     picture = Image.new("RGB", (2 * (3 * WIDTH + 4 * GAP), 2 * (HEIGHT + 2 * GAP)), "#e9eaed")
     mask = Image.new("L", shots[0].size)
     ImageDraw.Draw(mask).rounded_rectangle((0, 0, *mask.size), 56, fill=255)
     for number, shot in enumerate(shots):
         picture.paste(shot, (2 * (GAP + number * (WIDTH + GAP)), 2 * GAP), mask)
     smaller = picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.LANCZOS)
-    smaller.quantize(128).save(PICTURES / "web-app.png", optimize=True)
+    smaller.quantize(256).save(PICTURES / name, optimize=True)
 
 
 def draw_photo() -> Image.Image:
