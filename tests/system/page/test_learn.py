@@ -200,12 +200,13 @@ def test_it_works_on_a_static_host(browse, static_host):
     assert train(page) > 85
 
 
-def test_all_steps_fit_a_small_phone(page, server):
-    page.set_viewport_size({"width": 320, "height": 640})
+@pytest.mark.parametrize("width", [320, 820])
+def test_all_steps_fit_a_small_phone_and_a_tablet(page, server, width):
+    page.set_viewport_size({"width": width, "height": 640})
     for step in STEPS:
-        open_step(page, server, step)
+        show_parts(page, server, step)
         page.wait_for_timeout(300)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320, step
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, step
 
 
 def test_a_term_is_explained_by_keyboard(learn):

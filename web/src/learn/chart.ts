@@ -7,12 +7,13 @@ export interface Point {
   readonly y: number;
 }
 
-// name: of the CSS class and the legend. dots: whether each point is marked.
+// name: of the CSS class and the legend. dots: whether each point is marked. last: what the legend shows, if not the last point.
 export interface Line {
   readonly name: string;
   readonly title: string;
   readonly points: readonly Point[];
   readonly dots?: boolean;
+  readonly last?: number;
 }
 
 export interface Chart {
@@ -43,8 +44,8 @@ export const createChart = (title: string, xTitle: string, format: (y: number) =
     ]);
     svg.replaceChildren(...ticks, ...ends, ...drawn);
     const shown = lines.filter(({ points, title }) => points.length && title);
-    svg.setAttribute("aria-label", `${title}: ${shown.map(({ title, points }) => `${title} ${format(points.at(-1)!.y)}`).join(", ") || "nothing yet"}`);
-    legend.replaceChildren(...shown.map(({ name, title, points }) => make("span", { className: name }, `${title} ${format(points.at(-1)!.y)}`)));
+    svg.setAttribute("aria-label", `${title}: ${shown.map(({ title, points, last }) => `${title} ${format(last ?? points.at(-1)!.y)}`).join(", ") || "nothing yet"}`);
+    legend.replaceChildren(...shown.map(({ name, title, points, last }) => make("span", { className: name }, `${title} ${format(last ?? points.at(-1)!.y)}`)));
   };
   return { element, draw };
 };

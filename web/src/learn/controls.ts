@@ -70,7 +70,7 @@ const CONTROLS = {
   weight_decay: ofTraining("Weight decay", "weight_decay", [0, 0.01, 0.1, 1, 3]),
   augment: {
     title: "Augmentation",
-    options: [["no", "none"], ["yes", "rotate, zoom, shift"]],
+    options: [["no", "none"], ["yes", "on"]],
     value: ({ settings }) => (settings.augment ? "yes" : "no"),
     apply: ({ settings: { augment: _, ...settings }, images }, value) => ({ settings: value === "yes" ? { ...settings, augment: AUGMENT } : settings, images }),
   },

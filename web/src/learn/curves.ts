@@ -28,8 +28,8 @@ export const createCurves = (training: Training): Panel => {
     const state = last!;
     const right = state.settings.training.epochs;
     const losses = lossesOf(state);
-    const shownLosses = [...losses.map(({ y }) => y), ...[state, state.previous ?? state].flatMap(({ records }) => records.map((record) => record.validationLoss))];
-    const most = Math.min(2.5, Math.max(0.5, ...shownLosses));
+    const shownLosses = [...losses.map(({ y }) => y), ...[state, state.previous ?? state].flatMap(({ records }) => records.flatMap((record) => [record.trainLoss, record.validationLoss]))];
+    const most = Math.max(0.5, ...shownLosses);
     loss.draw(
       [
         ...compared(state.previous, "validationLoss", right),
@@ -85,7 +85,7 @@ const points = ({ records }: Curves, key: "trainLoss" | "trainAccuracy" | "valid
   records.map((record) => ({ x: record.epoch, y: record[key] }));
 
 const compared = (previous: Curves | null, key: "validationLoss" | "validationAccuracy", right: number): Line[] =>
-  previous ? [{ name: "previous", title: "validation before", points: points(previous, key).filter(({ x }) => x <= right) }] : [];
+  previous ? [{ name: "previous", title: "validation before", points: points(previous, key).filter(({ x }) => x <= right), last: previous.records.at(-1)![key] }] : [];
 
 // Means of the losses of some steps each.
 const lossesOf = ({ losses, stepsPerEpoch }: Curves): Point[] => {

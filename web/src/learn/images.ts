@@ -86,7 +86,7 @@ export const createPixels = (): Panel => {
       drawGrid(grid, image(), chosen);
       drawRow(row, image(), chosen);
       const value = image()[chosen];
-      words.textContent = `Row ${Math.floor(chosen / SIDE)}, column ${chosen % SIDE}, counted from 0: ${value} of 255, normalized ${(value / 255).toFixed(3)}. It is number ${chosen} of the flattened row.`;
+      words.textContent = `Row ${Math.floor(chosen / SIDE)}, column ${chosen % SIDE}: ${value} of 255, normalized ${(value / 255).toFixed(3)}. In the flattened row it is number ${chosen}. All are counted from 0.`;
       oneHot.replaceChildren(...Array.from({ length: CLASSES }, (_, digit) => make(digit === labels[index] ? "b" : "span", {}, digit === labels[index] ? "1" : "0", make("small", {}, String(digit)))));
       oneHot.setAttribute("aria-label", `Label ${labels[index]}: the number at place ${labels[index]} is 1, all others are 0`);
     };

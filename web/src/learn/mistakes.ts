@@ -59,7 +59,7 @@ export const createMistakes = (training: Training): Panel => {
     const { labels, pixels } = images;
     const wanted = mistakes.filter(({ index, predicted }) => !chosen || (labels[index] === chosen.label && predicted === chosen.predicted));
     title.textContent = chosen
-      ? `${wanted.length} ${wanted.length === 1 ? "image" : "images"} of ${chosen.label} taken for ${chosen.predicted}`
+      ? `${wanted.length} ${wanted.length === 1 ? "image" : "images"} of ${chosen.label} taken for ${chosen.predicted}${wanted.length > MOST ? `; here the ${MOST} most confident` : ""}`
       : `${mistakes.length} of ${labels.length.toLocaleString("en")} are wrong; here the ${Math.min(MOST, mistakes.length)} most confident`;
     gallery.replaceChildren(...wanted.slice(0, MOST).map((mistake) => pictureOf(mistake, labels[mistake.index], pixels)));
   };

@@ -128,7 +128,7 @@ const fill = (element: HTMLElement, checkpoints: readonly Checkpoint[], ended: A
   };
   element.replaceChildren(
     make("div", { className: "time" }, make("div", { className: "head" }, play, make("div", {}, state, detail)), plots),
-    make("div", { className: "reading" }, make("div", {}, make("p", { className: "small" }, "Draw a digit"), createSketch()), make("div", {}, answer, bars.element)),
+    make("div", { className: "reading" }, createSketch(), make("div", {}, answer, bars.element)),
     make("div", { className: "inner" }, ...rows.map(({ row }) => row)),
   );
   label();

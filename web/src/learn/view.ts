@@ -61,7 +61,7 @@ const contentOf = (step: Step, number: number, panel: Panel): HTMLElement[] => {
     const other = STEPS[number - 1 + by];
     return other ? make("a", { href: addressOf(number + by), className: "button" }, by < 0 ? `← ${other.title}` : `${other.title} →`) : make("span");
   });
-  const code = make("details", {}, make("summary", {}, "The same in Python"), make("pre", {}, make("code", {}, step.python.trimEnd())));
+  const code = make("details", {}, make("summary", {}, "In Python"), make("pre", {}, make("code", {}, step.python.trimEnd())));
   return [
     heading,
     make("p", {}, ...wordsOf(step.text)),

@@ -24,14 +24,14 @@ const layersOf = (model: ModelSettings): [name: string, shape: string, parameter
   for (const letter of sharing) {
     if (letter === "-") {
       side >>= 1;
-      rows.push(["max pooling", `→ ${width}×${side}×${side}`, 0]);
+      rows.push(["max pooling (the largest of 2×2)", `→ ${width}×${side}×${side}`, 0]);
       continue;
     }
     const name = known.has(letter) ? "the same convolution again, batch norm, ReLU" : "3×3 convolution, batch norm, ReLU";
     rows.push([name, `${width}×${side}×${side}`, (known.has(letter) ? 0 : 9 * width ** 2) + 2 * width]);
     known.add(letter);
   }
-  return [...rows, ["weighted sum of the places", `→ ${width}`, side * side], ["dense, softmax", `${width} → ${CLASSES}`, (width + 1) * CLASSES]];
+  return [...rows, ["weighted sum of the 3×3 places", `→ ${width}`, side * side], ["dense, softmax", `${width} → ${CLASSES}`, (width + 1) * CLASSES]];
 };
 
 export const createLayers = (training: Training): Panel => {
