@@ -29,8 +29,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # An example may take long beside other work; `UNIT_SECONDS` bounds computing.
 settings.register_profile("tenfold", deadline=None)
 settings.load_profile("tenfold")
-# Seconds of computing that a unit test may take. Processor time, which other work on the machine does not change.
-UNIT_SECONDS = 2.0
+# Seconds of computing that a unit test may take. What trains or starts something exceeds them; the slowest unit test
+# takes 1.5, and up to twice that on a slower machine with other work beside it.
+UNIT_SECONDS = 5.0
 # Fixtures that train or start something.
 NOT_FOR_UNITS = {
     "run",
