@@ -149,5 +149,11 @@ def test_every_printed_letter_is_in_its_fonts_and_none_is_a_digit():
         assert not set(letters) & set("0123456789OoIlSsZzbgq")
 
 
+def test_non_digits_are_made_of_digits_as_narrow_as_a_pixel():
+    digits = np.zeros((2, 28, 28), np.uint8)
+    digits[0, 4:24, 14] = digits[1, 4:24, 4:24] = 255
+    assert draw_non_digits(480, 0, digits, np.array([1, 0], np.uint8)).any((1, 2)).all()
+
+
 def test_non_digits_are_made_of_sets_with_other_classes(mnist):
     assert len(draw_non_digits(48, 0, mnist.train_images[:20], np.zeros(20, np.uint8))) == 48

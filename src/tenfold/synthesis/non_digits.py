@@ -155,7 +155,7 @@ def _pair(generator: np.random.Generator, digits: Images) -> Images:
     first, second = (digits[generator.integers(len(digits))] / np.float32(255) for _ in range(2))
     first, second = (image[:, image.any(0)] for image in (first, second))
     lap = int(generator.integers(-2, 4))
-    width = max(1, first.shape[1] + second.shape[1] - lap)
+    width = max(first.shape[1], second.shape[1], first.shape[1] + second.shape[1] - lap)
     both = np.zeros((28, width), np.float32)
     both[:, : first.shape[1]] = first
     both[:, width - second.shape[1] :] = np.maximum(both[:, width - second.shape[1] :], second)
