@@ -30,7 +30,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 settings.register_profile("tenfold", deadline=None)
 settings.load_profile("tenfold")
 # Seconds of computing that a unit test may take. What trains or starts something exceeds them; the slowest unit test
-# takes 1.5, and up to twice that on a slower machine with other work beside it.
+# takes 1.5, and up to twice that on a slower machine that is busy.
 UNIT_SECONDS = 5.0
 # Fixtures that train or start something.
 NOT_FOR_UNITS = {
