@@ -8,25 +8,28 @@ import gzip
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from cyclopts import App, Parameter
+from numpy.typing import NDArray
 from PIL import Image
+from sklearn.metrics import auc, roc_curve
 
 from lab.contact_sheet import Failure, draw_contact_sheet
 from tenfold.cli import main
 from tenfold.cli.console import PLAIN, Screen
 from tenfold.cli.flags import given
+from tenfold.data import load_dataset
 from tenfold.errors import DataError
 from tenfold.evaluation.calibration import calibration_error
 from tenfold.ink.image import write_png
 from tenfold.reading.reader import Reader, Reading
 
-# The kind of each file: images of one digit, pen strokes of one digit, or non-digits.
+# The kind of each file: images of one digit, pen strokes of one digit, or non-digits, which are compared with digits.
 SETS = {
     "kensanata.zip": "digit",
     "hwd1000.zip": "digit",
@@ -41,17 +44,23 @@ SETS = {
 ACROSS, SIDE = 12, 84
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InkResult:
-    """One set. right: share read right, unsure or not; None for non-digits. unsure: share marked so.
-    calibration_error: expected calibration error; None for non-digits."""
+    """One set. unsure: share marked so.
+
+    Of digits: right, the share read right, unsure or not, and the expected calibration error. Of non-digits: auroc, the
+    area under the ROC curve of the confidence, which separates digits from them, and the false positive rates: their share
+    that is answered where 95 and 99 % of the digits are. The digits are those of all sets, each set counting alike.
+    """
 
     name: str
     count: int
-    right: float | None
     unsure: float
-    calibration_error: float | None
-    note: str = ""
+    right: float | None = None
+    calibration_error: float | None = None
+    auroc: float | None = None
+    false_positives_95: float | None = None
+    false_positives_99: float | None = None
 
 
 def measure_ink(
@@ -61,66 +70,76 @@ def measure_ink(
 
     Raises `DataError` if the folder has none of the sets.
     """
-    available = [name for name in SETS if (folder / name).exists()]
+    available = [folder / name for name in SETS if (folder / name).exists()]
     if not available:
         raise DataError(f"{folder} holds none of {', '.join(SETS)}: name the folder with the sets")
     reader = Reader(model)
-    results = []
-    for name, measure in [("MNIST test", _mnist), *((name, _of_kind(folder / name)) for name in available)]:
-        result, failures = measure(reader)
-        results.append(result)
+    results: list[InkResult] = []
+    confidences: list[NDArray[np.float64]] = []
+    for name, (readings, texts) in [
+        ("MNIST test", _mnist(reader)),
+        *((_name(path), _read(reader, path)) for path in available),
+    ]:
+        sure = np.array([reading.confidence for reading in readings])
+        count, unsure = len(readings), float(np.mean([reading.unsure for reading in readings]))
+        if texts is None:
+            digits, weights = (
+                np.concatenate(confidences),
+                np.concatenate([np.full(len(c), 1 / len(c)) for c in confidences]),
+            )
+            results.append(InkResult(name=name, count=count, unsure=unsure, **_separation(digits, weights, sure)))
+            failures = [(reading, "none") for reading in readings if not reading.unsure]
+        else:
+            right = np.array([str(reading.digit) == text for reading, text in zip(readings, texts, strict=True)])
+            error = calibration_error(sure, right)
+            results.append(
+                InkResult(name=name, count=count, unsure=unsure, right=float(right.mean()), calibration_error=error)
+            )
+            confidences.append(sure)
+            failures = [(readings[index], texts[index]) for index in np.flatnonzero(~right)]
         if out is not None and failures:
-            path = out / f"{name.split('.')[0]}.png"
-            write_png(draw_contact_sheet(failures, ACROSS, (SIDE, SIDE)), path)
+            path = out / f"{name.lower().replace(' ', '_')}.png"
+            write_png(draw_contact_sheet([_failure(*failure) for failure in failures], ACROSS, (SIDE, SIDE)), path)
             log(f"{len(failures)} failures of {name} in {path}")
     return results
 
 
-Measured = tuple[InkResult, list[Failure]]
+def _separation(
+    digits: NDArray[np.float64], weights: NDArray[np.float64], others: NDArray[np.float64]
+) -> dict[str, float]:
+    """How well the confidence separates digits, floats[D] of such weights, from non-digits, floats[M]."""
+    labels = np.r_[np.ones(len(digits)), np.zeros(len(others))]
+    both = np.r_[weights / weights.sum(), np.full(len(others), 1 / len(others))]
+    negative, positive, _ = roc_curve(labels, np.r_[digits, others], sample_weight=both, drop_intermediate=False)
+    rates = {f"false_positives_{share}": float(negative[np.argmax(positive >= share / 100)]) for share in (95, 99)}
+    return {"auroc": float(auc(negative, positive)), **rates}
 
 
-def _failure(reading: Reading, truth: str, read: str) -> Failure:
+def _failure(reading: Reading, truth: str) -> Failure:
     """What the model saw, its label, and what was read."""
-    return Failure(Image.fromarray(255 - reading.pixels), [f"{truth} as {read}"])
+    return Failure(
+        Image.fromarray(255 - reading.pixels), [f"{truth} as {reading.digit}{'?' if reading.unsure else ''}"]
+    )
 
 
-def _mnist(reader: Reader) -> Measured:
-    from tenfold.data import load_dataset
-
+def _mnist(reader: Reader) -> tuple[list[Reading], list[str]]:
     data = load_dataset("mnist")
-    return _digits("MNIST test", reader.read_many(data.test_images), [str(label) for label in data.test_labels])
+    return reader.read_many(data.test_images), [str(label) for label in data.test_labels]
 
 
-def _of_kind(path: Path) -> Callable[[Reader], Measured]:
-    name, kind = path.name.split(".")[0], SETS[path.name]
-
-    def measure(reader: Reader) -> Measured:
-        if kind == "strokes":
-            with gzip.open(path, "rt", encoding="utf-8") as file:
-                rows = [json.loads(line) for line in file]
-            readings = [reader.read_strokes(row["strokes"]) for row in rows]
-            return _digits(name, readings, [row["text"] for row in rows])
-        pictures, texts = zip(*_pictures(path), strict=True)
-        readings = [reader.read(picture) for picture in pictures]
-        if kind == "digit":
-            return _digits(name, readings, texts)
-        unsure = [reading.unsure for reading in readings]
-        read = [_failure(reading, "none", str(reading.digit)) for reading in readings if not reading.unsure]
-        return InkResult(name, len(readings), None, float(np.mean(unsure)), None, "no digits"), read
-
-    return measure
+def _name(path: Path) -> str:
+    return path.name.split(".")[0]
 
 
-def _digits(name: str, readings: Sequence[Reading], texts: Sequence[str]) -> Measured:
-    right = np.array([str(reading.digit) == text for reading, text in zip(readings, texts, strict=True)])
-    confidences = np.array([reading.confidence for reading in readings])
-    failures = [
-        _failure(reading, text, f"{reading.digit}{'?' if reading.unsure else ''}")
-        for reading, text, fine in zip(readings, texts, right, strict=True)
-        if not fine
-    ]
-    unsure = float(np.mean([reading.unsure for reading in readings]))
-    return InkResult(name, len(readings), float(right.mean()), unsure, calibration_error(confidences, right)), failures
+def _read(reader: Reader, path: Path) -> tuple[list[Reading], list[str] | None]:
+    """The readings of a set, and its labels; None for non-digits."""
+    kind = SETS[path.name]
+    if kind == "strokes":
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            rows = [json.loads(line) for line in file]
+        return [reader.read_strokes(row["strokes"]) for row in rows], [row["text"] for row in rows]
+    pictures, texts = zip(*_pictures(path), strict=True)
+    return [reader.read(picture) for picture in pictures], list(texts) if kind == "digit" else None
 
 
 def _pictures(path: Path) -> Iterator[tuple[Image.Image, str]]:
@@ -147,14 +166,19 @@ def ink(
 ) -> None:
     """Measure how well the public Reader reads sets of real handwriting."""
     results = measure_ink(folder, model, out, screen.say)
-    screen.table(
-        ["set", ">count", ">right, %", ">unsure, %", ">calibration error, %", ""],
-        [
-            [r.name, f"{r.count:,}", percent(r.right), percent(r.unsure), percent(r.calibration_error), r.note]
-            for r in results
-        ],
-    )
-    screen.say("\nThese sets have shaped the work: take the figures as development results.")
+    columns = [
+        "set",
+        ">count",
+        ">unsure, %",
+        ">right, %",
+        ">calibration error, %",
+        ">AUROC, %",
+        ">FPR at 95 %",
+        ">at 99 %",
+    ]
+    screen.table(columns, [[r.name, f"{r.count:,}", *map(percent, list(vars(r).values())[2:])] for r in results])
+    screen.say("\nFPR: the share of non-digits that is answered where so many of the digits of all sets are.")
+    screen.say("These sets have shaped the work: take the figures as development results.")
     screen.result({"sets": [vars(result) for result in results]})
 
 

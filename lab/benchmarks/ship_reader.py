@@ -128,9 +128,9 @@ Printed numbers, and numbers crossed out or written over each other, are not wha
 def card(document: dict[str, Any]) -> str:
     """The model card, after Mitchell et al. (2019), "Model cards for model reporting"."""
     calibration = document["calibration"]
+    shares = ("right", "unsure", "calibration_error", "auroc", "false_positives_95", "false_positives_99")
     rows = "\n".join(
-        f"| {s['name']} | {s['count']:,} {s['note']} | {_percent(s['right'])} | {_percent(s['unsure'])} | "
-        f"{_percent(s['calibration_error'])} |"
+        f"| {s['name']} | {s['count']:,} | {' | '.join(_percent(s[share]) for share in shares)} |"
         for s in document["sets"]
     )
     split = "by writer" if document["by_writer"] else "split by label"
@@ -154,9 +154,12 @@ calibration error is {_percent(calibration["error_after"])} % ({_percent(calibra
 **Measured** through the public `Reader`, each digit counted, unsure or not. All sets but MNIST's test images have shaped the
 work: treat them as development results.
 
-| set | n | right, % | unsure, % | calibration error, % |
-|---|---|---|---|---|
+| set | n | right, % | unsure, % | calibration error, % | AUROC, % | FPR at 95, % | FPR at 99, % |
+|---|---|---|---|---|---|---|---|
 {rows}
+
+AUROC and FPR are of non-digits: how well the confidence separates them from the digits of all sets, and the share of them that is
+answered where 95 or 99 % of the digits are.
 
 **Known failures.** A 7 with a short or bent bar and a 1 with a long upstroke are the same shape in two writing traditions, and
 so are a slim 4 and a 9 with an open head: they are often confused with high confidence. A 9 whose tail curls back reads as 3

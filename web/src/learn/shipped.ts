@@ -10,7 +10,7 @@ import { createArena } from "../model/simd.js";
 export interface ShippedReader {
   // Uint8[784], 0 paper to 255 ink -> ten probabilities.
   readonly probabilities: (pixels: Uint8Array) => Float32Array;
-  // What the last layer takes, Float32[192], scaled to length 1.
+  // What the classifier takes, Float32[192], scaled to length 1.
   readonly features: (pixels: Uint8Array) => Float32Array;
   readonly unsureBelow: number;
 }
@@ -19,16 +19,14 @@ const SIDE = 28;
 // Numbers that the Reader's layers take, and some more. The arena makes a pass twice as fast.
 const ARENA = 600_000;
 
-// The last layer is computed here, so that what it takes is at hand.
 export const createShippedReader = (content: ArrayBuffer): ShippedReader => {
   const model = readModelFile(content);
-  const last = model.layers.at(-1)!;
-  const { values, run } = lay({ ...model, layers: model.layers.slice(0, -1) }, SIDE, SIDE, createArena(ARENA));
-  const inputs = values.data;
+  const { layers, values, run } = lay(model, SIDE, SIDE, createArena(ARENA));
+  const inputs = layers[model.layers.findIndex(({ kind }) => kind === "mean_and_maximum")].data;
   return {
     probabilities: (pixels) => {
       run(pixels);
-      return softmax(Array.from(last.bias!, (bias, o) => inputs.reduce((sum, input, i) => sum + last.weight![o * inputs.length + i] * input, bias)));
+      return softmax(values.data);
     },
     features: (pixels) => {
       run(pixels);
