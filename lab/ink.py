@@ -49,8 +49,9 @@ class InkResult:
     """One set. unsure: share marked so.
 
     Of digits: right, the share read right, unsure or not, and the expected calibration error. Of non-digits: auroc, the
-    area under the ROC curve of the confidence, which separates digits from them, and the false positive rates: their share
-    that is answered where 95 and 99 % of the digits are. The digits are those of all sets, each set counting alike.
+    area under the ROC curve of the confidence, which separates digits from them, and the false positive rates: the
+    share of them that is answered where 95 and 99 % of the digits are. The digits are those of all sets, each set
+    counting alike.
     """
 
     name: str
