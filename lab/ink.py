@@ -167,18 +167,12 @@ def ink(
 ) -> None:
     """Measure how well the public Reader reads sets of real handwriting."""
     results = measure_ink(folder, model, out, screen.say)
-    columns = [
-        "set",
-        ">count",
-        ">unsure, %",
-        ">right, %",
-        ">calibration error, %",
-        ">AUROC, %",
-        ">FPR at 95 %",
-        ">at 99 %",
-    ]
+    columns = ["set", ">count", ">unsure", ">right", ">ECE", ">AUROC", ">FPR at 95", ">at 99"]
     screen.table(columns, [[r.name, f"{r.count:,}", *map(percent, list(vars(r).values())[2:])] for r in results])
-    screen.say("\nFPR: the share of non-digits that is answered where so many of the digits of all sets are.")
+    screen.say(
+        "\nAll in %. ECE: expected calibration error. AUROC, and false positive rates at 95 and 99 % of the digits"
+    )
+    screen.say("answered: how well the confidence separates the digits of all sets from non-digits.")
     screen.say("These sets have shaped the work: take the figures as development results.")
     screen.result({"sets": [vars(result) for result in results]})
 
