@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from docs.results import Row, result_of, rows_of, table
 from lab import RESULTS
+from lab.records.record import COLUMNS, MARKS, last_record, row_of
 from tenfold.evaluation.statistics import significant
 from tenfold.training.recipe import Recipe
 
@@ -147,7 +148,16 @@ def _compared(name: str, first: str) -> str:
     ])  # fmt: skip
 
 
+def _records() -> str:
+    """The records that lab/records holds."""
+    records = [(mark, record) for mark in MARKS if (record := last_record(mark))]
+    return table([*(column.removeprefix(">") for column in COLUMNS), "processor"], [
+        [*row_of(mark, record), record.header["machine"]["processor"]] for mark, record in records
+    ])  # fmt: skip
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "records": _records,
     "recipes": _recipes, "walk": _walk, "time to accuracy": _time_to_accuracy, "README": _readme,
     "small digits": functools.partial(_small_data, "scikit-learn's digits"),
     "small mnist": functools.partial(_small_data, "1,000 images of MNIST"),

@@ -11,7 +11,18 @@ from cyclopts import App, Parameter
 import lab.records
 from lab import ROOT
 from lab.benchmarks.recipe_seeds import one_seed
-from lab.records.record import MARKS, RECORDS, SEEDS, Race, last_record, mark_of, read_race, shortcomings
+from lab.records.record import (
+    COLUMNS,
+    MARKS,
+    RECORDS,
+    SEEDS,
+    Race,
+    last_record,
+    mark_of,
+    read_race,
+    row_of,
+    shortcomings,
+)
 from tenfold.cli import main
 from tenfold.cli.console import PLAIN, Screen
 from tenfold.cli.flags import given
@@ -21,7 +32,6 @@ from tenfold.machine import describe_environment
 from tenfold.training.recipe import Recipe
 
 app = App(name="python -m lab.records", help=lab.records.__doc__, version_flags=[])
-COLUMNS = ["mark", "recipe", "who", "when", ">n", ">mean, %", ">95 % interval", ">seconds", ">parameters", "processor"]
 
 
 @app.default
@@ -50,7 +60,9 @@ def race(
     mark_of(mark)
     loaded, before = Recipe.load(recipe), last_record(mark, records)
     folder = out or ROOT / "build" / "races" / f"{mark}-{loaded.name}"
-    made = _begin(folder, loaded, who)
+    made = _begin(
+        folder, loaded, {"who": who, "when": _today(), "command": f"python -m lab.records race {recipe} {mark}"}
+    )
     with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
         for seed in range(seeds):
             for of, path, done in (("new", made.recipe, made.new), ("last", before and before.recipe, made.last)):
@@ -93,22 +105,12 @@ def rerun(
     screen.result({"trainings": list(again.new.values())})
 
 
-def row_of(mark: str, race: Race) -> list[str]:
-    accuracy, seconds, parameters = (race.values(key) for key in ("accuracy", "seconds", "parameters"))
-    low, high = accuracy.interval or (accuracy.mean, accuracy.mean)
-    return [
-        mark, race.folder.name, race.header["who"], race.header["when"], str(accuracy.n), f"{100 * accuracy.mean:.3f}",
-        f"{100 * low:.3f} to {100 * high:.3f}", f"{seconds.mean:.2f}", f"{parameters.mean:,.0f}",
-        race.header["machine"]["processor"],
-    ]  # fmt: skip
-
-
-def _begin(folder: Path, recipe: Recipe, who: str) -> Race:
+def _begin(folder: Path, recipe: Recipe, header: dict[str, str]) -> Race:
     """A race that was stopped, or a new one. Raises `UsageError` where the folder holds one of another recipe."""
     text = recipe.to_toml()
     if not (folder / "log.jsonl").exists():
         write_text(folder / "recipe.toml", text)
-        write_text(folder / "log.jsonl", json.dumps({"who": who, "when": _today(), **describe_environment()}) + "\n")
+        write_text(folder / "log.jsonl", json.dumps({**describe_environment(), **header}) + "\n")
     made = read_race(folder)
     if made.recipe.read_text("utf-8") != text:
         raise UsageError(f"{folder} holds a race of another recipe: give another folder, --out")

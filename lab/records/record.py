@@ -22,6 +22,9 @@ MARKS = {
 # Seeds that a record has at least, and what p values stay below.
 SEEDS, P_VALUE = 20, 0.01
 
+# The mean with half its 95 % interval.
+COLUMNS = ["mark", "record", "who", ">n", ">accuracy, %", ">seconds", ">parameters"]
+
 Training = dict[str, Any]
 
 
@@ -91,3 +94,13 @@ def shortcomings(race: Race, mark: str, before: Race | None) -> list[str]:
     if len(shared) < SEEDS or not p < P_VALUE:
         found.append(f"faster than the last record in {len(shared)} trainings in turn, with p = {p:.2g}")
     return found
+
+
+def row_of(mark: str, race: Race) -> list[str]:
+    """A row of a table with `COLUMNS`."""
+    accuracy, seconds, parameters = (race.values(key) for key in ("accuracy", "seconds", "parameters"))
+    low, high = accuracy.interval or (accuracy.mean, accuracy.mean)
+    return [
+        mark, race.folder.name, race.header["who"], str(accuracy.n),
+        f"{100 * accuracy.mean:.3f} ±{50 * (high - low):.3f}", f"{seconds.mean:.2f}", f"{parameters.mean:,.0f}",
+    ]  # fmt: skip
