@@ -84,10 +84,8 @@ def measure_ink(
         sure = np.array([reading.confidence for reading in readings])
         count, unsure = len(readings), float(np.mean([reading.unsure for reading in readings]))
         if texts is None:
-            digits, weights = (
-                np.concatenate(confidences),
-                np.concatenate([np.full(len(c), 1 / len(c)) for c in confidences]),
-            )
+            digits = np.concatenate(confidences)
+            weights = np.concatenate([np.full(len(one), 1 / len(one)) for one in confidences])
             results.append(InkResult(name=name, count=count, unsure=unsure, **_separation(digits, weights, sure)))
             failures = [(reading, "none") for reading in readings if not reading.unsure]
         else:

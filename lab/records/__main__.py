@@ -114,6 +114,8 @@ def _begin(folder: Path, recipe: Recipe, header: dict[str, str]) -> Race:
     made = read_race(folder)
     if made.recipe.read_text("utf-8") != text:
         raise UsageError(f"{folder} holds a race of another recipe: give another folder, --out")
+    if made.header["machine"] != describe_environment()["machine"]:
+        raise UsageError(f"{folder} holds a race of another machine: give another folder, --out")
     return made
 
 

@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
+
 from lab.records.__main__ import app
+from tenfold.cli import main
 
 
-def test_a_race_is_logged_continued_and_no_record_with_one_seed(tenfold_json, tmp_path):
+def test_a_race_is_logged_continued_and_no_record_with_one_seed(tenfold_json, tmp_path, capsys):
     recipe = tmp_path / "mine.toml"
     sections = {
         "model": 'architecture = "mlp"\nhidden = [8]',
@@ -24,3 +27,10 @@ def test_a_race_is_logged_continued_and_no_record_with_one_seed(tenfold_json, tm
     assert tenfold_json("race", *words, command=app) == first
     assert (tmp_path / "race" / "log.jsonl").read_text() == log
     assert not (tmp_path / "99.0-seconds").exists()
+
+    header, *trainings = log.splitlines(keepends=True)
+    elsewhere = json.loads(header) | {"machine": {"processor": "another"}}
+    (tmp_path / "race" / "log.jsonl").write_text("".join([json.dumps(elsewhere) + "\n", *trainings]))
+    with pytest.raises(SystemExit):
+        main(["race", *map(str, words)], app)
+    assert "a race of another machine" in capsys.readouterr().err
