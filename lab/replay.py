@@ -27,7 +27,6 @@ import math
 import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,12 +38,10 @@ from lab.runtimes.torch_graph import GraphNetwork
 from tenfold import files
 from tenfold.data import load_dataset
 from tenfold.exporters.from_torch import inference_layers
-from tenfold.exporters.inference_graph import InferenceLayer, evaluate_layers, quantize, softmax
+from tenfold.exporters.inference_graph import dequantized, evaluate_layers, softmax
 from tenfold.exporters.web import read_web, write_web
 from tenfold.models import build_model
 from tenfold.models.composite import networks
-from tenfold.models.layers import LearnedPooling
-from tenfold.models.recurrent import SharedConvolutions
 from tenfold.training.device import execution
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord
@@ -106,7 +103,8 @@ def record(recipe: Recipe, train: ImageSubset, validation: ImageSubset, steps: S
         for step, network, training_loss in trainer.taken:
             torch.manual_seed(config.seed)
             update_bn(map(trainer.inputs, train.random_batches(config.batch_size)), network)
-            layers = [rounded(layer) for layer in recurrent_layers(network)]
+            # Half of the bytes of what fits float16 are zeros, which compress to nothing.
+            layers = [dequantized(layer, dtype=np.float16) for layer in inference_layers(network)]
             path = Path(folder) / "checkpoint.10fd"
             stored, _ = read_web(write_web(layers, path, {}))
             loss, accuracy = loss_and_accuracy(GraphNetwork(stored), validation, recipe.device)
@@ -118,39 +116,6 @@ def record(recipe: Recipe, train: ImageSubset, validation: ImageSubset, steps: S
             }  # fmt: skip
             print(json.dumps(measured))
             yield write_web(layers, path, {key: round(value, 4) for key, value in measured.items()}).read_bytes()
-
-
-def recurrent_layers(network: nn.Module) -> list[InferenceLayer]:
-    """The inference graph of a recurrent network, which `tenfold export` does not make."""
-    assert isinstance(network, nn.Sequential)
-    *first, shared, pooling, dense = network
-    assert isinstance(shared, SharedConvolutions)
-    assert isinstance(pooling, LearnedPooling)
-    assert isinstance(dense, nn.Linear)
-    *layers, _ = inference_layers(nn.Sequential(*first, dense))
-    norms = iter(shared.norms)
-    for letter in shared.plan:
-        if letter == "-":
-            layers.append(InferenceLayer("pool", {"size": 2}))
-            continue
-        # The dense layer is only there because a graph ends with one.
-        block = nn.Sequential(shared.convolutions[letter], next(norms), shared.activation, dense)
-        _, convolution, act, _ = inference_layers(block)
-        layers += [InferenceLayer("keep", {"slot": 0}), convolution, InferenceLayer("add", {"slot": 0}), act]
-    weight = pooling.weight.detach().numpy()
-    kernel = np.broadcast_to(weight.transpose(1, 0, 2, 3), (dense.in_features, 1, *weight.shape[2:]))
-    options = {"padding": 0, "stride": 1, "groups": dense.in_features}
-    layers.append(InferenceLayer("convolution", options, kernel, np.zeros(dense.in_features, np.float32)))
-    return [*layers, InferenceLayer("flatten"), *inference_layers(nn.Sequential(dense))[1:]]
-
-
-def rounded(layer: InferenceLayer) -> InferenceLayer:
-    """Rounds bias and scales to float16: half of their bytes are zeros then, which compress to nothing."""
-    if layer.weight is None or layer.bias is None:
-        return layer
-    whole, scales = quantize(layer.weight)
-    scales, bias = (values.astype(np.float16).astype(np.float32) for values in (scales, layer.bias))
-    return replace(layer, weight=whole * scales.reshape(-1, *[1] * (layer.weight.ndim - 1)), bias=bias)
 
 
 def main() -> None:

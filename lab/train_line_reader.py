@@ -175,7 +175,7 @@ def ship(checkpoint: Path) -> None:
     net.load_state_dict(torch.load(checkpoint, map_location="cpu")["average"])
     layers = line_layers(net.eval())
     path = shipped_line_model()
-    for made in (write_onnx(layers, path, {}, int8=True), write_web(layers, path.with_suffix(".10fd"), {})):
+    for made in (write_onnx(layers, path, {}, bits=8), write_web(layers, path.with_suffix(".10fd"), {})):
         print(f"{made}: {made.stat().st_size:,} bytes")
 
 

@@ -109,7 +109,7 @@ def write(network: Network, folder: Path, images: NDArray[np.uint8]) -> None:
         # As it is deployed: batch norm folded, for every runtime alike.
         write_onnx(network.layers, onnx, {})
         store_layers(stored, network.layers)
-        write_onnx(network.layers, folder / "model-int8.onnx", {}, int8=True)
+        write_onnx(network.layers, folder / "model-int8.onnx", {}, bits=8)
         write_web(network.layers, folder / "model.10fd", {})
 
 

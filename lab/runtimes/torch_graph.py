@@ -8,10 +8,18 @@ from torch.nn import functional
 
 from tenfold.errors import ExportError
 from tenfold.exporters.inference_graph import InferenceLayer
+from tenfold.models.composite import deskew
 from tenfold.models.layers import ACTIVATION_LAYERS, AverageMaxPooling, FlattenChannelsLast
+
+
+class _Deskew(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return deskew(images)
+
 
 _MODULES: dict[str, Callable[[], nn.Module]] = {
     **ACTIVATION_LAYERS,
+    "deskew": _Deskew,
     "flatten": FlattenChannelsLast,
     "mean_and_maximum": AverageMaxPooling,
     # The network does these itself: they need what other layers gave.

@@ -1,6 +1,11 @@
 """A file that reads otherwise than the model it came from would be wrong on every device that it was shipped to."""
 
 import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -8,8 +13,9 @@ import pytest
 import torch
 
 from tenfold.errors import ExportError, FormatError, ModelError, UsageError
+from tenfold.exporters.c import run_c, write_c
 from tenfold.exporters.from_torch import inference_layers
-from tenfold.exporters.inference_graph import dequantized, evaluate_layers, softmax
+from tenfold.exporters.inference_graph import InferenceLayer, dequantized, evaluate_layers, pack, softmax, unpack
 from tenfold.exporters.onnx import export_onnx
 from tenfold.exporters.onnx_graph import write_onnx
 from tenfold.exporters.web import read_web, write_web
@@ -20,6 +26,8 @@ from tenfold.reading.reader import shipped_model
 from tenfold.runs.export import export
 from tenfold.training.recipe import Recipe
 from tenfold.training.trainer import predict_logits
+
+ROOT = Path(__file__).parents[2]
 
 
 def lively(recipe: Recipe) -> torch.nn.Module:
@@ -46,6 +54,8 @@ CASES = [
     ("reader", {}),
     ("resnet", {}),
     ("separable", {}),
+    ("tiny", {}),
+    ("small", {"width": 8}),
     *(("dash", {"activation": name}) for name in ACTIVATIONS),
 ]
 
@@ -61,7 +71,7 @@ def test_int8_files_do_what_their_weights_say(name, changes, mnist, tmp_path):
     # Of 254 steps, half a one for each weight: the sum moves by little.
     assert np.abs(kept - logits).max() < 0.05 * max(1, np.abs(logits).max())
 
-    write_onnx(layers, tmp_path / "model.onnx", {"unsure_below": 0.7}, int8=True)
+    write_onnx(layers, tmp_path / "model.onnx", {"unsure_below": 0.7}, bits=8)
     opened = ModelFile(tmp_path / "model.onnx")
     assert opened.settings == {"unsure_below": 0.7}
     assert opened.probabilities(images) == pytest.approx(softmax(kept), abs=1e-4)
@@ -70,6 +80,72 @@ def test_int8_files_do_what_their_weights_say(name, changes, mnist, tmp_path):
     read, settings = read_web(tmp_path / "model.10fd")
     assert settings == {"unsure_below": 0.7}
     assert evaluate_layers(read, images) == pytest.approx(kept, abs=1e-5)
+
+
+@pytest.mark.parametrize(("name", "changes"), CASES, ids=lambda value: str(value))
+def test_a_c_header_does_what_its_weights_say(name, changes, mnist, tmp_path):
+    images = np.array(mnist.train_images[:64])
+    images[0] = 0
+    layers = inference_layers(lively(Recipe.load(name).replace(**changes)))
+    path = write_c(layers, tmp_path / "digits.h", {"unsure_below": 0.7}, bits=6)
+    wanted = softmax(evaluate_layers([dequantized(layer, 6, np.float16) for layer in layers], images))
+    assert compiled(path, images) == pytest.approx(wanted, abs=1e-4)
+    assert "#define TENFOLD_UNSURE_BELOW 0.7f" in path.read_text().replace("0.699999988079071f", "0.7f")
+
+
+# The program of the documentation.
+PROGRAM = re.search("```c\n(.*?)```", (ROOT / "docs/how-it-works/export.md").read_text("utf-8"), re.DOTALL)
+
+
+def compiled(path, images):
+    """What the header answers, which no compiler may warn of."""
+    if not (shutil.which("cc") and shutil.which("c++")):
+        pytest.skip("there is no C compiler")
+    assert PROGRAM
+    (path.parent / "main.c").write_text(PROGRAM[1])
+    for compiler in (["cc", "-std=c99", "-pedantic", "-Wconversion"], ["c++", "-x", "c++"]):
+        command = [*compiler, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", str(path.parent / "main.c")]
+        subprocess.run(command, check=True)
+    return run_c(path, images)
+
+
+def test_a_c_header_says_what_it_classifies(tmp_path):
+    layers = inference_layers(lively(Recipe.load("tiny")))
+    text = write_c(layers, tmp_path / "model.h", {"class_names": ["a */ b", "c\n$d"]}).read_text()
+    assert "probabilities: of the classes a * / b, c $d;" in text
+    assert "$" not in text.replace("$d", "")
+    assert text.count("{") == text.count("}")
+
+
+def test_a_c_header_refuses_what_it_cannot_hold(tmp_path):
+    layers = inference_layers(lively(Recipe.load("tiny")))
+    layers[-1] = replace(layers[-1], bias=np.full(10, 1e6, np.float32))
+    with pytest.raises(ExportError, match="beyond 65,504"):
+        write_c(layers, tmp_path / "model.h", {})
+    with pytest.raises(ExportError, match="strips"):
+        write_c([InferenceLayer("strips")], tmp_path / "model.h", {})
+    assert not (tmp_path / "model.h").exists()
+
+
+@pytest.mark.parametrize("bits", range(2, 9))
+def test_whole_numbers_of_few_bits_are_packed(bits):
+    largest = 2 ** (bits - 1) - 1
+    whole = np.random.default_rng(0).integers(-largest - 1, largest + 1, (3, 37)).astype(np.int8)
+    content = pack(whole, bits)
+    assert len(content) == -(-whole.size * bits // 8)
+    assert (unpack(content, whole.size, bits).reshape(whole.shape) == whole).all()
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_weights_trained_with_few_bits_are_exported_as_they_are(bits, mnist, tmp_path):
+    images = np.array(mnist.train_images[:64])
+    model = lively(Recipe.load("small").replace(width=8, weight_bits=bits))
+    exact = softmax(predict_logits(model, torch.from_numpy(images)).numpy())
+    layers = inference_layers(model)
+    write_web(layers, tmp_path / "model.10fd", {}, f"int{bits}")
+    assert softmax(evaluate_layers(read_web(tmp_path / "model.10fd")[0], images)) == pytest.approx(exact, abs=1e-4)
+    write_onnx(layers, tmp_path / "model.onnx", {}, bits)
+    assert ModelFile(tmp_path / "model.onnx").probabilities(images) == pytest.approx(exact, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -125,7 +201,7 @@ def test_half_precision_web_files_are_nearer(mnist, tmp_path):
     ("name", "word"),
     [
         ("lenet", "Subsampling"),
-        ("tiny", "Composite"),
+        ("accurate", "Composite"),
         ("ensemble", "ensemble"),
     ],
 )
@@ -134,7 +210,7 @@ def test_a_model_without_an_inference_graph_is_refused(name, word):
         inference_layers(build_model(Recipe.load(name).model))
 
 
-@pytest.mark.parametrize("to", ["onnx", "onnx-int8", "web"])
+@pytest.mark.parametrize("to", ["onnx", "onnx-int8", "web", "c"])
 def test_a_run_is_exported_and_agrees(run, tmp_path, to):
     made = export(run, to, tmp_path / "out" / "model.bin")
     assert made.size_bytes == made.path.stat().st_size

@@ -4,30 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from lab.replay import checkpoint_steps, record, recurrent_layers
+from lab.replay import checkpoint_steps, record
 from tenfold.exporters.inference_graph import evaluate_layers
 from tenfold.exporters.web import read_web
-from tenfold.models import build_model
-from tenfold.models.composite import networks
 from tenfold.training.recipe import Recipe
 from tenfold.training.subset import ImageSubset
-from tenfold.training.trainer import predict_logits
 
 RECIPE = Recipe.load("tiny").replace(threads=1, memory_format="contiguous")
-
-
-@pytest.mark.parametrize("channel_pooling", [False, True])
-def test_the_graph_of_a_recurrent_network_gives_its_logits(channel_pooling, digits):
-    torch.manual_seed(0)
-    network = networks(build_model(RECIPE.replace(channel_pooling=channel_pooling).model))[0]
-    for name, buffer in network.named_buffers():
-        if "running" in name:
-            buffer.uniform_(0.5, 1.5)
-    for parameter in network.parameters():
-        parameter.data.uniform_(-0.3, 0.3)
-    images = digits(8)[0]
-    found = evaluate_layers(recurrent_layers(network.eval()), images)
-    assert found == pytest.approx(predict_logits(network, torch.from_numpy(images)).numpy(), abs=1e-3)
 
 
 def test_checkpoints_are_dense_at_first_and_end_with_the_training():

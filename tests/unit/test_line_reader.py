@@ -96,7 +96,7 @@ def test_files_give_what_their_layers_do(width, int8, tmp_path):
     kept = [dequantized(layer) for layer in layers] if int8 else layers
     wanted = log_softmax(evaluate_layers(kept, images))
     assert wanted.shape == (2, width // 2, 24)
-    found = LineModelFile(write_onnx(layers, tmp_path / "lines.onnx", {}, int8)).log_probabilities(images)
+    found = LineModelFile(write_onnx(layers, tmp_path / "lines.onnx", {}, 8 * int8)).log_probabilities(images)
     assert np.stack(found) == pytest.approx(wanted, abs=1e-4)
     if int8:
         write_web(layers, tmp_path / "lines.10fd", {})

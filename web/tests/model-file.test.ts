@@ -143,7 +143,9 @@ describe("weights", () => {
     ["shape", [8, 1, 5]],
     ["shape", [4, 2, 5, 5]],
     ["shape", 200],
-    ["type", "int4"],
+    ["type", "int1"],
+    ["type", "int9"],
+    ["type", "float8"],
     ["type", "__proto__"],
     ["type", null],
   ])("with %s %j are refused", (name, value) => {

@@ -49,6 +49,7 @@ EXAMPLES = {
     "export": (
         ("tenfold export", "the newest run as ONNX"),
         ("tenfold export latest --to web --out my.10fd", "for the web app"),
+        ("tenfold export latest --to c --out digits.h", "a C header: no dependencies"),
     ),
     "predict": (
         ("tenfold predict", "random test images"),

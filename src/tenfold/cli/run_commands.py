@@ -186,12 +186,12 @@ def export(
     /,
     *,
     to: Annotated[
-        str, Parameter(help="Format: onnx, onnx-int8 (a quarter of the size) or web (for the web app).")
+        str, Parameter(help="Format: onnx, onnx-int8 (a quarter of the size), web (for the web app) or c (a C header).")
     ] = "onnx",
     out: Annotated[Path | None, Parameter(help="File to write. [default: in the run's folder]")] = None,
     screen: Screen = PLAIN,
 ) -> None:
-    """Export a run's model to ONNX or the web format, and verify its outputs."""
+    """Export a run's model to ONNX, the web format or C, and verify its outputs."""
     from tenfold.runs.export import export as write
     from tenfold.runs.run import Run
 

@@ -3,9 +3,11 @@
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from tenfold.errors import ExportError
 from tenfold.exporters.inference_graph import Array, InferenceLayer, rows_and_columns
+from tenfold.models.composite import Composite
 from tenfold.models.layers import (
     ACTIVATION_LAYERS,
     PIXEL_MEAN,
@@ -15,6 +17,7 @@ from tenfold.models.layers import (
     InputLayer,
     LearnedPooling,
 )
+from tenfold.models.recurrent import SharedConvolutions
 from tenfold.models.resnet import ResidualBlock
 from tenfold.models.separable import SeparableBlock
 from tenfold.reading.symbols import BLANK
@@ -27,12 +30,15 @@ def inference_layers(model: nn.Module, temperature: float = 1.0) -> list[Inferen
 
     Raises `ExportError` with the first module that cannot be converted.
     """
+    layers: list[InferenceLayer] = []
+    if isinstance(model, Composite) and model.passes == 1:
+        layers.append(InferenceLayer("deskew"))
+        model = model.members[0]
     if not isinstance(model, nn.Sequential):
         raise ExportError(
             f"{type(model).__name__} has no inference graph: export it with --to onnx, or train "
-            "without ensemble, deskewing and test-time augmentation"
+            "without ensemble and test-time augmentation"
         )
-    layers: list[InferenceLayer] = []
     # An mlp takes pixels without standardization.
     if not isinstance(model[0], InputLayer):
         layers.append(InferenceLayer("pixels", {"crop": 28, "patch": 1, "border": 0, "mean": 0.0, "spread": 1.0}))
@@ -76,7 +82,7 @@ def _add(layers: list[InferenceLayer], module: nn.Module) -> None:
         across = {"padding": _one_or_pair(module.padding), "stride": _one_or_pair(module.stride)}
         layers.append(InferenceLayer("convolution", {**across, "groups": module.groups}, *_weights(module)))
     elif isinstance(module, nn.Linear):
-        layers.append(InferenceLayer("dense", {}, *_weights(module)))
+        _add_dense(layers, module)
     elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
         _fold(layers, module)
     elif isinstance(module, nn.MaxPool2d):
@@ -92,11 +98,14 @@ def _add(layers: list[InferenceLayer], module: nn.Module) -> None:
         layers.append(InferenceLayer("mean_and_maximum"))
     elif isinstance(module, LearnedPooling):
         # A depthwise convolution whose kernel covers the whole image.
-        channels, side = module.weight.shape[1:3]
-        weight = module.weight.detach().cpu().numpy().reshape(channels, 1, side, side)
+        weight = module.weight.detach().cpu().numpy().transpose(1, 0, 2, 3)
+        channels = max(len(weight), next(len(layer.bias) for layer in reversed(layers) if layer.bias is not None))
+        weight = np.repeat(weight, channels // len(weight), 0)
         options = {"padding": 0, "stride": 1, "groups": channels}
         layers.append(InferenceLayer("convolution", options, weight, np.zeros(channels, np.float32)))
         layers.append(InferenceLayer("flatten"))
+    elif isinstance(module, SharedConvolutions):
+        _add_shared(layers, module)
     elif isinstance(module, ResidualBlock):
         _add_block(layers, module)
     elif isinstance(module, SeparableBlock):
@@ -128,6 +137,34 @@ def _add_block(layers: list[InferenceLayer], block: ResidualBlock) -> None:
     layers.append(InferenceLayer("add", {"slot": 0}))
 
 
+def _add_shared(layers: list[InferenceLayer], module: SharedConvolutions) -> None:
+    norms = iter(module.norms)
+    for letter in module.plan:
+        if letter == "-":
+            _add(layers, module.pool)
+            continue
+        layers.append(InferenceLayer("keep", {"slot": 0}))
+        _add(layers, module.convolutions[letter])
+        if module.plan.count(letter) == 1:
+            _add(layers, next(norms))
+        else:
+            # Not folded: the same weights are used again, and files hold them once.
+            layers.append(InferenceLayer("scale", {}, *_scale_and_shift(next(norms))))
+        layers.append(InferenceLayer("add", {"slot": 0}))
+        _add(layers, module.activation)
+
+
+def _add_dense(layers: list[InferenceLayer], module: nn.Linear) -> None:
+    weight, bias = _weights(module)
+    if layers and layers[-1].kind == "scale" and not is_parametrized(module):
+        # Batch norm after pooling: it becomes part of the weights, unless those are rounded.
+        factors, offsets = layers[-1].weight, layers.pop().bias
+        assert factors is not None
+        assert offsets is not None
+        weight, bias = weight * factors, bias + weight @ offsets
+    layers.append(InferenceLayer("dense", {}, weight, bias))
+
+
 def _one_or_pair(option: int | tuple[int, ...]) -> int | list[int]:
     """One number where rows and columns have the same, as in all files of digit networks."""
     rows, columns = rows_and_columns(option)
@@ -142,15 +179,20 @@ def _weights(module: nn.Conv2d | nn.Linear) -> tuple[Array, Array]:
 
 def _fold(layers: list[InferenceLayer], norm: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
     """x -> x scale + shift, folded into the preceding weights, or as a separate layer."""
+    factors, offsets = _scale_and_shift(norm)
+    before = layers[-1]
+    if before.weight is None or before.bias is None or before.kind == "scale":
+        layers.append(InferenceLayer("scale", {}, factors, offsets))
+        return
+    weight = before.weight * factors.reshape(-1, *[1] * (before.weight.ndim - 1))
+    layers[-1] = InferenceLayer(before.kind, before.options, weight, before.bias * factors + offsets)
+
+
+def _scale_and_shift(norm: nn.Module) -> tuple[Array, Array]:
+    assert isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d)
     if norm.running_mean is None or norm.running_var is None:
         raise ExportError("batch norm without running statistics can't be folded")
     with torch.no_grad():
         scale = norm.weight / (norm.running_var + norm.eps).sqrt()
         shift = norm.bias - norm.running_mean * scale
-    factors, offsets = scale.cpu().numpy(), shift.cpu().numpy()
-    before = layers[-1]
-    if before.weight is None or before.bias is None or before.kind == "scale":
-        layers.append(InferenceLayer("scale", {}, factors.astype(np.float32), offsets.astype(np.float32)))
-        return
-    weight = before.weight * factors.reshape(-1, *[1] * (before.weight.ndim - 1))
-    layers[-1] = InferenceLayer(before.kind, before.options, weight, before.bias * factors + offsets)
+    return scale.float().cpu().numpy(), shift.float().cpu().numpy()

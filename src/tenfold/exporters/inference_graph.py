@@ -5,11 +5,12 @@ file are written from this list, and their outputs are compared with `evaluate_l
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import affine_transform
 from scipy.special import erf, expit
 
 Array = NDArray[np.float32]
@@ -33,11 +34,12 @@ PARITY_IMAGES = 512
 class InferenceLayer:
     """One operation on the output of the layer before it.
 
-    kind: `pixels` (the input of a digit network), `strips` (that of a line network), `convolution` (`groups`: 1, or the
-    number of channels), `dense`, `scale`, `pool`, `flatten`, `mean_and_maximum` (global average and maximum pooling) or
-    the name of an activation; for residual connections `keep` saves values in a `slot`, `recall` loads them, `add` adds
-    them. options: its numbers; `padding`, `stride` and `size` may be pairs, see `rows_and_columns`. weight: float32,
-    outputs first, or None. bias: float32[outputs] or None.
+    kind: `pixels` (the input of a digit network), `strips` (that of a line network), `deskew` (before `pixels`, see
+    `deskewed`), `convolution` (`groups`: 1, or the number of channels), `dense`, `scale`, `pool`, `flatten`,
+    `mean_and_maximum` (global average and maximum pooling) or the name of an activation; for residual connections
+    `keep` saves values in a `slot`, `recall` loads them, `add` adds them. options: its numbers; `padding`, `stride` and
+    `size` may be pairs, see `rows_and_columns`. weight: float32, outputs first, or None. bias: float32[outputs] or
+    None.
     """
 
     kind: str
@@ -86,6 +88,8 @@ def _step(layer: InferenceLayer, values: Array) -> Array:
     options = layer.options
     if layer.kind == "pixels":
         return _pixels(values, **options)
+    if layer.kind == "deskew":
+        return deskewed(values)
     if layer.kind == "strips":
         return _space_to_depth(_standardized(values, options["mean"], options["spread"]), options["patch"])
     if layer.kind == "pool":
@@ -125,6 +129,28 @@ def _standardized(values: Array, mean: float, spread: float) -> Array:
     return (values / np.float32(255) - np.float32(mean)) / np.float32(spread)
 
 
+def deskewed(images: Array) -> Array:
+    """float32[N,H,W], 0 paper -> the same, each centered on its center of mass and without its slant.
+
+    As `tenfold.models.composite.deskew` does it; blank images are unchanged.
+    """
+    return np.stack([_without_slant(image) if image.any() else image for image in images])
+
+
+def _without_slant(image: Array) -> Array:
+    middle = (np.array(image.shape) - 1) / 2
+    down, right = (np.arange(count) - center for count, center in zip(image.shape, middle, strict=True))
+    mass = image / image.sum(dtype=np.float64)
+    rows, columns = mass.sum(1), mass.sum(0)
+    y, x = rows @ down, columns @ right
+    # In pixels: the least variance of rows that a slant is divided by.
+    least = 1e-6 * (len(image) / 2) ** 2
+    slant = (down @ mass @ right - x * y) / max(rows @ down**2 - y * y, least)
+    matrix = np.array([[1, 0], [slant, 1]])
+    offset = middle + np.array([y, x]) - matrix @ middle
+    return np.asarray(affine_transform(image, matrix, offset, order=1, mode="grid-constant"))
+
+
 def _space_to_depth(pixels: Array, patch: int) -> Array:
     """[N,H,W] -> [N,patch^2,H/patch,W/patch], channels in the order of torch's pixel_unshuffle."""
     count, height, width = pixels.shape
@@ -144,18 +170,45 @@ def log_softmax(logits: NDArray[np.floating[Any]]) -> Array:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(-1, keepdims=True)), np.float32)
 
 
-def quantize(weight: Array) -> tuple[NDArray[np.int8], Array]:
-    """Converts a weight to int8 with one scale per output: int8 * scale is within half a scale of the weight."""
+def quantize(weight: Array, bits: int = 8) -> tuple[NDArray[np.int8], Array]:
+    """Converts a weight to whole numbers of 2 to 8 bits with one scale per output: int8 * scale is within half a scale
+    of the weight."""
+    largest = 2 ** (bits - 1) - 1
     flat = np.abs(weight).reshape(len(weight), -1).max(1)
-    scales = np.maximum(flat, 1e-12).astype(np.float32) / np.float32(127)
-    shape = (-1, *[1] * (weight.ndim - 1))
-    return np.rint(weight / scales.reshape(shape)).astype(np.int8), scales
+    scales = np.maximum(flat, 1e-12).astype(np.float32) / np.float32(largest)
+    return np.rint(weight / _by_output(scales, weight)).astype(np.int8), scales
 
 
-def dequantized(layer: InferenceLayer) -> InferenceLayer:
-    """The layer with its weights rounded to int8 and converted back; a `scale` layer is unchanged."""
-    if layer.weight is None or layer.kind == "scale":
+def dequantized(layer: InferenceLayer, bits: int = 8, dtype: type[np.floating[Any]] = np.float32) -> InferenceLayer:
+    """The layer with its weights rounded to `bits` and converted back; the weights of a `scale` layer stay.
+
+    dtype: what everything else is rounded to: scales and biases.
+    """
+
+    def rounded(values: Array) -> Array:
+        return values.astype(dtype).astype(np.float32)
+
+    if layer.weight is None or layer.bias is None:
         return layer
-    whole, scales = quantize(layer.weight)
-    weight = whole * scales.reshape(-1, *[1] * (layer.weight.ndim - 1))
-    return InferenceLayer(layer.kind, layer.options, weight.astype(np.float32), layer.bias)
+    if layer.kind == "scale":
+        return replace(layer, weight=rounded(layer.weight), bias=rounded(layer.bias))
+    whole, scales = quantize(layer.weight, bits)
+    weight = (whole * _by_output(rounded(scales), whole)).astype(np.float32)
+    return replace(layer, weight=weight, bias=rounded(layer.bias))
+
+
+def _by_output(scales: Array, weight: NDArray[Any]) -> Array:
+    return scales.reshape(-1, *[1] * (weight.ndim - 1))
+
+
+def pack(whole: NDArray[np.int8], bits: int) -> bytes:
+    """Whole numbers as two's complement of so many bits each, one after another, the lowest bit first."""
+    planes = (whole.reshape(-1, 1).astype(np.uint8) >> np.arange(bits, dtype=np.uint8)) & 1
+    return np.packbits(planes.ravel(), bitorder="little").tobytes()
+
+
+def unpack(content: bytes, count: int, bits: int) -> NDArray[np.int8]:
+    """The inverse of `pack`: the first `count` numbers of `content`."""
+    planes = np.unpackbits(np.frombuffer(content, np.uint8), count=count * bits, bitorder="little")
+    values = planes.reshape(count, bits).astype(np.int16) @ (1 << np.arange(bits)).astype(np.int16)
+    return np.where(values >> (bits - 1), values - (1 << bits), values).astype(np.int8)

@@ -64,7 +64,7 @@ def export_onnx(
     def write(temporary: Path) -> None:
         try:
             write_onnx(inference_layers(model, temperature), temporary, settings or {})
-        except ExportError:  # Ensembles, deskewing, some architectures.
+        except ExportError:  # Ensembles, test-time augmentation, some architectures.
             _export(_Deployed(model, temperature), temporary, settings or {})
         differences.append(_difference(model, temporary, images[:PARITY_IMAGES], temperature))
         if not differences[0] <= TOLERANCE:

@@ -1,5 +1,5 @@
-"""Write the inference graph as ONNX, with float32 weights or with int8 ones, which are dequantized when the file is
-loaded: a quarter of the size."""
+"""Write the inference graph as ONNX, with float32 weights or with quantized ones, which are stored as int8 and
+dequantized when the file is loaded: a quarter of the size."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -61,18 +61,21 @@ def _image_form(settings: Mapping[str, Any]) -> _FileForm:
 class _OnnxGraph:
     """Nodes and constants in order; each node reads the output of the one before it."""
 
-    def __init__(self, int8: bool) -> None:
-        self.int8 = int8
+    def __init__(self, bits: int) -> None:
+        self.bits = bits
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
+        self.names: dict[tuple[Any, ...], str] = {}
         self.at = "images"
         self.channels = 1
         self.slots: dict[int, str] = {}
 
     def constant(self, values: np.ndarray | np.generic) -> str:
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
+        key = (values.dtype.name, values.shape, values.tobytes())
+        if key not in self.names:  # Layers may share weights.
+            self.names[key] = f"constant_{len(self.constants)}"
+            self.constants.append(numpy_helper.from_array(np.array(values), self.names[key]))
+        return self.names[key]
 
     def node(self, operator: str, *more: str, output: str = "", **attributes: Any) -> None:
         output = output or f"value_{len(self.nodes)}"
@@ -80,23 +83,23 @@ class _OnnxGraph:
         self.at = output
 
     def weight(self, weight: np.ndarray) -> str:
-        if not self.int8:
+        if not self.bits:
             return self.constant(weight)
-        whole, scales = quantize(weight)
+        whole, scales = quantize(weight, self.bits)
         name = f"weight_{len(self.nodes)}"
         parts = [self.constant(whole), self.constant(scales)]
         self.nodes.append(helper.make_node("DequantizeLinear", parts, [name], axis=0))
         return name
 
 
-def write_onnx(layers: Sequence[InferenceLayer], path: Path, settings: Mapping[str, Any], int8: bool = False) -> Path:
+def write_onnx(layers: Sequence[InferenceLayer], path: Path, settings: Mapping[str, Any], bits: int = 0) -> Path:
     """Writes uint8[N,28,28], 0 paper to 255 ink -> `logits` and `probabilities`, float32[N,C], for any N.
 
     For a line network: uint8[N,32,W], W a multiple of 16 -> `log_probabilities` float32[N,W/2,24].
-    settings: stored in the file's metadata, see `tenfold.reading.model_file.ModelFile.settings`. int8: whether weights
-    are, with one scale for each output; biases stay float32.
+    settings: stored in the file's metadata, see `tenfold.reading.model_file.ModelFile.settings`. bits: 2 to 8 of
+    each weight, stored as int8 with one scale for each output; 0: float32. Biases stay float32.
     """
-    graph = _OnnxGraph(int8)
+    graph = _OnnxGraph(bits)
     for layer in layers:
         _add(graph, layer)
     form = _LINE if layers[0].kind == "strips" else _image_form(settings)
@@ -136,6 +139,8 @@ def _add(graph: _OnnxGraph, layer: InferenceLayer) -> None:
     options = layer.options
     if layer.kind == "pixels":
         _pixels(graph, options)
+    elif layer.kind == "deskew":
+        _deskew(graph)
     elif layer.kind == "strips":
         _strips(graph, options)
     elif layer.kind == "convolution":
@@ -197,6 +202,54 @@ def _pixels(graph: _OnnxGraph, options: Mapping[str, Any]) -> None:
     if patch > 1:
         side = (crop + 2 * border) // patch
         _space_to_depth(graph, -1, side, side, patch)
+
+
+def _deskew(graph: _OnnxGraph) -> None:
+    """uint8[N,28,28] -> float32[N,1,28,28] as `inference_graph.deskewed` does it, in the coordinates of AffineGrid,
+    which are -1 to 1."""
+    axis = (np.arange(28, dtype=np.float32) + np.float32(0.5)) / 14 - 1
+    graph.node("Cast", to=TensorProto.FLOAT)
+    images = graph.at
+    graph.node("ReduceSum", graph.constant(np.array([1, 2], np.int64)))
+    graph.node("Max", graph.constant(np.float32(1e-4)))
+    graph.at, total = images, graph.at
+    graph.node("Div", total)
+    # sums[n,i,j]: over rows and columns of mass row^i column^j
+    graph.node("MatMul", graph.constant(np.stack([np.ones_like(axis), axis], 1)))
+    columns = graph.at
+    graph.at = graph.constant(np.stack([np.ones_like(axis), axis, axis * axis]))
+    graph.node("MatMul", columns)
+    graph.node("Flatten", axis=1)
+    sums = graph.at
+
+    def moment(row: int, column: int) -> str:
+        graph.at = sums
+        graph.node("Gather", graph.constant(np.array([2 * row + column], np.int64)), axis=1)
+        return graph.at
+
+    def combined(operator: str, first: str, second: str) -> str:
+        graph.at = first
+        graph.node(operator, second)
+        return graph.at
+
+    x, y = moment(0, 1), moment(1, 0)
+    covariance = combined("Sub", moment(1, 1), combined("Mul", x, y))
+    variance = combined("Sub", moment(2, 0), combined("Mul", y, y))
+    slant = combined("Div", covariance, combined("Max", variance, graph.constant(np.float32(1e-6))))
+    graph.at = slant
+    graph.node("Concat", x, y, axis=1)
+    # [1, slant, x], [0, 1, y]
+    places = np.zeros((3, 6), np.float32)
+    places[[0, 1, 2], [1, 2, 5]] = 1
+    graph.node("MatMul", graph.constant(places))
+    graph.node("Add", graph.constant(np.array([1, 0, 0, 0, 1, 0], np.float32)))
+    theta = combined("Reshape", graph.at, graph.constant(np.array([-1, 2, 3], np.int64)))
+    graph.at = images
+    graph.node("Reshape", graph.constant(np.array([-1, 1, 28, 28], np.int64)))
+    pictures = graph.at
+    graph.node("Shape")
+    grid = combined("AffineGrid", theta, graph.at)
+    graph.at = combined("GridSample", pictures, grid)
 
 
 def _strips(graph: _OnnxGraph, options: Mapping[str, Any]) -> None:

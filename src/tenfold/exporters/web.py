@@ -1,4 +1,4 @@
-"""Read and write the inference graph as a web file: a JSON header, and weights as int8 or float16.
+"""Read and write the inference graph as a web file: a JSON header, and weights of 2 to 8 bits or as float16.
 
     bytes 0-3    "10FD"
     bytes 4-7    length of the header, uint32, little-endian
@@ -6,8 +6,9 @@
     weights      one array after another, each starting at a multiple of 4
 
 The header holds `format` (1), `settings`, and `layers`: each a `kind`, its options, and where its `weight`, `scale`
-(of int8 weights) and `bias` are: `{"offset", "shape", "type"}`, offset from the start of the weights. An option is a
-number, or a pair of numbers for rows and columns.
+(of quantized weights) and `bias` are: `{"offset", "shape", "type"}`, offset from the start of the weights. The type is
+float32, float16, or int2 to int8, packed as `tenfold.exporters.inference_graph.pack` does it. An option is a number, or
+a pair of numbers for rows and columns.
 """
 
 import json
@@ -20,31 +21,37 @@ from numpy.typing import NDArray
 
 from tenfold import files
 from tenfold.errors import ExportError, FormatError
-from tenfold.exporters.inference_graph import InferenceLayer, quantize
+from tenfold.exporters.inference_graph import InferenceLayer, pack, quantize, unpack
 
 MAGIC = b"10FD"
 FORMAT = 1
-WEIGHTS = ("int8", "float16")
+_BITS = {f"int{bits}": bits for bits in range(2, 9)}
+WEIGHTS = (*_BITS, "float16")
 
 
 def write_web(layers: Sequence[InferenceLayer], path: Path, settings: Mapping[str, Any], weights: str = "int8") -> Path:
-    """Writes `layers` to `path`. Raises `ExportError` for weights other than int8 or float16."""
+    """Writes `layers` to `path`. Raises `ExportError` for weights other than int2 to int8 and float16."""
     if weights not in WEIGHTS:
-        raise ExportError(f"weights of {weights}: a web file holds {' or '.join(WEIGHTS)}")
+        raise ExportError(f"weights of {weights}: a web file holds {', '.join(WEIGHTS[:-1])} or {WEIGHTS[-1]}")
     content = bytearray()
+    offsets: dict[bytes, int] = {}
 
-    def place(values: NDArray[Any]) -> dict[str, Any]:
-        content.extend(b"\0" * (-len(content) % 4))
-        found = {"offset": len(content), "shape": list(values.shape), "type": values.dtype.name}
-        content.extend(np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<")).tobytes())
-        return found
+    def place(values: NDArray[Any], kind: str = "") -> dict[str, Any]:
+        kind = kind or values.dtype.name
+        little = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"))
+        data = pack(little, _BITS[kind]) if kind in _BITS else little.tobytes()
+        if data not in offsets:  # Layers may share weights.
+            content.extend(b"\0" * (-len(content) % 4))
+            offsets[data] = len(content)
+            content.extend(data)
+        return {"offset": offsets[data], "shape": list(values.shape), "type": kind}
 
     entries = []
     for layer in layers:
         entry: dict[str, Any] = {"kind": layer.kind, **layer.options}
-        if layer.weight is not None and layer.kind != "scale" and weights == "int8":
-            whole, scales = quantize(layer.weight)
-            entry |= {"weight": place(whole), "scale": place(scales)}
+        if layer.weight is not None and layer.kind != "scale" and weights in _BITS:
+            whole, scales = quantize(layer.weight, _BITS[weights])
+            entry |= {"weight": place(whole, weights), "scale": place(scales)}
         elif layer.weight is not None:
             entry["weight"] = place(layer.weight if layer.kind == "scale" else layer.weight.astype(np.float16))
         if layer.bias is not None:
@@ -80,6 +87,11 @@ def _layer(entry: dict[str, Any], content: bytes) -> InferenceLayer:
 
 
 def _array(place: Mapping[str, Any], content: bytes) -> NDArray[np.float32]:
-    kind = np.dtype(place["type"]).newbyteorder("<")
-    count = int(np.prod(place["shape"]))
-    return np.frombuffer(content, kind, count, place["offset"]).reshape(place["shape"]).astype(np.float32)
+    shape, start = place["shape"], place["offset"]
+    count = int(np.prod(shape))
+    values: NDArray[Any]
+    if place["type"] in _BITS:
+        values = unpack(content[start:], count, _BITS[place["type"]])
+    else:
+        values = np.frombuffer(content, np.dtype(place["type"]).newbyteorder("<"), count, start)
+    return values.reshape(shape).astype(np.float32)

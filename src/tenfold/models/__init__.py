@@ -62,7 +62,8 @@ def build_model(config: ModelConfig, classes: int = CLASSES) -> "nn.Module":
     Raises `RecipeError` for options that do not fit together.
     """
     from tenfold.models.composite import compose
+    from tenfold.models.quantization import quantized
 
     name = architecture_of(config)
     build = _BUILDERS[name] if name in _BUILDERS else import_module(f"tenfold.models.{name}").build
-    return compose(lambda: build(config, classes), config)
+    return compose(lambda: quantized(build(config, classes), config.weight_bits), config)

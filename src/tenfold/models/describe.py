@@ -69,7 +69,11 @@ def describe_model(model: nn.Module) -> list[LayerSummary]:
 
         return hook
 
-    leaves = [(name, module) for name, module in model.named_modules() if not list(module.children())]
+    leaves = [
+        (name, module)
+        for name, module in model.named_modules()
+        if "parametrizations" not in name and all(name == "parametrizations" for name, _ in module.named_children())
+    ]
     handles = [module.register_forward_hook(record(name)) for name, module in leaves]
     training = model.training
     try:

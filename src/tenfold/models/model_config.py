@@ -36,6 +36,9 @@ class ModelConfig:
     activation: str = _activation()
     dropout: float = option(0.0, "fraction of units dropped in training", at_least=0, below=1)
     deskew: bool = option(False, "remove each image's slant before the network")
+    weight_bits: int = option(
+        0, "quantization-aware training: bits of a weight, in exports too; 0: float32", at_least=0, at_most=8
+    )
     ensemble_size: int = option(
         1, "networks in the ensemble, trained separately; their probabilities are averaged", at_least=1, at_most=100
     )

@@ -1,7 +1,9 @@
-"""Export a run's model: ONNX, ONNX with int8 weights, or the web app's format."""
+"""Export a run's model: ONNX, ONNX with int8 weights, the web app's format, or C."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,8 +11,9 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import DIGITS
 from tenfold.errors import ExportError, UsageError, check_kind, nearest
+from tenfold.exporters.c import run_c, write_c
 from tenfold.exporters.from_torch import inference_layers
-from tenfold.exporters.inference_graph import dequantized, evaluate_layers, softmax
+from tenfold.exporters.inference_graph import Array, InferenceLayer, dequantized, evaluate_layers, softmax
 from tenfold.exporters.onnx import TOLERANCE, export_onnx
 from tenfold.exporters.onnx_graph import write_onnx
 from tenfold.exporters.web import read_web, write_web
@@ -19,9 +22,11 @@ from tenfold.reading.symbols import first_names
 from tenfold.runs.run import Run
 from tenfold.training.trainer import predict_logits
 
-FORMATS = {"onnx": ".onnx", "onnx-int8": ".onnx", "web": ".10fd"}
-# The share of the parity images whose digit int8 weights may change.
+FORMATS = {"onnx": ".onnx", "onnx-int8": ".onnx", "web": ".10fd", "c": ".h"}
+# The share of the parity images whose digit quantized weights may change.
 CHANGED = 0.005
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class ExportResult:
 
 
 def export(run: Run, to: str = "onnx", out: str | Path | None = None) -> ExportResult:
-    """Writes a run's model in a format, one of onnx, onnx-int8 and web, to `out` or into the run's folder.
+    """Writes a run's model in a format, one of onnx, onnx-int8, web and c, to `out` or into the run's folder.
 
     A calibrated run gives calibrated probabilities, and its file stores the confidence below which to abstain. Raises
     `UsageError` for another format, and `ExportError` for a model that the format can't express, or a file that
@@ -54,34 +59,47 @@ def export(run: Run, to: str = "onnx", out: str | Path | None = None) -> ExportR
 
 
 def export_model(run: Run, to: str, path: Path, images: NDArray[np.uint8], changes: int) -> ExportResult:
-    """`export` to `path`, of any classes, compared on other images, of which int8 weights may change so many answers.
+    """`export` to `path`, of any classes, compared on other images; rounded weights may change `changes` predictions.
 
     Raises `ExportError` as it does.
     """
     model = run.model()
     temperature, settings = run.temperature, run._file_settings()
+    expected = softmax(predict_logits(model, torch.from_numpy(np.array(images))).numpy() / temperature)
     if to == "onnx":
         export_onnx(model, path, images, temperature, settings)
+        found = ModelFile(path).probabilities(images)
     else:
         layers = inference_layers(model, temperature)
-        if to == "onnx-int8":
-            write_onnx(layers, path, settings, int8=True)
-        else:
-            write_web(layers, path, settings)
-    expected = softmax(predict_logits(model, torch.from_numpy(np.array(images))).numpy() / temperature)
-    if to == "web":
-        found = softmax(evaluate_layers(read_web(path)[0], images))
-    else:
-        found = ModelFile(path).probabilities(images)
-    if to != "onnx":
-        # The file computes what its own weights do.
-        own = softmax(evaluate_layers([dequantized(layer) for layer in layers], images))
-        apart = float(np.abs(found - own).max())
-        if not apart <= TOLERANCE:
-            path.unlink()
-            raise ExportError(f"{path.name} differs from its own weights by {apart:.2g}; {TOLERANCE:g} is allowed")
+        found = _write(to, layers, path, settings, run.recipe.model.weight_bits or 8, images)
     changed = int((found.argmax(1) != expected.argmax(1)).sum())
     if changed > changes:
         path.unlink()
-        raise ExportError(f"int8 weights change {changed} of {len(images)} predictions: export it with --to onnx")
+        raise ExportError(f"rounded weights change {changed} of {len(images)} predictions: export it with --to onnx")
     return ExportResult(path, path.stat().st_size, float(np.abs(found - expected).max()), changed, len(images))
+
+
+def _write(
+    to: str, layers: list[InferenceLayer], path: Path, settings: dict[str, Any], bits: int, images: NDArray[np.uint8]
+) -> Array:
+    """Writes a file with quantized weights, and returns its probabilities of images, which are those of its weights."""
+    dtype = np.float16 if to == "c" else np.float32
+    own = softmax(evaluate_layers([dequantized(layer, bits, dtype) for layer in layers], images))
+    found: Array | None
+    if to == "onnx-int8":
+        write_onnx(layers, path, settings, bits)
+        found = ModelFile(path).probabilities(images)
+    elif to == "web":
+        write_web(layers, path, settings, f"int{bits}")
+        found = softmax(evaluate_layers(read_web(path)[0], images))
+    else:
+        write_c(layers, path, settings, bits)
+        found = run_c(path, images)
+        if found is None:
+            _log.warning("%s was not compiled and compared: there is no C compiler", path)
+            return own
+    apart = float(np.abs(found - own).max())
+    if not apart <= TOLERANCE:
+        path.unlink()
+        raise ExportError(f"{path.name} differs from its own weights by {apart:.2g}; {TOLERANCE:g} is allowed")
+    return found

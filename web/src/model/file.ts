@@ -87,19 +87,26 @@ const readArray = (place: unknown, content: ArrayBuffer, start: number): { value
   const sound = Array.isArray(shape) && shape.length <= 4 && shape.every((length) => isCount(length) && length > 0);
   if (!isCount(offset) || !sound) throw damaged("an array has no shape, or lies nowhere");
   const count = shape.reduce((a, b) => a * b, 1);
-  const read = READ[String(type)];
-  if (!read) throw damaged(`an array holds ${type}`);
-  const bytes = count * read.bytes;
+  const [, kind, digits] = /^(int|float)(\d+)$/.exec(String(type)) ?? [];
+  const bits = Number(digits);
+  const known = kind === "int" ? bits >= 2 && bits <= 8 : bits === 16 || bits === 32;
+  if (!known) throw damaged(`an array holds ${type}`);
+  const bytes = Math.ceil((count * bits) / 8);
   if (start + offset + bytes > content.byteLength) throw new ModelFileError("the model file is cut short");
-  return { values: read.values(content.slice(start + offset, start + offset + bytes)), shape };
+  // Every machine with a browser is little-endian, as the file is.
+  const part = content.slice(start + offset, start + offset + bytes);
+  if (kind === "int") return { values: unpack(new Uint8Array(part), count, bits), shape };
+  return { values: bits === 32 ? new Float32Array(part) : Float32Array.from(new Uint16Array(part), half), shape };
 };
 
-// Bytes a number, and the numbers as floats. Every machine with a browser is little-endian, as the file is.
-const READ: Readonly<Record<string, { bytes: number; values: (part: ArrayBuffer) => Float32Array } | undefined>> = {
-  __proto__: null as never,
-  int8: { bytes: 1, values: (part) => new Float32Array(new Int8Array(part)) },
-  float16: { bytes: 2, values: (part) => Float32Array.from(new Uint16Array(part), half) },
-  float32: { bytes: 4, values: (part) => new Float32Array(part) },
+// Whole numbers as two's complement of so many bits, one after another, the lowest bit first.
+const unpack = (bytes: Uint8Array, count: number, bits: number): Float32Array => {
+  const values = new Float32Array(count);
+  for (let i = 0, at = 0; i < count; i++, at += bits) {
+    const pair = bytes[at >> 3] | (bytes[(at >> 3) + 1] << 8);
+    values[i] = ((pair >> (at & 7)) << (32 - bits)) >> (32 - bits);
+  }
+  return values;
 };
 
 // IEEE 754 half precision.

@@ -93,6 +93,8 @@ const stepOf = (layer: Layer, input: Values, slots: readonly Values[], allocate:
   switch (layer.kind) {
     case "pixels":
       return pixels(layer, input, allocate);
+    case "deskew":
+      return deskew(input, allocate);
     case "strips":
       return strips(layer, input, allocate);
     case "convolution": {
@@ -212,6 +214,42 @@ const pixels = (layer: Layer, { channels, data }: Values, allocate: Allocate): S
       }
   };
   return { values: { channels: patch * patch, height: side, width: side, data: out }, run };
+};
+
+// Least variance of rows, in pixels, that a slant is divided by.
+const LEAST = 1e-6 * (SIDE / 2) ** 2;
+
+// Centers a digit on its center of mass and removes its slant, as `deskewed` does it.
+const deskew = (input: Values, allocate: Allocate): Step => {
+  const { height, width, data } = input;
+  const out = allocate(data.length);
+  const [middle, center] = [(height - 1) / 2, (width - 1) / 2];
+  const at = (row: number, column: number): number =>
+    row >= 0 && column >= 0 && row < height && column < width ? data[row * width + column] : 0;
+  const run = () => {
+    let [mass, x, y, xy, yy] = [0, 0, 0, 0, 0];
+    for (let row = 0; row < height; row++)
+      for (let column = 0; column < width; column++) {
+        const [ink, u, v] = [data[row * width + column], column - center, row - middle];
+        mass += ink;
+        x += ink * u;
+        y += ink * v;
+        xy += ink * u * v;
+        yy += ink * v * v;
+      }
+    mass ||= 1; // Of a blank image.
+    [x, y] = [x / mass, y / mass];
+    const slant = (xy / mass - x * y) / Math.max(yy / mass - y * y, LEAST);
+    for (let row = 0; row < height; row++)
+      for (let column = 0; column < width; column++) {
+        const [v, u] = [row + y, column + x + slant * (row - middle)];
+        const [top, left] = [Math.floor(v), Math.floor(u)];
+        const upper = at(top, left) + (at(top, left + 1) - at(top, left)) * (u - left);
+        const lower = at(top + 1, left) + (at(top + 1, left + 1) - at(top + 1, left)) * (u - left);
+        out[row * width + column] = upper + (lower - upper) * (v - top);
+      }
+  };
+  return { values: { ...input, data: out }, run };
 };
 
 // The whole strip, and squares of `patch` pixels as channels.
