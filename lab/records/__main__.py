@@ -56,16 +56,18 @@ def race(
     records: Annotated[Path, Parameter(help="The folder of the records.")] = RECORDS,
     screen: Screen = PLAIN,
 ) -> None:
-    """Train a recipe in turn with the record of a mark; store it as the new record if it is one."""
-    mark_of(mark)
+    """Train a recipe, for seconds in turn with the record of a mark; store it as the new record if it is one."""
+    _, counts = mark_of(mark)
     loaded, before = Recipe.load(recipe), last_record(mark, records)
+    # Parameters are counted; only times are compared in turn.
+    rival = before.recipe if before and counts == "seconds" else None
     folder = out or ROOT / "build" / "races" / f"{mark}-{loaded.name}"
     made = _begin(
         folder, loaded, {"who": who, "when": _today(), "command": f"python -m lab.records race {recipe} {mark}"}
     )
     with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
         for seed in range(seeds):
-            for of, path, done in (("new", made.recipe, made.new), ("last", before and before.recipe, made.last)):
+            for of, path, done in (("new", made.recipe, made.new), ("last", rival, made.last)):
                 if path and seed not in done:
                     done[seed] = {"of": of, **one_seed(str(path), seed)}
                     log.write(json.dumps(done[seed]) + "\n")

@@ -1,6 +1,7 @@
 """A record that is none would make every one after it, and the table of them, untrue."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -67,4 +68,7 @@ def test_a_log_that_was_cut_short_is_read_up_to_there(tmp_path):
 def test_the_records_keep_their_own_rule(mark):
     record = last_record(mark)
     assert shortcomings(record, mark, None) == []
-    assert Recipe.load(record.recipe).to_toml() == record.recipe.read_text()
+    # Recipes may have got fields since then, which have their defaults.
+    stored, loaded = (tomllib.loads(text) for text in (record.recipe.read_text(), Recipe.load(record.recipe).to_toml()))
+    for section in ("data", "model", "augment", "training", "device"):
+        assert {key: loaded[section].get(key) for key in stored[section]} == stored[section]
