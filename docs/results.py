@@ -207,8 +207,10 @@ def _numbers() -> str:
 
 def _robustness() -> str:
     rows = result_of("robustness")["corruptions"]
-    return table(["corruption", "Reader misreads, %", "unsure, %", "plain CNN misreads, %"], [
-        [row["name"], *(f"{100 * row[key]:.1f}" for key in ("error", "unsure", "plain_error"))] for row in rows
+    keys = ("error", "unsure", "confident_error", "plain_error")
+    columns = ["corruption", "Reader misreads, %", "unsure, %", "wrong and not unsure, %", "plain CNN misreads, %"]
+    return table(columns, [
+        [row["name"], *(f"{100 * row[key]:.1f}" for key in keys)] for row in rows
     ])  # fmt: skip
 
 

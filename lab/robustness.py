@@ -31,11 +31,13 @@ SEED = 0
 @dataclass(frozen=True)
 class Robustness:
     """One corruption, or `none`. error: the Reader's error rate; plain_error: that of a model that gets the corrupted
-    pixels as they are, or None. unsure: share of images on which the Reader abstains."""
+    pixels as they are, or None. unsure: share of images on which the Reader abstains; confident_error: share that is
+    wrong and not unsure."""
 
     name: str
     error: float
     unsure: float
+    confident_error: float
     plain_error: float | None
 
 
@@ -50,8 +52,9 @@ def measure_robustness(reader: Reader, plain: ModelFile | None = None, images: i
         readings = reader.read_many(corrupted)
         wrong = np.array([reading.digit for reading in readings]) != labels
         plain_wrong = None if plain is None else float((plain.probabilities(corrupted).argmax(1) != labels).mean())
-        unsure = float(np.mean([reading.unsure for reading in readings]))
-        results.append(Robustness(name, float(wrong.mean()), unsure, plain_wrong))
+        unsure = np.array([reading.unsure for reading in readings])
+        shares = [float(share.mean()) for share in (wrong, unsure, wrong & ~unsure)]
+        results.append(Robustness(name, shares[0], shares[1], shares[2], plain_wrong))
     return results
 
 
@@ -75,16 +78,16 @@ def robustness(
     if record and against is None:
         raise UsageError("--record stores a comparison: give --against RUN/model.onnx too")
     results = measure_robustness(Reader(model), None if against is None else ModelFile(against))
-    screen.table(
-        ["corruption", ">wrong, %", ">unsure, %", *([">plain model wrong, %"] if against else [])],
-        [
-            [r.name, percent(r.error), percent(r.unsure), *([percent(r.plain_error)] if against else [])]
-            for r in results
-        ],
-    )
+    columns = ["corruption", ">wrong, %", ">unsure, %", ">wrong and not unsure, %"]
+    rows = [[r.name, *map(percent, (r.error, r.unsure, r.confident_error))] for r in results]
+    if against:
+        columns.append(">plain model wrong, %")
+        rows = [[*row, percent(r.plain_error)] for row, r in zip(rows, results, strict=True)]
+    screen.table(columns, rows)
     corrupted = results[1:]
     mean = sum(r.error for r in corrupted) / len(corrupted)
-    screen.say(f"\nmean over the corruptions {100 * mean:.2f} % wrong")
+    confident = sum(r.confident_error for r in corrupted) / len(corrupted)
+    screen.say(f"\nmean over the corruptions {100 * mean:.2f} % wrong, {100 * confident:.2f} % wrong and not unsure")
     if against:
         plain = sum(r.plain_error or 0 for r in corrupted) / len(corrupted)
         screen.say(f"the plain model {100 * plain:.2f} % wrong: the Reader makes {mean / plain:.2f} of its errors")

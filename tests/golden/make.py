@@ -88,6 +88,7 @@ MODELS = {
     "dash": {"width": 4, "activation": "silu"},
     "resnet": {"width": 4},
     "separable": {"width": 8, "activation": "elu"},
+    "small": {"width": 8, "weight_bits": 3},
 }
 
 
@@ -95,8 +96,9 @@ def write_models(pixels: np.ndarray) -> None:
     said = {}
     for name, changes in MODELS.items():
         torch.manual_seed(0)
-        layers = inference_layers(build_model(Recipe.load(name).replace(**changes).model).eval())
-        write_web(layers, HERE / f"{name}.10fd", {"unsure_below": 0.5})
+        config = Recipe.load(name).replace(**changes).model
+        layers = inference_layers(build_model(config).eval())
+        write_web(layers, HERE / f"{name}.10fd", {"unsure_below": 0.5}, f"int{config.weight_bits or 8}")
         kept, _ = read_web(HERE / f"{name}.10fd")
         said[name] = [round(float(p), 6) for p in softmax(evaluate_layers(kept, pixels[None]))[0]]
     (HERE / "models.json").write_text(json.dumps(said, indent=1) + "\n")

@@ -25,10 +25,10 @@ _ALSO = 0.6
 # No symbol is wider than this, of a digit's height.
 _SINGLE = 1.3
 # Weights of the logistic regression of `confidence_of`, by lab/number_confidence.py.
-_WEIGHTS = (0.621, -0.451, -0.438, -0.219, -2.721, -2.885, -1.913)
+_WEIGHTS = (0.669, -0.432, -0.368, -0.249, -2.813, -2.934, -2.078)
 # Below this confidence the reader abstains: of the answers above it, 1 % are wrong on the open sets and scenes
-# together, 3 % on the open sets, some of whose labels are wrong (cross-validation of lab/number_confidence.py).
-UNSURE_BELOW = 0.955
+# together, 2 % on the open sets, some of whose labels are wrong (cross-validation of lab/number_confidence.py).
+UNSURE_BELOW = 0.965
 
 
 @dataclass(frozen=True)

@@ -29,13 +29,13 @@ export const strokesBox = (strokes: readonly Stroke[]): Box => {
 };
 
 // Shares of the height: parts of writing this far apart are several digits, and so are parts so high that overlap by less than
-// the third; while the last stroke is written, it counts if it is so far and so high. What is wider than the last is several, too.
-// A stroke of several is this many times as long as they are wide, as no bar is.
+// the third; while the last stroke is written, it counts if it is so far and as high as `HIGH`. What is wider than `WIDE` is
+// several, too, if more than one stroke is so high; a single stroke is several if it is this many times as long as they are wide.
 const APART = 0.08;
 const TALL = 0.7;
 const OVERLAP = 0.12;
 const APART_WRITTEN = 0.3;
-const HIGH_WRITTEN = 0.3;
+const HIGH = 0.3;
 const WIDE = 1.35;
 const WINDING = 3;
 
@@ -48,12 +48,15 @@ export const areSeveral = (strokes: readonly Stroke[], lifted: boolean): boolean
   if (!(tall > 0)) return false;
   const boxes = lines.map((line) => strokesBox([line]));
   if (!lifted) {
-    const last = boxes.at(-1)!;
-    const high = last[3] - last[1] >= HIGH_WRITTEN * tall;
-    return areApart(boxes.slice(0, -1), APART * tall) || (high && areApart(boxes, APART_WRITTEN * tall));
+    const [before, last] = [boxes.slice(0, -1), boxes.at(-1)!];
+    // What was written before may be the flat beginning of a digit that will be as high as it is wide.
+    const likely = before.length ? Math.max(tall, widthOf(around(before)) / WIDE) : tall;
+    const high = heightOf(last) >= HIGH * likely;
+    return areApart(before, APART * tall) || (high && areApart(boxes, APART_WRITTEN * likely));
   }
   if (areApart(boxes, APART * tall) || areApart(boxes, -OVERLAP * tall, TALL * tall)) return true;
-  return wide > WIDE * tall && (lines.length > 1 || lengthOf(lines[0]) > WINDING * wide);
+  const high = lines.filter((_, i) => heightOf(boxes[i]) >= HIGH * tall);
+  return wide > WIDE * tall && (high.length > 1 || lengthOf(high[0] ?? lines[0]) > WINDING * wide);
 };
 
 // Whether some boxes and the others have a gap between them, and are both so high.
@@ -62,9 +65,13 @@ const areApart = (boxes: readonly Box[], gap: number, high = 0): boolean => {
   return sorted.some((_, i) => {
     if (i === 0) return false;
     const [before, after] = [around(sorted.slice(0, i)), around(sorted.slice(i))];
-    return after[0] - before[2] > gap && Math.min(before[3] - before[1], after[3] - after[1]) >= high;
+    return after[0] - before[2] > gap && Math.min(heightOf(before), heightOf(after)) >= high;
   });
 };
+
+const widthOf = (box: Box): number => box[2] - box[0];
+
+const heightOf = (box: Box): number => box[3] - box[1];
 
 const around = (boxes: readonly Box[]): Box =>
   boxes.reduce((a, b) => [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])]);

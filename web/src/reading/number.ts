@@ -14,8 +14,8 @@ const KNOWN = -0.8;
 const LIKE = 1.25;
 const ALSO = 0.6;
 const SINGLE = 1.3;
-const WEIGHTS: readonly number[] = [0.621, -0.451, -0.438, -0.219, -2.721, -2.885, -1.913];
-export const UNSURE_BELOW = 0.955;
+const WEIGHTS: readonly number[] = [0.669, -0.432, -0.368, -0.249, -2.813, -2.934, -2.078];
+export const UNSURE_BELOW = 0.965;
 
 // A line's reading, and what takes places of its strip to the picture's.
 export interface PlacedLine {
