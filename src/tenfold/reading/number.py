@@ -27,7 +27,7 @@ _SINGLE = 1.3
 # Weights of the logistic regression of `confidence_of`, by lab/number_confidence.py.
 _WEIGHTS = (0.669, -0.432, -0.368, -0.249, -2.813, -2.934, -2.078)
 # Below this confidence the reader abstains: of the answers above it, 1 % are wrong on the open sets and scenes
-# together, 2 % on the open sets, some of whose labels are wrong (cross-validation of lab/number_confidence.py).
+# together (cross-validation of lab/number_confidence.py), 3 % on the open sets, some of whose labels are wrong.
 UNSURE_BELOW = 0.965
 
 
