@@ -123,7 +123,7 @@ def test_a_runtime_that_hangs_is_ended_at_its_limit(run, tmp_path, odd_runtime):
 
 
 def test_a_network_without_an_inference_graph_runs_where_it_can(quick, tmp_path):
-    trained = train(quick.replace(deskew=True, epochs=1), folder=tmp_path / "runs")
+    trained = train(quick.replace(test_time_augmentation=True, epochs=1), folder=tmp_path / "runs")
     plan = RuntimePlan(runtimes=("onnxruntime", "torch", "litert"), model=str(trained.path), rounds=1, seconds=0.4)
     rows = {row.runtime: row for row in RuntimeComparison.create(plan, tmp_path).run(lambda line: None)}
     assert [rows[name].status for name in plan.runtimes] == ["measured", "measured", "unfit"]
