@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold import __version__, files
+from tenfold import files
 from tenfold.errors import ExportError
 from tenfold.exporters.inference_graph import Array, InferenceLayer, pack, quantize, rows_and_columns
 
@@ -148,7 +149,7 @@ class _Program:
         if "class_names" in settings:  # Any text, within a comment.
             names = " ".join(f"the classes {', '.join(settings['class_names'])}".replace("*/", "* /").split())
         values: dict[str, object] = {
-            "version": __version__,
+            "version": version("tenfold"),
             "names": names,
             "classes": self.shape[0],
             # By default, an even chance of being wrong.
