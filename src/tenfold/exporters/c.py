@@ -176,13 +176,13 @@ class _Program:
 
 def _constant(value: float) -> str:
     """A number as a float constant of C."""
-    return f"{float(np.float32(value))!r}f"
+    return f"{np.float32(value)!s}f"
 
 
 def run_c(header: Path, images: NDArray[np.uint8]) -> Array | None:
     """Compiles the header and returns the probabilities of images uint8[N,28,28] as float32[N,C].
 
-    Returns None where there is no C compiler. Raises `ExportError` when the header can't be compiled.
+    Returns None where there is no C compiler. Raises `ExportError` when the header can't be compiled or run.
     """
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
@@ -205,9 +205,10 @@ def run_c(header: Path, images: NDArray[np.uint8]) -> Array | None:
         built = subprocess.run(command, input=_MAIN, capture_output=True, text=True, check=False)
         if built.returncode:
             raise ExportError(f"{header.name} can't be compiled: {built.stderr.strip().splitlines()[0]}")
-        answers = subprocess.run(
-            [program], input=np.ascontiguousarray(images).tobytes(), capture_output=True, check=True
-        )
+        pixels = np.ascontiguousarray(images).tobytes()
+        answers = subprocess.run([program], input=pixels, capture_output=True, check=False)
+        if answers.returncode:
+            raise ExportError(f"{header.name} was compiled, and its program ended with code {answers.returncode}")
     return np.frombuffer(answers.stdout, np.float32).reshape(len(images), -1)
 
 

@@ -32,7 +32,7 @@ def inference_layers(model: nn.Module, temperature: float = 1.0) -> list[Inferen
     """
     layers: list[InferenceLayer] = []
     if isinstance(model, Composite) and model.passes == 1:
-        layers.append(InferenceLayer("deskew"))
+        layers += [InferenceLayer("deskew")] if model.deskew else []
         model = model.members[0]
     if not isinstance(model, nn.Sequential):
         raise ExportError(

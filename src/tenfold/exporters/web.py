@@ -91,7 +91,10 @@ def _array(place: Mapping[str, Any], content: bytes) -> NDArray[np.float32]:
     count = int(np.prod(shape))
     values: NDArray[Any]
     if place["type"] in _BITS:
-        values = unpack(content[start:], count, _BITS[place["type"]])
+        bits = _BITS[place["type"]]
+        # Which raises for a file that was cut short; unpacking would go on with zeros.
+        packed = np.frombuffer(content, np.uint8, -(-count * bits // 8), start)
+        values = unpack(packed.tobytes(), count, bits)
     else:
         values = np.frombuffer(content, np.dtype(place["type"]).newbyteorder("<"), count, start)
     return values.reshape(shape).astype(np.float32)
