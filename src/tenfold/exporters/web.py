@@ -92,7 +92,7 @@ def _array(place: Mapping[str, Any], content: bytes) -> NDArray[np.float32]:
     values: NDArray[Any]
     if place["type"] in _BITS:
         bits = _BITS[place["type"]]
-        # Which raises for a file that was cut short; unpacking would go on with zeros.
+        # Which raises for a file that was cut short; unpacking would continue with zeros.
         packed = np.frombuffer(content, np.uint8, -(-count * bits // 8), start)
         values = unpack(packed.tobytes(), count, bits)
     else:
