@@ -202,6 +202,8 @@ def test_the_schedule_is_followed_step_by_step(brief, small):
     [
         ({"ensemble_size": 2, "early_stopping": 2}, "ensemble_size above 1 needs the whole schedule"),
         ({"weight_averaging": 0.5, "final_weights": "best"}, "weight_averaging needs the whole schedule"),
+        ({"hard_examples": 0.5, "non_digits": 100}, "hard_examples are chosen by how they were read before"),
+        ({"hard_examples": 0.0}, "> 0"),
         ({"ensemble_size": 0}, ">= 1"),
         ({"weight_averaging": 1.5}, "<= 1"),
         ({"label_smoothing": 1.0}, "< 1"),

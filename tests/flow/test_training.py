@@ -13,7 +13,7 @@ from tenfold.runs.prepare import split_indices
 from tenfold.runs.run import Run
 from tenfold.runs.run_folder import latest_run
 from tenfold.runs.train import resume, train
-from tenfold.training.extra_images import has_extra_images, with_extra_images
+from tenfold.training.extra_images import with_extra_images
 from tenfold.training.recipe import DataConfig, Recipe
 from tenfold.training.records import read_history, to_line
 from tenfold.training.step import NON_DIGIT
@@ -49,7 +49,13 @@ def test_the_same_recipe_gives_the_same_weights(run, quick, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"dropout": 0.3, "batch_norm": True}, {"optimizer": "sgd", "weight_decay": 0.01}, {"l1": 1e-4}]
+    "changes",
+    [
+        {"dropout": 0.3, "batch_norm": True},
+        {"optimizer": "sgd", "weight_decay": 0.01},
+        {"l1": 1e-4},
+        {"hard_examples": 0.4},
+    ],
 )
 def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(quick, tmp_path, changes):
     recipe = quick.replace(**changes)
@@ -187,6 +193,18 @@ def test_validation_by_writer_has_no_writer_who_is_trained_on(quick, small, tmp_
         train(quick.replace(writers="known"), folder=tmp_path)
 
 
+def test_fewer_images_are_trained_on_and_validation_stays_the_same(quick, small):
+    all_of_them, validation = split_indices(quick, small)
+    fewer, same_validation = split_indices(quick.replace(images=100), small)
+    assert len(fewer) == 100
+    assert set(fewer) < set(all_of_them)
+    assert np.array_equal(validation, same_validation)
+    assert set(small.train_labels[fewer]) == set(range(10))
+    assert train(quick.replace(images=100), small, folder=None).training.train_images == 100
+    with pytest.raises(UsageError, match=f"--images 9999: .*has {len(all_of_them)} to train on"):
+        split_indices(quick.replace(images=9999), small)
+
+
 def test_without_validation_all_images_are_trained_on(quick, tmp_path):
     finished = train(quick.replace(validation=0.0, final_weights="last", epochs=1), folder=tmp_path)
     assert finished.training.train_images == 2000
@@ -228,4 +246,4 @@ def test_synthetic_ink_is_other_in_each_epoch_and_the_same_again(mnist):
     assert torch.equal(first.labels[:100], part.labels[50:150])
     assert (first.labels[130:] == NON_DIGIT).all()
     assert int((first.labels == NON_DIGIT).sum()) == 24
-    assert not has_extra_images(DataConfig())
+    assert not DataConfig().has_extra_images

@@ -92,3 +92,37 @@ def test_weights_are_averaged_over_the_last_steps_alone():
         for _ in range(2):
             epoch_of(trainer, part, subset(2))
     assert int(trainer.averaged.n_averaged) == 5  # A quarter of two epochs of ten steps.
+
+
+def test_epochs_after_the_first_train_on_the_images_with_the_highest_loss(monkeypatch):
+    trainer, part = a_trainer(batch_size=4, epochs=3, hard_examples=0.4, learning_rate=1e-12), subset(20)
+    batches = []
+    step = trainer.step
+    monkeypatch.setattr(trainer, "step", lambda images, labels: batches.append(images) or step(images, labels))
+    inputs = scale_pixels(part.images)
+    with torch.no_grad():
+        logits = trainer.network(inputs)
+    losses = functional.cross_entropy(logits, part.labels, reduction="none")
+    with torch.random.fork_rng():
+        first, *others = [epoch_of(trainer, part, subset(2)) for _ in range(3)]
+    assert [len(batch) for batch in batches] == [4] * (5 + 2 + 2)
+    hardest = part.images[losses.topk(8).indices]
+    for epoch in (batches[5:7], batches[7:]):
+        assert {image.numpy().tobytes() for image in torch.cat(epoch)} == {i.numpy().tobytes() for i in hardest}
+    # The figures stay those of all images.
+    for found in (first, *others):
+        assert found.train_loss == pytest.approx(losses.mean().item(), rel=1e-4)
+        assert found.train_accuracy == pytest.approx((logits.argmax(1) == part.labels).float().mean().item())
+
+
+def test_the_schedule_counts_steps_where_epochs_have_fewer(monkeypatch):
+    changes = {"batch_size": 4, "epochs": 3, "hard_examples": 0.4, "schedule": "linear", "learning_rate": 0.01}
+    trainer, part = a_trainer(**changes), subset(20)
+    rates = []
+    step = trainer.step
+    optimizer = trainer.optimizer
+    monkeypatch.setattr(trainer, "step", lambda *batch: rates.append(optimizer.param_groups[0]["lr"]) or step(*batch))
+    with torch.random.fork_rng():
+        for _ in range(3):
+            epoch_of(trainer, part, subset(2))
+    assert rates == pytest.approx([0.01 * (1 - (step + 0.5) / 9) for step in range(9)])

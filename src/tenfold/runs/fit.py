@@ -18,7 +18,7 @@ from tenfold.runs.run import Run
 from tenfold.runs.run_folder import RunFolder
 from tenfold.training.checkpoint import clone_weights
 from tenfold.training.device import execution
-from tenfold.training.extra_images import has_extra_images, with_extra_images
+from tenfold.training.extra_images import with_extra_images
 from tenfold.training.recipe import DeviceConfig, Recipe
 from tenfold.training.records import Callbacks, EpochRecord, Progress, tensorboard
 from tenfold.training.subset import ImageSubset
@@ -60,7 +60,7 @@ def fit(
         trainer.preparing_seconds += prepared.seconds / recipe.model.ensemble_size + time.perf_counter() - started
         stopped = False
         while trainer.epoch < trainer.last_epoch and not stopped and not stopped_early(history, recipe):
-            if has_extra_images(recipe.data):
+            if recipe.data.has_extra_images:
                 began = time.perf_counter()
                 seed, epoch = recipe.training.seed, trainer.epoch + 1
                 seen = deskewed(with_extra_images(train_part, recipe.data, seed, epoch, feedback))

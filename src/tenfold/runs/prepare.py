@@ -16,6 +16,7 @@ from tenfold.data import Dataset, load_dataset, stratified_split, writer_split
 from tenfold.data.catalog import is_known
 from tenfold.data.dataset import DIGITS
 from tenfold.data.npz_file import load_writers
+from tenfold.data.splits import take_stratified
 from tenfold.errors import UsageError, check_kind
 from tenfold.files import expanded
 from tenfold.jobs.pool import InProcessPool, Pool
@@ -112,8 +113,20 @@ def load_feedback(config: DataConfig) -> Dataset:
 def split_indices(recipe: Recipe, data: Dataset) -> tuple[Indices, Indices]:
     """The recipe's split of the training images: training and validation indices, int64.
 
-    Raises `UsageError` when the recipe splits by writer and there is not one for each image.
+    Validation is the same with any number of images to train on. Raises `UsageError` when the recipe splits by writer
+    and there is not one for each image, or asks for more images than there are.
     """
+    config = recipe.data
+    train, validation = _whole_split(recipe, data)
+    if config.images > len(train):
+        raise UsageError(f"--images {config.images}: {data.name} has {len(train)} to train on; 0 takes all")
+    if 0 < config.images < len(train):
+        train = train[take_stratified(data.train_labels[train], config.images, config.split_seed)[1]]
+    return train, validation
+
+
+def _whole_split(recipe: Recipe, data: Dataset) -> tuple[Indices, Indices]:
+    """The split before images are left out."""
     config = recipe.data
     if not config.writers:
         return stratified_split(data.train_labels, config.validation, config.split_seed)

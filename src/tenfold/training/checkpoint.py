@@ -34,7 +34,9 @@ def clone_weights(model: nn.Module) -> Weights:
 
 
 def save_checkpoint(path: Path, trainer: Trainer, best: Weights | None) -> None:
-    """Writes all that the next epoch needs: weights, optimizer, epoch, and best and averaged weights, where kept."""
+    """Writes all that the next epoch needs: weights, optimizer, epoch and, where kept, best and averaged weights and
+    the training images' losses.
+    """
     tensors = {f"model.{key}": value for key, value in trainer.network.state_dict().items()}
     for index, state in trainer.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items() if value is not None}
@@ -43,6 +45,8 @@ def save_checkpoint(path: Path, trainer: Trainer, best: Weights | None) -> None:
     if trainer.averaged:
         tensors |= {f"average.{key}": value for key, value in trainer.averaged.module.named_parameters()}
         header["averaged"] = int(trainer.averaged.n_averaged)
+    if trainer.last_seen is not None:
+        tensors["last_seen"] = trainer.last_seen
     _write(path, tensors, header)
 
 
@@ -75,6 +79,10 @@ def load_checkpoint(path: Path, trainer: Trainer) -> Weights | None:
             for key, mean in means.items():
                 mean.copy_(average[key])
         trainer.averaged.n_averaged.fill_(int(header.get("averaged", 0)))
+    if trainer.recipe.training.hard_examples < 1:
+        if "last_seen" not in tensors:
+            raise CheckpointError(f"{path} lacks the losses that hard examples are chosen by")
+        trainer.last_seen = tensors["last_seen"].to(trainer.device)
     trainer.epoch = header["epoch"]
     trainer.preparing_seconds = float(header.get("preparing_seconds", 0.0))
     return best or None

@@ -16,11 +16,6 @@ _MAX_REPETITIONS = 30
 Samples = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
-def has_extra_images(config: DataConfig) -> bool:
-    """Returns whether the recipe adds images to the data set's."""
-    return bool(config.synthetic or config.degraded or config.non_digits or config.feedback)
-
-
 def with_extra_images(
     subset: ImageSubset, config: DataConfig, seed: int, epoch: int, feedback: Samples | None = None
 ) -> ImageSubset:

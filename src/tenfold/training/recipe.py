@@ -41,6 +41,9 @@ class DataConfig:
         "split by writer: path of a .npy or .npz with each training image's writer, or known if the data set has them",
     )
     split_seed: int = option(0, "seed of the validation split", at_least=0, at_most=2**63 - 1)
+    images: int = option(
+        0, "train on this many of the images that are not held out, chosen at random; 0: all", at_least=0
+    )
     synthetic: int = option(
         0, "synthetic digits added in each epoch, in styles that MNIST lacks", at_least=0, at_most=10_000_000
     )
@@ -67,6 +70,11 @@ class DataConfig:
         known = find_entry(self.dataset).class_names if is_known(self.dataset) else ()
         return len(self.class_names or known) or CLASSES
 
+    @property
+    def has_extra_images(self) -> bool:
+        """Whether the recipe adds images to the data set's in each epoch."""
+        return bool(self.synthetic or self.degraded or self.non_digits or self.feedback)
+
     def load(self) -> "Dataset":
         """Loads the data set."""
         from tenfold.data import load_dataset
@@ -90,6 +98,10 @@ class TrainingConfig:
     label_smoothing: float = option(0.0, "fraction of each label spread over all classes", at_least=0, below=1)
     batch_size: int = option(32, "images per step", at_least=1)
     epochs: int = option(10, "passes over the training images", at_least=1)
+    hard_examples: float = option(
+        1.0, "fraction of the training images that epochs after the first train on: those with the highest loss",
+        above=0, at_most=1,
+    )  # fmt: skip
     l1: float = option(0.0, "L1 penalty on the weights", at_least=0)
     weight_decay: float = option(
         0.0, "weight decay of the weights, not of biases or batch norm, decoupled from the gradient", at_least=0
@@ -158,6 +170,11 @@ class Recipe:
         if both := names.intersection(vars(self.model)):
             raise RecipeError(f"recipe {self.name}: {min(both)} is a field of recipes; rename that of the architecture")
         training = self.training
+        if training.hard_examples < 1 and self.data.has_extra_images:
+            raise RecipeError(
+                f"recipe {self.name}: hard_examples are chosen by how they were read before, and images that are added "
+                "are new in each epoch; add --hard-examples 1"
+            )
         if not training.early_stopping and training.final_weights != "best":
             return
         if self.data.validation == 0:

@@ -37,8 +37,8 @@ class EpochRecord:
     """One epoch, as `events.jsonl` stores it. Accuracies are from 0 to 1; losses are nats per image.
 
     Training figures are means over the epoch's batches, measured while the weights changed and with dropout active, so
-    they may be below the validation figures, which are measured at the epoch's end. Without validation images those
-    are None.
+    they may be below the validation figures, which are measured at the epoch's end. With hard examples they are of all
+    images, each when it was last trained on. Without validation images the validation figures are None.
     """
 
     epoch: int

@@ -52,6 +52,8 @@ class Trainer:
             AveragedModel(network, multi_avg_fn=get_swa_multi_avg_fn()) if recipe.training.weight_averaging else None  # type: ignore[no-untyped-call]
         )
         self.has_non_digits: bool = True
+        # Of every training image the loss, and 1 where it was read right, when it was last trained on: float32[2,N].
+        self.last_seen: Tensor | None = None
         self.optimize: Step = PlainStep(network, recipe, self.optimizer)
 
     def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,25 +72,22 @@ class Trainer:
         Raises `TrainingError` at a loss that is not finite, and leaves `self.epoch` unchanged then.
         """
         started = time.perf_counter()
-        epoch, size = self.epoch + 1, self.recipe.training.batch_size
-        losses, correct = yield from self._train_epoch(train, epoch)
+        epoch = self.epoch + 1
+        steps, loss, accuracy = yield from self._train_epoch(train, epoch)
         if self.averaged and epoch == self.last_epoch:
             self._use_average(train)
         validation_loss, validation_accuracy = loss_and_accuracy(self.network, validation, self.recipe.device)
         weights_finite = all(bool(torch.isfinite(p).all()) for p in self.network.parameters())
         if not weights_finite or (validation_loss is not None and not math.isfinite(validation_loss)):
             raise TrainingError(
-                f"the weights overflow float32 after epoch {epoch}, step {len(losses)}: training diverged; "
+                f"the weights overflow float32 after epoch {epoch}, step {steps}: training diverged; "
                 "try a lower --learning-rate"
             )
         self.epoch = epoch
-        # The last batch may be smaller.
-        batch_sizes = torch.full_like(losses, size)
-        batch_sizes[-1] = len(train) - size * (len(losses) - 1)
         yield EpochRecord(
             epoch=epoch,
-            train_loss=(losses * batch_sizes).sum().item() / len(train),
-            train_accuracy=correct / train.digits,
+            train_loss=loss,
+            train_accuracy=accuracy,
             validation_loss=validation_loss,
             validation_accuracy=validation_accuracy,
             learning_rate=self.optimizer.param_groups[0]["lr"],
@@ -99,29 +98,56 @@ class Trainer:
         """Returns the order of an epoch's images, int64[count], drawn from torch's generator."""
         return torch.randperm(count)
 
-    def _train_epoch(self, train: ImageSubset, epoch: int) -> Generator[Progress, None, tuple[Tensor, int]]:
-        """One pass over the images. Returns the loss of each step and how many images were classified correctly."""
+    def _images_in(self, epoch: int, count: int) -> int:
+        """Returns how many of `count` images an epoch trains on: all, or whole batches of hard examples."""
+        config = self.recipe.training
+        if config.hard_examples == 1 or epoch == self.first_epoch + 1:
+            return count
+        batches = max(1, round(config.hard_examples * count / config.batch_size))
+        return min(count, batches * config.batch_size)
+
+    def _rows(self, epoch: int, count: int) -> Tensor:
+        """Returns the images of an epoch, int64, in random order.
+
+        Hard examples are chosen by the loss that an image had when it was last trained on, which costs no forward pass:
+        Loshchilov and Hutter (2016), "Online batch selection for faster training of neural networks".
+        """
+        chosen = self._images_in(epoch, count)
+        order = self.order(chosen).to(self.device)
+        return order if chosen == count or self.last_seen is None else self.last_seen[0].topk(chosen).indices[order]
+
+    def _train_epoch(self, train: ImageSubset, epoch: int) -> Generator[Progress, None, tuple[int, float, float]]:
+        """One pass over the epoch's images. Returns the number of steps, and loss and accuracy of the training images.
+
+        With hard examples these are of all images, each when it was last trained on.
+        """
         config = self.recipe.training
         torch.manual_seed(int(np.random.SeedSequence([config.seed, epoch]).generate_state(1)[0]))
-        order = self.order(len(train)).to(self.device)
-        steps = -(-len(train) // config.batch_size)
+        rows = self._rows(epoch, len(train))
+        epochs = range(self.first_epoch + 1, self.last_epoch + 1)
+        steps_of = {e: -(-self._images_in(e, len(train)) // config.batch_size) for e in epochs}
+        steps, all_steps = steps_of[epoch], sum(steps_of.values())
+        steps_before = sum(steps_of[e] for e in epochs if e < epoch)
         # Summed at the end: per step, these small operations would take as long as a small layer.
         losses: list[Tensor] = []
         predicted: list[Tensor] = []
         expected: list[Tensor] = []
+        image_losses: list[Tensor] = []
         self.has_non_digits = train.digits < len(train)
         self.network.train()
         started = shown = time.perf_counter()
         checked = 0
-        for step, (images, labels) in enumerate(train.batches(config.batch_size, order), start=1):
-            progress = (epoch - 1 - self.first_epoch + (step - 0.5) / steps) / config.epochs
+        for step, (images, labels) in enumerate(train.batches(config.batch_size, rows), start=1):
+            progress = (steps_before + step - 0.5) / all_steps
             self._set_learning_rate(progress)
-            if step == 2 and steps * config.epochs > TRACED_STEPS:
+            if step == 2 and all_steps > TRACED_STEPS:
                 self._trace(images, labels)
             loss, logits = self.step(images, labels)
             losses.append(loss)
             predicted.append(logits.argmax(1))
             expected.append(labels)
+            if config.hard_examples < 1:
+                image_losses.append(functional.cross_entropy(logits, labels, reduction="none"))
             if self.averaged and progress > 1 - config.weight_averaging:
                 self.averaged.update_parameters(self.network)
             now = time.perf_counter()
@@ -134,10 +160,19 @@ class Trainer:
                     step=step,
                     steps=steps,
                     loss=latest.mean().item(),
-                    images_per_second=min(step * config.batch_size, len(train)) / (now - started),
+                    images_per_second=min(step * config.batch_size, len(rows)) / (now - started),
                 )
                 shown, checked = now, step
-        return torch.stack(losses), int((torch.cat(predicted) == torch.cat(expected)).sum())
+        correct = torch.cat(predicted) == torch.cat(expected)
+        if config.hard_examples < 1:
+            if self.last_seen is None:
+                self.last_seen = torch.empty(2, len(train), device=self.device)
+            self.last_seen[:, rows] = torch.stack([torch.cat(image_losses), correct.float()])
+            loss, accuracy = self.last_seen.mean(1).tolist()
+            return steps, loss, accuracy
+        # The last batch may be smaller.
+        batch_sizes = torch.tensor([len(batch) for batch in expected], device=self.device)
+        return steps, (torch.stack(losses) * batch_sizes).sum().item() / len(rows), int(correct.sum()) / train.digits
 
     def _trace(self, images: Tensor, labels: Tensor) -> None:
         """Switches to a traced step, where it gives the same bits; the optimizer must have taken a step."""
