@@ -13,10 +13,8 @@ from tenfold.training.recipe import Recipe
 
 _RECIPES = {
     "sprint": ("sprint", "one epoch"),
-    "sprint-epyc": ("sprint", "the same, EPYC"),
-    "dash": ("dash", "three epochs"),
-    "dash-epyc": ("dash", "the same, EPYC"),
-    "accurate": ("accurate", "six epochs at full resolution, five shifted views of each image; EPYC"),
+    "dash": ("dash", "one epoch, and four on the hardest quarter"),
+    "accurate": ("accurate", "the same with eight, at full resolution, five shifted views of each image"),
     "ensemble": ("ensemble", "twelve networks, five shifted views of each image"),
     "small": ("small", "5,546 parameters; EPYC"),
     "tiny": ("tiny", "1,493 parameters"),
@@ -55,11 +53,11 @@ _EXAMPLES = {
 def _readme() -> str:
     """Three recipes and the two examples, all on one machine."""
     rows = []
-    for recipe, file in (("sprint", "sprint-epyc"), ("dash", "dash-epyc"), ("accurate", "accurate")):
-        runs = _seeds_of(file)
+    for recipe in ("sprint", "dash", "accurate"):
+        runs = _seeds_of(recipe)
         accuracies = [100 * run["accuracy"] for run in runs]
         rows.append([
-            f"`{recipe}`: {_RECIPES[file][1] if recipe == 'accurate' else _RECIPES[recipe][1]}".removesuffix("; EPYC"),
+            f"`{recipe}`: {_RECIPES[recipe][1]}",
             f"**{statistics.mean(accuracies):.2f} ± {statistics.stdev(accuracies):.2f}** ({len(runs)})",
             f"**{significant(statistics.mean(run['seconds'] for run in runs), 2)}**",
             f"{sum(layer.parameters for layer in Recipe.load(recipe).layers()):,}",

@@ -27,8 +27,8 @@ SEEDS = (0, 1)
 CHOOSING = (100, 101)
 # The most epochs that each is given: what its authors trained it for, or where it has long stopped getting better.
 PEERS = {
-    "sprint": ("tenfold_recipe --recipe sprint", 1),
-    "dash": ("tenfold_recipe --recipe dash", 3),
+    "sprint": ("tenfold_recipe --recipe sprint", None),
+    "dash": ("tenfold_recipe --recipe dash", None),
     "accurate": ("tenfold_recipe --recipe accurate", None),
     "tutorial": ("tenfold_recipe --recipe tutorial", 10),
     "PyTorch example": ("pytorch_example", 14),

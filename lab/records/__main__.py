@@ -63,7 +63,7 @@ def race(
     rival = before.recipe if before and counts == "seconds" else None
     folder = out or ROOT / "build" / "races" / f"{mark}-{loaded.name}"
     made = _begin(
-        folder, loaded, {"who": who, "when": _today(), "command": f"python -m lab.records race {recipe} {mark}"}
+        folder, loaded, {"who": who, "when": _now(), "command": f"python -m lab.records race {recipe} {mark}"}
     )
     with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
         for seed in range(seeds):
@@ -99,7 +99,7 @@ def rerun(
     record = last_record(mark)
     if record is None:
         raise UsageError(f"{mark} has no record yet: python -m lab.records race RECIPE {mark} --who NAME")
-    again = Race(record.folder, {"who": "again", "when": _today(), **describe_environment()}, {}, {})
+    again = Race(record.folder, {"who": "again", "when": _now(), **describe_environment()}, {}, {})
     for seed in range(seeds):
         again.new[seed] = one_seed(str(record.recipe), seed)
         screen.say(f"seed {seed}: {100 * again.new[seed]['accuracy']:.2f} % after {again.new[seed]['seconds']:.2f} s")
@@ -121,8 +121,8 @@ def _begin(folder: Path, recipe: Recipe, header: dict[str, str]) -> Race:
     return made
 
 
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S")
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def mark_of(name: str) -> tuple[float, str]:
 
 
 def last_record(mark: str, records: Path = RECORDS) -> Race | None:
-    """The record of a mark, whose folders begin with their dates; None before the first."""
+    """The record of a mark, whose folders begin with their dates and times; None before the first."""
     folders = sorted((records / mark).glob("*/log.jsonl"))
     return read_race(folders[-1].parent) if folders else None
 

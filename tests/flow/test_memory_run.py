@@ -59,7 +59,11 @@ def test_a_run_in_memory_can_be_saved_and_pickled(quick, small, tmp_path):
 def test_a_calibrated_run_in_memory_is_saved_with_its_temperature(quick, small, tmp_path, monkeypatch):
     monkeypatch.setattr("tenfold.runs.evaluate.NON_DIGITS", 200)
     run = train(quick.replace(epochs=1), small, folder=None)
-    assert abs(calibrate(run).temperature - 1) > 0.01
+    before = run.predict(small.test_images[:9])
+    temperature = calibrate(run).temperature
+    assert abs(temperature - 1) > 0.01
+    cooled = before ** (1 / temperature)
+    np.testing.assert_allclose(run.predict(small.test_images[:9]), cooled / cooled.sum(1, keepdims=True), atol=1e-5)
     exported = Reader(export(run, out=str(tmp_path / "exported.onnx")).path)
     saved = Reader(run.save(tmp_path / "saved").file("model.onnx"))
     images = small.test_images[:20]

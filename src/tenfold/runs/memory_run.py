@@ -96,9 +96,8 @@ class MemoryRun(Run):
         """
         if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE):
             raise ModelError(f"images are uint8[N,{SIDE},{SIDE}], not {describe(images)}")
-        return softmax(
-            predict_logits(self.model(), torch.from_numpy(np.require(images, requirements=["C", "W"]))).numpy()
-        )
+        logits = predict_logits(self.model(), torch.from_numpy(np.require(images, requirements=["C", "W"]))).numpy()
+        return softmax(logits / self.temperature)
 
     def file(self, name: str) -> Path:
         raise UsageError(f"{self.name} has no folder for {name}: give the path of a file, or train with folder=")

@@ -79,9 +79,7 @@ def load_checkpoint(path: Path, trainer: Trainer) -> Weights | None:
             for key, mean in means.items():
                 mean.copy_(average[key])
         trainer.averaged.n_averaged.fill_(int(header.get("averaged", 0)))
-    if trainer.recipe.training.hard_examples < 1:
-        if "last_seen" not in tensors:
-            raise CheckpointError(f"{path} lacks the losses that hard examples are chosen by")
+    if "last_seen" in tensors:
         trainer.last_seen = tensors["last_seen"].to(trainer.device)
     trainer.epoch = header["epoch"]
     trainer.preparing_seconds = float(header.get("preparing_seconds", 0.0))

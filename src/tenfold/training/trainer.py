@@ -114,7 +114,11 @@ class Trainer:
         """
         chosen = self._images_in(epoch, count)
         order = self.order(chosen).to(self.device)
-        return order if chosen == count or self.last_seen is None else self.last_seen[0].topk(chosen).indices[order]
+        if chosen == count:
+            return order
+        if self.last_seen is None or self.last_seen.shape != (2, count):
+            raise TrainingError(f"the checkpoint has no losses of these {count} images, which hard examples need")
+        return self.last_seen[0].topk(chosen).indices[order]
 
     def _train_epoch(self, train: ImageSubset, epoch: int) -> Generator[Progress, None, tuple[int, float, float]]:
         """One pass over the epoch's images. Returns the number of steps, and loss and accuracy of the training images.

@@ -162,7 +162,7 @@ def test_two_models_read_the_same_ink(page, draw, tmp_path):
     assert page.locator("#bars .top i").count() == 2
     accuracy = 100 * json.loads(shipped_model().with_suffix(".json").read_text())["sets"][0]["right"]
     page.click("#open-settings")
-    expect(page.locator("#models")).to_contain_text(f"{accuracy:.1f} % accuracy on MNIST's test images")
+    expect(page.locator("#models")).to_contain_text(f"{accuracy:.2f} % accuracy on MNIST's test images")
     page.locator("#models input").nth(1).uncheck()
     expect(page.locator("#second")).to_be_hidden()
 

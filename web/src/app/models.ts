@@ -1,7 +1,7 @@
 // The models: the built-in one, those of the server, and files that are opened or dropped.
 
 import shipped from "../../../src/tenfold/reading/shipped/reader.10fd?url";
-import { $, make, percent } from "./elements.js";
+import { $, make } from "./elements.js";
 import { openModel, timeModel } from "./reading.js";
 import type { ServedModel } from "./server.js";
 import { toast } from "./toast.js";
@@ -104,7 +104,7 @@ export const createModels = (changed: () => void): Models => {
 
 const described = ({ sizeBytes, accuracy, parameters, latencyMs }: Model): string =>
   [
-    accuracy === null ? "accuracy unknown" : `${percent(accuracy)} accuracy on MNIST's test images`,
+    accuracy === null ? "accuracy unknown" : `${(100 * accuracy).toFixed(2)} % accuracy on MNIST's test images`,
     `${(sizeBytes / 1000).toFixed(0)} kB`,
     ...(parameters === null ? [] : [`${parameters.toLocaleString("en")} parameters`]),
     ...(latencyMs === null ? [] : [`${latencyMs < 0.1 ? "under 0.1" : latencyMs.toFixed(1)} ms per digit on this device`]),
