@@ -43,8 +43,8 @@ def test_the_parameters_are_as_documented(name, parameters):
 
 def test_multiply_adds_are_counted_by_hand():
     layers = describe_model(build_model(Recipe.load("dash").model))
-    # 4x14x14 -> 32x12x12, pooled to 6x6; 64x6x6 with the size kept; 64x4x4; dense.
-    expected = 9 * 4 * 32 * 144 + 9 * 32 * 64 * 36 + 9 * 64 * 64 * 16 + 64 * 16 * 10
+    # 4x14x14 -> 32x12x12, pooled to 6x6; 64x4x4; 64x4x4 with the size kept; dense.
+    expected = 9 * 4 * 32 * 144 + 9 * 32 * 64 * 16 + 9 * 64 * 64 * 16 + 64 * 16 * 10
     assert sum(layer.multiply_adds for layer in layers) == expected
 
 
