@@ -13,8 +13,11 @@ from tenfold.training.recipe import Recipe
 
 _RECIPES = {
     "sprint": ("sprint", "one epoch"),
-    "dash": ("dash", "one epoch, and four on the hardest quarter"),
-    "accurate": ("accurate", "the same with eight, at full resolution, five shifted views of each image"),
+    "dash": ("dash", "an epoch on all images, four on the hardest quarter"),
+    "accurate": (
+        "accurate",
+        "an epoch on all images, eight on the hardest quarter, at full resolution; five shifted views",
+    ),
     "ensemble": ("ensemble", "twelve networks, five shifted views of each image"),
     "small": ("small", "5,546 parameters; EPYC"),
     "tiny": ("tiny", "1,493 parameters"),

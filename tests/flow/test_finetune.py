@@ -37,6 +37,13 @@ def test_fine_tuning_again_is_no_slower_than_the_first_time(run, tuned, odd_hand
     assert again.initial_run == str(tuned.path)
 
 
+def test_a_run_of_hard_examples_is_fine_tuned_on_all_images(quick, odd_hand, tmp_path):
+    start = train(quick.replace(hard_examples=0.5, epochs=2), folder=tmp_path)
+    tuned = train(finetuning_recipe(start, str(odd_hand)).replace(epochs=1), folder=tmp_path)
+    assert tuned.recipe.training.hard_examples == 1
+    assert len(before_and_after(tuned)) == 2
+
+
 def test_the_same_recipe_gives_the_same_weights(tuned, tmp_path):
     again = train(tuned.recipe, folder=tmp_path)
     assert (again.path / "model.safetensors").read_bytes() == (tuned.path / "model.safetensors").read_bytes()

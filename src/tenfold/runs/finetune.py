@@ -24,7 +24,7 @@ def finetuning_recipe(run: RunFolder, feedback: str) -> Recipe:
     rate = run.recipe.training.learning_rate * (1 if run.recipe.training.initial_run else SLOWER)
     return run.recipe.replace(
         initial_run=str(run.path), feedback=feedback, epochs=EPOCHS, learning_rate=rate, schedule="linear",
-        early_stopping=0, weight_averaging=0.0, final_weights="last",
+        early_stopping=0, weight_averaging=0.0, final_weights="last", hard_examples=1.0,
     )  # fmt: skip
 
 
