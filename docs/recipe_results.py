@@ -16,7 +16,7 @@ _RECIPES = {
     "dash": ("dash", "an epoch on all images, four on the hardest quarter"),
     "accurate": (
         "accurate",
-        "an epoch on all images, eight on the hardest quarter, at full resolution; five shifted views",
+        "an epoch on all images, eight on the hardest quarter; five shifted views",
     ),
     "ensemble": ("ensemble", "twelve networks, five shifted views of each image"),
     "small": ("small", "5,546 parameters; EPYC"),
