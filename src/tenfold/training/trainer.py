@@ -132,8 +132,8 @@ class Trainer:
         steps_of = {e: -(-self._images_in(e, len(train)) // config.batch_size) for e in epochs}
         steps, all_steps = steps_of[epoch], sum(steps_of.values())
         steps_before = sum(steps_of[e] for e in epochs if e < epoch)
-        # Summed at the end: per step, these small operations would take as long as a small layer. Kept as small tensors,
-        # they would prevent the allocator from reusing the memory around them, 190 kB a step.
+        # Summed at the end: per step, these small operations would take as long as a small layer. As small tensors of
+        # their own they would prevent the allocator from reusing the memory around them, 190 kB a step.
         losses = torch.empty(steps, device=self.device)
         predicted = torch.empty(len(rows), dtype=torch.int64, device=self.device)
         image_losses = torch.empty(len(rows) if config.hard_examples < 1 else 0, device=self.device)
