@@ -23,7 +23,7 @@ from tenfold.reading.reader import PAGE, Reader
 
 # Checks whose label is not what is written on them, as far as one can see. Only those were looked at that are read as
 # something else: others may have wrong labels too.
-WRONG_LABELS = {33, 57, 147, 173, 176, 278, 511, 526, 534, 585, 625, 716}
+WRONG_LABELS = {33, 57, 147, 173, 176, 278, 355, 511, 526, 534, 585, 599, 625, 716, 845}
 # The weight of a scene, a real picture's being 1; and of the regression, its regularization and cross-validation.
 SCENE, C, FOLDS = 0.5, 2.0, 5
 
@@ -64,12 +64,12 @@ def collect(pictures: list[NumberPicture]) -> tuple[NDArray[np.float64], NDArray
         gray, _ = gray_of(picture.content)
         layout = find_writing(reduced(gray, PAGE))
         lines = [(line_reader.read(line.strip, reader.probabilities), line.to_picture) for line in layout.lines]
-        kept, left_out, doubtful = numbers_among(lines)
+        kept, in_doubt, none_known = numbers_among(lines)
         if not kept:
             continue
         number = join_lines(lines, reader.unsure_below)
         scored = score_number(picture, NumberRead(number.text, number.written, None, False, 0.0))
-        features.append(confidence_features([line for line, _ in kept], left_out, doubtful))
+        features.append(confidence_features([line for line, _ in kept], in_doubt, none_known))
         right.append(scored.right and bool(picture.text))
         sample_weight.append(SCENE if picture.set == SCENES else 1.0)
     return np.array(features, np.float64), np.array(right), np.array(sample_weight)

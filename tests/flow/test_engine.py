@@ -66,7 +66,7 @@ def test_the_probe_takes_the_fastest_and_a_second_thread_only_where_it_pays(brie
                ("float32", "contiguous"): 5.0}  # fmt: skip
     gain = {1: 1.0, 2: 0.6, 4: 0.55, 8: 0.1}
     monkeypatch.setattr(probe, "usable_cores", lambda: list(range(8)))
-    monkeypatch.setattr(probe, "_computes_in_bfloat16", lambda: True)
+    monkeypatch.setattr(probe, "computes_in_bfloat16", lambda: True)
     monkeypatch.setattr(
         probe, "_step_seconds", lambda recipe, way, *rest: seconds[way.precision, way.memory_format] * gain[way.threads]
     )

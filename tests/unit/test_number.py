@@ -38,6 +38,13 @@ def test_a_line_that_is_left_out_makes_a_number_unsure():
     assert not join_lines([(line("125"), PLACE), (HOPELESS, np.eye(3))], 0.5).confidence < sure.confidence
 
 
+def test_a_single_1_next_to_longer_lines_may_be_a_ruled_line():
+    for single, unsure in (("1", True), ("7", False)):
+        number = join_lines([(line("125"), PLACE), (line(single), PLACE)], 0.5)
+        assert (number.text, number.unsure) == (f"125\n{single}", unsure)
+    assert not join_lines([(line("1"), PLACE)], 0.5).unsure
+
+
 def test_nothing_read_is_unsure():
     for lines in ([], [(HOPELESS, PLACE)], [(line("-."), PLACE)]):
         number = join_lines(lines, 0.5)

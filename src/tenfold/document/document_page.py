@@ -51,7 +51,7 @@ def find_writing(gray: Gray) -> Layout:
         return Layout(ink, to_picture, [])
     edge = _from_edge(ink.shape)
     # Printed lines say how a page lies, or else the writing.
-    angle = lines_angle(mask) or writing_angle(written, height)
+    angle = lines_angle(mask) or writing_angle(mask, written, height)
     if angle:
         edge = turned(edge, angle)[0]
         ink, back = turned(ink, angle)

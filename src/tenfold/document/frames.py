@@ -23,6 +23,8 @@ _LONG, _LONGER = 1.7, 3.2
 _THIN = 0.2
 # Sides of boxes, and what digits that touch them leave of them, or ticks of combs, are longer than these.
 _SIDES = 0.5, 0.16
+# A side is not wider than it is thick by more than this share of its height, and a pixel.
+_CROOKED = 0.1
 # Ends of a side are this near to the line that it meets.
 _MEETS = 0.12
 # A side is no thicker than this, compared with the line that it meets, and a pixel.
@@ -205,8 +207,9 @@ def _upright_pieces(mask: Mask, thin: float, least: float) -> list[tuple[tuple[s
     pieces = []
     for number, place in enumerate(ndimage.find_objects(labels), start=1):
         tall, wide = (side.stop - side.start for side in place)
-        if tall >= least and wide <= thin + 0.1 * tall:
-            pieces.append((place, labels[place] == number))
+        own = labels[place] == number
+        if tall >= least and wide <= own.sum() / tall + _CROOKED * tall + 1:
+            pieces.append((place, own))
     return pieces
 
 

@@ -15,6 +15,9 @@ _BETTER, _STRAIGHTER = 1.12, 1.25
 _ASKEW, _LINES_ASKEW = 3.0, 0.6
 # Writing is longer than high by this factor along the angle that is taken.
 _LONGER = 2.2
+# And all ink is no higher than before: slanted strokes are straight too, but turned by their slant the line is askew.
+# The height is that between these shares of the ink.
+_INNER = 0.1, 0.9
 
 
 def lines_angle(mask: NDArray[np.bool_]) -> float:
@@ -32,21 +35,32 @@ def lines_angle(mask: NDArray[np.bool_]) -> float:
     return best if abs(best) >= _LINES_ASKEW and straighter and sharp else 0.0
 
 
-def writing_angle(mask: NDArray[np.bool_], height: float) -> float:
+def writing_angle(mask: NDArray[np.bool_], written: NDArray[np.bool_], height: float) -> float:
     """Degrees that the lines of writing fall to the right, -46 to 46; 0 where nothing speaks for another angle.
 
-    mask: bool[H,W], the ink of writing. height: of a digit, in pixels.
+    mask: bool[H,W], all ink. written: bool[H,W], that of writing. height: of a digit, in pixels.
     """
-    x, y = _votes(mask)
+    x, y = _votes(written)
     if len(x) == 0:
         return 0.0
     row = max(1.0, height / 6)
     best = _best(x, y, _ANGLES, _FINER, row)
     if abs(best) < _ASKEW or _score(x, y, best, row) < _BETTER * _score(x, y, 0.0, row):
         return 0.0
-    radians = np.radians(best)
-    along, across = x * np.cos(radians) + y * np.sin(radians), y * np.cos(radians) - x * np.sin(radians)
-    return best if np.ptp(along) >= _LONGER * min(np.ptp(across), 2 * height) else 0.0
+    long = np.ptp(_turned(-y, x, best)) >= _LONGER * min(np.ptp(_turned(x, y, best)), 2 * height)
+    x, y = _votes(mask)
+    return best if long and _height(_turned(x, y, best)) <= _height(y) else 0.0
+
+
+def _turned(x: NDArray[np.float64], y: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
+    """The rows of places once the page is turned by the angle."""
+    radians = np.radians(angle)
+    return np.asarray(y * np.cos(radians) - x * np.sin(radians))
+
+
+def _height(rows: NDArray[np.float64]) -> float:
+    low, high = np.quantile(rows, _INNER)
+    return float(high - low)
 
 
 def _votes(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -64,8 +78,7 @@ def _best(
 
 def _score(x: NDArray[np.float64], y: NDArray[np.float64], angle: float, row: float) -> float:
     """How much ink lies in few rows, each `row` pixels high, once the page is turned by the angle."""
-    radians = np.radians(angle)
-    across = (y * np.cos(radians) - x * np.sin(radians)) / row
+    across = _turned(x, y, angle) / row
     counts = np.bincount((across - across.min()).astype(int)).astype(float)
     # Neighboring rows together, so that the borders of the bins do not matter.
     counts = np.convolve(counts, (0.5, 1, 0.5))

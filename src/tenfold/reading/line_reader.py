@@ -5,7 +5,7 @@ and the digit classifier reads them there. The text that both find probable is t
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from importlib import resources
 from itertools import pairwise
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from tenfold.ink.fit import center, fit
 from tenfold.reading.cut import Cut, cut_symbols
@@ -20,6 +21,8 @@ from tenfold.reading.decode import log_likelihoods, places, spellings
 from tenfold.reading.model_file import LineModelFile
 from tenfold.reading.symbols import DIGITS, OTHER
 
+# How wide the network sees a line, besides as it is: three passes read more than one.
+WIDTHS = 0.9, 1.1
 # Texts that the classifier looks at: the most probable, within this many nats of the first.
 TEXTS, NATS = 4, 8.0
 # A line whose best text has less than this log probability a symbol is none: print, or a drawing.
@@ -92,18 +95,24 @@ class LineReader:
 
         classify: uint8[N,28,28] of digits -> their probabilities, float32[N,10].
         """
-        (columns,) = self._model.log_probabilities([strip])
-        found = dict(spellings(columns))
+        (own,) = self._model.log_probabilities([strip])
+        found = dict(spellings(own))
         first = next(iter(found))
         if found[first] < HOPELESS * len(first):
             nothing = np.zeros((0, 10), np.float32), np.zeros((0, 28, 28), np.uint8)
             return LineReading("", (), *nothing, found[first], 0.0, LOWEST)
-        seen = _Seen(strip, columns, classify)
-        texts = {first}
-        # Otherwise the classifier sees no digits either, and no other text is better.
-        if seen.candidate(first, found[first]).score >= 1.25 * HOPELESS * len(first):
-            texts |= {*found, *_with_ones(first), *_substituted(first, seen.digits(first))}
-        candidates = [seen.candidate(text, logs) for text, logs in _most_probable(columns, sorted(texts)).items()]
+        others = self._model.log_probabilities([_stretched(strip, wide) for wide in WIDTHS])
+        texts = {*found, *(spellings(columns, beam=1)[0][0] for columns in others)}
+        logs = _mean_log_likelihoods([own, *others], texts)
+        first = max(logs, key=lambda text: logs[text])
+        seen = _Seen(strip, own, classify)
+        if seen.candidate(first, logs[first]).score >= 1.25 * HOPELESS * len(first):
+            also = {*_with_ones(first), *_substituted(first, seen.digits(first))}
+            logs |= _mean_log_likelihoods([own, *others], also - logs.keys())
+        else:
+            # The classifier sees no digits either, and no other text is better.
+            logs = {first: logs[first]}
+        candidates = [seen.candidate(text, score) for text, score in _most_probable(logs).items()]
         scores = np.array([candidate.score for candidate in candidates])
         best = candidates[int(scores.argmax())]
         weights = np.exp(scores - scores.max())
@@ -120,12 +129,28 @@ class LineReader:
         )
 
 
-def _most_probable(columns: NDArray[np.float32], texts: Sequence[str]) -> dict[str, float]:
+def _stretched(strip: NDArray[np.uint8], wide: float) -> NDArray[np.uint8]:
+    """The strip, `wide` times as wide: uint8[32,W] -> uint8[32,W']."""
+    height, width = strip.shape
+    across = max(1, round(wide * width))
+    data = (1 / wide, 0, 0, 0, 1, 0)
+    image = Image.fromarray(strip.astype(np.float32)).transform(
+        (across, height), Image.Transform.AFFINE, data, Image.Resampling.BILINEAR
+    )
+    return np.asarray(np.rint(np.asarray(image)), np.uint8)
+
+
+def _mean_log_likelihoods(passes: Sequence[NDArray[np.float32]], texts: Set[str]) -> dict[str, float]:
+    """The mean of the passes' log-likelihoods of each text, in alphabetical order."""
+    ordered = sorted(texts)
+    return dict(zip(ordered, log_likelihoods(passes, ordered).mean(0).tolist(), strict=True))
+
+
+def _most_probable(logs: dict[str, float]) -> dict[str, float]:
     """The most probable of the texts, each with its log-likelihood and what speaks against it as a text."""
-    scores = log_likelihoods([columns], texts)[0] + [implausibility(text) for text in texts]
-    # Equal scores stay in alphabetical order.
-    order = np.argsort(-scores, stable=True)[:TEXTS].tolist()
-    return {texts[index]: float(scores[index]) for index in order if scores[index] >= scores[order[0]] - NATS}
+    scores = {text: logs[text] + implausibility(text) for text in sorted(logs)}
+    best = sorted(scores, key=lambda text: -scores[text])[:TEXTS]
+    return {text: scores[text] for text in best if scores[text] >= scores[best[0]] - NATS}
 
 
 def implausibility(text: str) -> float:

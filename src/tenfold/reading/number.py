@@ -25,10 +25,10 @@ _ALSO = 0.6
 # No symbol is wider than this, of a digit's height.
 _SINGLE = 1.3
 # Weights of the logistic regression of `confidence_of`, by lab/number_confidence.py.
-_WEIGHTS = (0.669, -0.432, -0.368, -0.249, -2.813, -2.934, -2.078)
-# Below this confidence the reader abstains: of the answers above it, 1 % are wrong on the open sets and scenes
-# together (cross-validation of lab/number_confidence.py), 3 % on the open sets, some of whose labels are wrong.
-UNSURE_BELOW = 0.965
+_WEIGHTS = (0.569, -0.534, -0.288, -0.284, -2.527, -2.493, -1.934)
+# Below this confidence the reader abstains: of the answers above it, less than 1 % are wrong on the open sets and
+# scenes together (cross-validation of lab/number_confidence.py), 1 % on the open sets, without labels that are wrong.
+UNSURE_BELOW = 0.97
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ def join_lines(lines: Sequence[PlacedLine], unsure_below: float) -> Number:
 
     Lines of words, and of marks alone, are left out. unsure_below: of a single digit.
     """
-    kept, left_out, doubtful = numbers_among(lines)
-    confidence = confidence_of([line for line, _ in kept], left_out, doubtful)
+    kept, in_doubt, none_known = numbers_among(lines)
+    confidence = confidence_of([line for line, _ in kept], in_doubt, none_known)
     kept = [pair for pair in kept if not _is_stray(pair, kept)]
     texts, written, digits = [], [], []
     for line, to_picture in kept:
@@ -84,31 +84,35 @@ def join_lines(lines: Sequence[PlacedLine], unsure_below: float) -> Number:
 
 
 def numbers_among(lines: Sequence[PlacedLine]) -> tuple[list[PlacedLine], int, bool]:
-    """Those of the lines that are numbers; how many were left out though they are about as large, and hold digits or
-    what the network does not know; and whether no line is surely writing."""
+    """Those of the lines that are numbers; how many lines are in doubt: left out though they are about as large, and
+    hold digits or what the network does not know, or a single 1, which a ruled line may be, next to longer ones; and
+    whether no line is surely writing."""
     numbers = [pair for pair in lines if any(symbol in DIGITS for symbol in pair[0].text)]
     # Print, drawings and what is left of frames are read as digits too, but badly. Where all is, something was written.
     known = [pair for pair in numbers if _is_number(pair[0])]
     kept = known or numbers
     largest = max((_size(to_picture) for _, to_picture in kept), default=0.0)
     large = [line for line, to_picture in lines if _size(to_picture) > _ALSO * largest]
-    left_out = sum(_may_be_number(line) and not _is_number(line) for line in large) if known else 0
-    return kept, left_out, not known
+    in_doubt = sum(_may_be_number(line) and not _is_number(line) for line in large) if known else 0
+    texts = [_digits_of(line.text) for line, _ in kept]
+    if any(len(text) > 1 for text in texts):
+        in_doubt += texts.count("1")
+    return kept, in_doubt, not known
 
 
-def confidence_of(lines: Sequence[LineReading], left_out: int, doubtful: bool) -> float:
+def confidence_of(lines: Sequence[LineReading], in_doubt: int, none_known: bool) -> float:
     """The probability that the text of these lines is right as a whole, 0 to 1; 0 without lines.
 
     A logistic regression on the open sets of numbers: lab/number_confidence.py. See `numbers_among`.
     """
     if not lines:
         return 0.0
-    features = confidence_features(lines, left_out, doubtful)
+    features = confidence_features(lines, in_doubt, none_known)
     logit = sum(weight * feature for weight, feature in zip(_WEIGHTS, features, strict=True))
     return 1 / (1 + math.exp(-max(-30.0, logit)))
 
 
-def confidence_features(lines: Sequence[LineReading], left_out: int, doubtful: bool) -> tuple[float, ...]:
+def confidence_features(lines: Sequence[LineReading], in_doubt: int, none_known: bool) -> tuple[float, ...]:
     """What the confidence is made of: 1; the logs of how doubtful and improbable the text is, and of how much the
     classifier disagrees; the number of unknown symbols; and what `numbers_among` returns."""
     doubt = -sum(math.log(max(line.share, 1e-6)) for line in lines)
@@ -120,8 +124,8 @@ def confidence_features(lines: Sequence[LineReading], left_out: int, doubtful: b
         math.log(max(improbable, 0.0) + 0.02),
         math.log(disagreement + 0.01),
         sum(line.text.count(OTHER) for line in lines),
-        left_out,
-        doubtful,
+        in_doubt,
+        none_known,
     )
 
 

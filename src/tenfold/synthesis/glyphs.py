@@ -132,17 +132,28 @@ def _draw_digits(
             made[glyph.character].append(glyph)
 
 
+# Zeros written without lifting the pen, in hundredths, with how often: rings; rings and loops that the stroke to the
+# next zero crosses; bowls that are open at the top; arches.
+_ZEROS = (
+    (0.5, "55,4 10,22 0,55 45,98 95,70 90,25 60,5"),
+    (0.12, "2,52 24,8 60,2 96,30 92,74 55,98 14,84 2,56"),
+    (0.12, "0,62 52,44 88,22 58,2 18,16 6,56 34,96 96,74"),
+    (0.1, "70,8 30,4 2,46 30,94 80,84 96,40 66,6 50,24 76,34"),
+    (0.08, "0,6 6,70 48,98 92,66 96,8"),
+    (0.08, "2,96 8,30 48,4 90,34 98,92"),
+)
+
+
 def _draw_run(count: int, generator: np.random.Generator) -> Glyph:
-    """Zeros that were written without lifting the pen: rings, or bowls that are open at the top, or arches."""
-    ring = "55,4 10,22 0,55 45,98 95,70 90,25 60,5", "0,6 6,70 48,98 92,66 96,8", "2,96 8,30 48,4 90,34 98,92"
-    shape = ring[int(generator.choice(3, p=(0.8, 0.1, 0.1)))]
-    places = np.array([place.split(",") for place in shape.split()], float)
+    """Zeros that were written without lifting the pen."""
+    kind = int(generator.choice(len(_ZEROS), p=[share for share, _ in _ZEROS]))
+    places = np.array([place.split(",") for place in _ZEROS[kind][1].split()], float)
     wide, gap, link = generator.uniform(0.6, 1.6), generator.uniform(0, 0.6), generator.uniform(2, 34)
     link = 100 - link if generator.random() < 0.25 else link
     path: list[tuple[float, float]] = []
     for index in range(count):
         start = 100 * index * (wide + gap)
-        if path and shape == ring[0]:
+        if path and kind == 0:
             path.append((start - 50 * gap, link))
         path += [(start + wide * x, y) for x, y in places]
     text = " ".join(f"{x:.1f},{y:.1f}" for x, y in path)

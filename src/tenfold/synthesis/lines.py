@@ -123,7 +123,7 @@ def _choose_hand(generator: np.random.Generator) -> _Hand:
         rise=float(generator.normal(0, 0.015)),
         small=float(generator.uniform(0.4, 0.95)) if generator.random() < 0.4 else 1.0,
         seat=float(generator.uniform(0.3, 1)),
-        runs=bool(generator.random() < 0.25),
+        runs=bool(generator.random() < 0.35),
     )
 
 

@@ -2,14 +2,13 @@
 
 import copy
 import dataclasses
-import platform
 import time
 
 import torch
 from torch import Tensor, nn
 
 from tenfold.machine import usable_cores
-from tenfold.training.device import execution, torch_device
+from tenfold.training.device import computes_in_bfloat16, execution, torch_device
 from tenfold.training.recipe import DeviceConfig, Recipe
 from tenfold.training.trainer import Trainer
 
@@ -46,7 +45,7 @@ def _fastest(recipe: Recipe, config: DeviceConfig, network: nn.Module, images: T
     convolutional = any(isinstance(module, nn.Conv2d) for module in network.modules())
     precisions, formats = [config.precision], [config.memory_format]
     if config.precision == "auto":
-        precisions = ["bfloat16", "float32"] if _computes_in_bfloat16() else ["float32"]
+        precisions = ["bfloat16", "float32"] if computes_in_bfloat16() else ["float32"]
     if config.memory_format == "auto":
         formats = ["channels_last", "contiguous"] if convolutional else ["contiguous"]
     best, least = config, float("inf")
@@ -65,14 +64,6 @@ def _fastest(recipe: Recipe, config: DeviceConfig, network: nn.Module, images: T
             break
         best, least = candidate, seconds
     return best
-
-
-def _computes_in_bfloat16() -> bool:
-    """Whether the processor has instructions for bfloat16. Where it is emulated it is always slower, and timing that
-    takes longer than all other settings together."""
-    if platform.machine() in ("x86_64", "AMD64"):
-        return bool(torch.cpu._is_avx512_bf16_supported())
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _step_seconds(

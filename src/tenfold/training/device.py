@@ -1,5 +1,6 @@
 """Where and how a training computes: device, threads, precision, memory format, and the process settings it needs."""
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -46,6 +47,14 @@ def execution(config: DeviceConfig) -> Iterator[None]:
 def flushes_denormals() -> bool:
     """Returns whether arithmetic on this thread rounds denormal numbers to zero."""
     return bool(torch.tensor(1e-310, dtype=torch.float64) * 0.5 == 0)
+
+
+def computes_in_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16. Where it is emulated it is always slower, and timing that
+    takes longer than all other settings together."""
+    if platform.machine() in ("x86_64", "AMD64"):
+        return bool(torch.cpu._is_avx512_bf16_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def autocast(config: DeviceConfig, device: torch.device) -> torch.autocast:

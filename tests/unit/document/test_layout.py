@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tenfold.document.document_page import find_writing, turned
-from tenfold.document.frames import find_long_lines, find_writing_size, regular_places, remove_frames
+from tenfold.document.frames import find_long_lines, find_sides, find_writing_size, regular_places, remove_frames
 from tenfold.document.skew import lines_angle, writing_angle
 from tenfold.document.strips import DIGIT_HEIGHT, HEIGHT, cut_strip
 from tenfold.document.text_lines import find_lines
@@ -103,13 +103,24 @@ def test_a_line_askew_is_straightened(angle):
     askew, _ = turned(ink, angle)
     height, written = find_writing_size(askew > 0.3)
     # Turning to the left makes it fall to the left.
-    assert abs(writing_angle(written, height) + angle) <= 1.5
+    assert abs(writing_angle(askew > 0.3, written, height) + angle) <= 1.5
 
 
 def test_one_digit_and_level_lines_are_not_turned():
     for text in ("7", "4", "47", "4708471"):
-        height, written = find_writing_size(Page().write(text).ink > 0.3)
-        assert writing_angle(written, height) == 0
+        mask = Page().write(text).ink > 0.3
+        height, written = find_writing_size(mask)
+        assert writing_angle(mask, written, height) == 0
+
+
+def test_a_level_line_of_steep_strokes_is_not_turned():
+    # The first and the last one are cut off by the edge: what is left of the writing is two strokes.
+    page = Page(width=430, height=120)
+    for left in range(-10, 430, 110):
+        page.draw.line([(left, 100), (left + 120, 20)], fill=255, width=8)
+    mask = page.ink > 0.3
+    height, written = find_writing_size(mask)
+    assert writing_angle(mask, written, height) == 0
 
 
 def test_printed_lines_say_how_a_page_lies():
@@ -168,6 +179,19 @@ def test_round_digits_are_no_boxes():
     page.draw.ellipse((100, 80, 150, 140), outline=255, width=7)
     page.draw.ellipse((200, 80, 280, 140), outline=255, width=7)
     assert np.array_equal(remove_frames(page.ink), page.ink)
+
+
+def test_a_curved_stroke_near_a_line_is_no_side():
+    line, straight, curved = Page(), Page(), Page()
+    line.draw.line([(100, 60), (340, 60)], fill=255, width=5)
+    for x in (100, 160, 280, 340):
+        straight.draw.line([(x, 63), (x, 110)], fill=255, width=5)
+    # Where the side of a cell could be.
+    curved.draw.arc((190, 66, 224, 120), 270, 20, fill=255, width=5)
+    level, sides, stroke = (page.ink > 0.3 for page in (line, straight, curved))
+    found = find_sides((sides | stroke) & ~level, level, SIZE)
+    assert (found & sides).sum() > 0.8 * sides.sum()
+    assert not (found & stroke).any()
 
 
 def test_large_writing_next_to_small_print_has_no_lines():

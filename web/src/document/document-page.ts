@@ -34,7 +34,7 @@ export const findWriting = (gray: Plane): WrittenLine[] => {
   if (height === 0) return [];
   let edge = fromEdge(ink.width, ink.height);
   // Printed lines say how a page lies, or else the writing.
-  const angle = linesAngle(inked) || writingAngle(written(), height);
+  const angle = linesAngle(inked) || writingAngle(inked, written(), height);
   if (angle) {
     const upright = turned(ink, angle);
     edge = sampled(edge, ink.width, ink.height, upright.back);

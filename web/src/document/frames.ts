@@ -15,6 +15,7 @@ const RULED = 0.6;
 const LONG = 1.7;
 const LONGER = 3.2;
 const THIN = 0.2;
+const CROOKED = 0.1;
 const SIDES = [0.5, 0.16] as const;
 const MEETS = 0.12;
 const THICKER = 1.5;
@@ -254,7 +255,8 @@ const uprightPieces = (inked: Mask, thin: number, least: number): Piece[] => {
   for (let number = 1; number <= blots.count; number++) {
     const box = boxOf(blots, number);
     const [tall, wide] = [box[3] - box[1], box[2] - box[0]];
-    if (tall >= least && wide <= thin + 0.1 * tall) pieces.push({ box, labels: blots.labels, number });
+    const piece = { box, labels: blots.labels, number };
+    if (tall >= least && wide <= massOf(piece, inked.width) / tall + CROOKED * tall + 1) pieces.push(piece);
   }
   return pieces;
 };

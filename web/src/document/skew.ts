@@ -1,7 +1,7 @@
 // The angle of a page: where its printed lines or its writing are level, ink lies in the fewest rows.
 // tenfold/document/skew.py, step for step.
 
-import type { Mask } from "../ink/plane.js";
+import { quantile, type Mask } from "../ink/plane.js";
 
 // As NumPy's arange makes them.
 const range = (start: number, stop: number, step: number): number[] => {
@@ -20,6 +20,7 @@ const STRAIGHTER = 1.25;
 const ASKEW = 3;
 const LINES_ASKEW = 0.6;
 const LONGER = 2.2;
+const INNER = [0.1, 0.9];
 
 interface Votes {
   readonly x: Float64Array;
@@ -38,18 +39,29 @@ export const linesAngle = (inked: Mask): number => {
   return Math.abs(best) >= LINES_ASKEW && straighter && sharp ? best : 0;
 };
 
-// Degrees that the lines of writing fall to the right, -46 to 46; 0 where nothing speaks for another angle. height: of a
-// digit.
-export const writingAngle = (written: Mask, height: number): number => {
+// Degrees that the lines of writing fall to the right, -46 to 46; 0 where nothing speaks for another angle. inked: all ink.
+// written: that of writing. height: of a digit.
+export const writingAngle = (inked: Mask, written: Mask, height: number): number => {
   const votes = votesOf(written);
   if (votes.x.length === 0) return 0;
   const row = Math.max(1, height / 6);
   const best = bestOf(votes, ANGLES, FINER, row);
   if (Math.abs(best) < ASKEW || score(votes, best, row) < BETTER * score(votes, 0, row)) return 0;
-  const [cos, sin] = [Math.cos(radians(best)), Math.sin(radians(best))];
-  const along = lengthOf(votes.x.map((x, i) => x * cos + votes.y[i] * sin));
-  const across = lengthOf(votes.y.map((y, i) => y * cos - votes.x[i] * sin));
-  return along >= LONGER * Math.min(across, 2 * height) ? best : 0;
+  const along = lengthOf(turned({ x: votes.y.map((y) => -y), y: votes.x }, best));
+  if (along < LONGER * Math.min(lengthOf(turned(votes, best)), 2 * height)) return 0;
+  const all = votesOf(inked);
+  return heightOf(turned(all, best)) <= heightOf(all.y) ? best : 0;
+};
+
+// The rows of places once the page is turned by the angle.
+const turned = ({ x, y }: Votes, angle: number): Float64Array => {
+  const [cos, sin] = [Math.cos(radians(angle)), Math.sin(radians(angle))];
+  return y.map((row, i) => row * cos - x[i] * sin);
+};
+
+const heightOf = (rows: Float64Array): number => {
+  const [low, high] = INNER.map((share) => quantile(rows, share));
+  return high - low;
 };
 
 // NumPy multiplies, too.
@@ -95,12 +107,11 @@ const highest = (values: readonly number[], rate: (value: number) => number): nu
 };
 
 // How much ink lies in few rows, each `row` pixels high, once the page is turned by the angle.
-const score = ({ x, y }: Votes, angle: number, row: number): number => {
-  const [cos, sin] = [Math.cos(radians(angle)), Math.sin(radians(angle))];
-  const across = new Float64Array(x.length);
+const score = (votes: Votes, angle: number, row: number): number => {
+  const across = turned(votes, angle);
   let [low, high] = [Infinity, -Infinity];
-  for (let i = 0; i < x.length; i++) {
-    const place = (y[i] * cos - x[i] * sin) / row;
+  for (let i = 0; i < across.length; i++) {
+    const place = across[i] / row;
     across[i] = place;
     if (place < low) low = place;
     if (place > high) high = place;

@@ -13,8 +13,8 @@ export const COLUMN = 2;
 // network laid out for this width takes 20 MB.
 const PART = 512;
 const OVERLAP = 64;
-// Widths whose networks are kept: two of the passes over a line are equally wide.
-const KEPT = 2;
+// Widths whose networks are kept: as many as passes over a line.
+const KEPT = 3;
 
 // Uint8[32 * width], row by row, 0 paper to 255 ink -> log probabilities Float32[columns * classes], column by column,
 // of columns of two pixels. Throws a ModelFileError for a model that can't be run.

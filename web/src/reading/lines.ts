@@ -2,8 +2,10 @@
 // answers.
 
 import { center, fit } from "../ink/fit.js";
+import { plane, roundHalfEven } from "../ink/plane.js";
+import { transform } from "../ink/transform.js";
 import type { ModelFile } from "../model/file.js";
-import { prepareLines } from "../model/line-network.js";
+import { prepareLines, STRIP_HEIGHT } from "../model/line-network.js";
 import { cutSymbols, type Cut } from "./cut.js";
 import { logLikelihoods, places, spellings, type Spelling } from "./decode.js";
 import { CLASSES, DIGITS, OTHER } from "./symbols.js";
@@ -34,6 +36,7 @@ export interface LineReader {
 }
 
 // As in tenfold/reading/line_reader.py, which says what each is for.
+const WIDTHS = [0.9, 1.1];
 const TEXTS = 4;
 const NATS = 8;
 const HOPELESS = -0.7;
@@ -66,21 +69,27 @@ export const createLineReader = (model: ModelFile): LineReader => {
   const columnsOf = prepareLines(model, CLASSES);
   return {
     read: (strip, width, classify) => {
-      const columns = columnsOf(strip, width);
-      const found = spellings(columns);
-      const [{ text: first, logProbability }] = found;
-      if (logProbability < HOPELESS * first.length) return { ...NOTHING, score: logProbability };
-      const wayOf = seen(strip, width, columns, classify);
+      const own = columnsOf(strip, width);
+      const found = spellings(own);
+      const [{ text: likely, logProbability }] = found;
+      if (logProbability < HOPELESS * likely.length) return { ...NOTHING, score: logProbability };
+      const passes = [own, ...WIDTHS.map((wide) => columnsOf(...stretched(strip, width, wide)))];
+      const others = passes.slice(1).map((columns) => spellings(columns, 1)[0].text);
+      const rated = meanLogLikelihoods(passes, [...found.map(({ text }) => text), ...others]);
+      // Of equal ones the first.
+      const first = rated.reduce((a, b) => (b.logProbability > a.logProbability ? b : a));
+      const wayOf = seen(strip, width, own, classify);
       const candidate = ({ text, logProbability }: Spelling): Candidate => {
         const way = wayOf(text);
         const agreement = agreementOf(text, way.rows);
         return { text, ...way, agreement, score: logProbability + CLASSIFIER * agreement };
       };
-      const others = [...found.map(({ text }) => text), ...withOnes(first), ...substituted(first, wayOf(first).rows)];
-      // Otherwise the classifier sees no digits either, and no other text is better.
-      const several = candidate(found[0]).score >= 1.25 * HOPELESS * first.length;
-      const texts = several ? [...new Set([first, ...others])].sort() : [first];
-      return chosen(mostProbable(columns, [...texts].sort()).map(candidate));
+      // The classifier sees no digits either, and no other text is better.
+      if (candidate(first).score < 1.25 * HOPELESS * first.text.length) return chosen(mostProbable([first]).map(candidate));
+      const also = [...withOnes(first.text), ...substituted(first.text, wayOf(first.text).rows)];
+      const known = rated.map(({ text }) => text);
+      const more = meanLogLikelihoods(passes, also.filter((text) => !known.includes(text)));
+      return chosen(mostProbable([...rated, ...more]).map(candidate));
     },
   };
 };
@@ -97,12 +106,29 @@ const formOf = (text: string): string => text.replace(/\d/g, "0");
 const agreementOf = (text: string, rows: readonly Float32Array[]): number =>
   digitsOf(text).reduce((sum, at, i) => sum + Math.log(Math.max(rows[i][Number(text[at])], Math.exp(LOWEST))), 0);
 
+// The strip, `wide` times as wide, and its width.
+const stretched = (strip: Uint8Array, width: number, wide: number): [Uint8Array, number] => {
+  const source = plane(width, STRIP_HEIGHT);
+  source.data.set(strip);
+  const across = Math.max(1, roundHalfEven(wide * width));
+  const { data } = transform(source, across, STRIP_HEIGHT, [1 / wide, 0, 0, 0, 1, 0, 0, 0]);
+  return [Uint8Array.from(data, roundHalfEven), across];
+};
+
+// The mean of the passes' log-likelihoods of each text, in alphabetical order.
+const meanLogLikelihoods = (passes: readonly Float32Array[], texts: readonly string[]): Spelling[] => {
+  const ordered = [...new Set(texts)].sort();
+  const logs = passes.map((columns) => logLikelihoods(columns, ordered));
+  return ordered.map((text, i) => ({ text, logProbability: logs.reduce((sum, own) => sum + own[i], 0) / logs.length }));
+};
+
 // The most probable of the texts, each with its log-likelihood and what speaks against it as a text. Equal ones stay in
 // alphabetical order.
-const mostProbable = (columns: Float32Array, texts: readonly string[]): Spelling[] => {
-  const logs = logLikelihoods(columns, texts);
-  const rated = texts.map((text, i) => ({ text, logProbability: logs[i] + implausibility(text) }));
-  const best = rated.sort((a, b) => b.logProbability - a.logProbability || 0).slice(0, TEXTS);
+const mostProbable = (texts: readonly Spelling[]): Spelling[] => {
+  const rated = texts.map(({ text, logProbability }) => ({ text, logProbability: logProbability + implausibility(text) }));
+  const best = rated
+    .sort((a, b) => b.logProbability - a.logProbability || (a.text < b.text ? -1 : 1))
+    .slice(0, TEXTS);
   return best.filter(({ logProbability }) => logProbability >= best[0].logProbability - NATS);
 };
 

@@ -14,8 +14,8 @@ const KNOWN = -0.8;
 const LIKE = 1.25;
 const ALSO = 0.6;
 const SINGLE = 1.3;
-const WEIGHTS: readonly number[] = [0.669, -0.432, -0.368, -0.249, -2.813, -2.934, -2.078];
-export const UNSURE_BELOW = 0.965;
+const WEIGHTS: readonly number[] = [0.569, -0.534, -0.288, -0.284, -2.527, -2.493, -1.934];
+export const UNSURE_BELOW = 0.97;
 
 // A line's reading, and what takes places of its strip to the picture's.
 export interface PlacedLine {
@@ -35,7 +35,10 @@ export const joinLines = (lines: readonly PlacedLine[], unsureBelow: number): Nu
   const leftOut = known.length
     ? lines.filter(({ line, toPicture }) => mayBeNumber(line) && !isNumber(line) && sizeOf(toPicture) > ALSO * largest).length
     : 0;
-  const confidence = confidenceOf(several.map(({ line }) => line), leftOut, known.length === 0);
+  // A single 1 next to longer lines may be a ruled line.
+  const found = several.map(({ line }) => digitsOf(line.text));
+  const single = found.some(({ length }) => length > 1) ? found.filter((text) => text === "1").length : 0;
+  const confidence = confidenceOf(several.map(({ line }) => line), leftOut + single, known.length === 0);
   return {
     text: texts.map((text) => wordsIn(text).map(digitsOf).filter(Boolean).join(" ")).join("\n"),
     written: texts.map((text) => wordsIn(text.replaceAll(OTHER, "")).join(" ")).join("\n"),
@@ -56,9 +59,10 @@ const readingsOf = ({ line, toPicture }: PlacedLine, unsureBelow: number): Readi
   });
 };
 
-// The probability that the text of these lines is right as a whole: a logistic regression. leftOut: lines that
-// were left out though they are about as large, and hold digits or what the network does not know. doubtful: whether no line is surely writing.
-export const confidenceOf = (lines: readonly LineReading[], leftOut: number, doubtful: boolean): number => {
+// The probability that the text of these lines is right as a whole: a logistic regression. inDoubt: lines left out though
+// they are about as large, and hold digits or what the network does not know, or that may be ruled lines. noneKnown: whether
+// no line is surely writing.
+export const confidenceOf = (lines: readonly LineReading[], inDoubt: number, noneKnown: boolean): number => {
   if (!lines.length) return 0;
   const sum = (of: (line: LineReading) => number): number => lines.reduce((total, line) => total + of(line), 0);
   const features = [
@@ -67,8 +71,8 @@ export const confidenceOf = (lines: readonly LineReading[], leftOut: number, dou
     Math.log(Math.max(sum(({ score }) => -score), 0) + 0.02),
     Math.log(sum(({ agreement, pixels }) => -agreement * pixels.length) + 0.01),
     sum(({ text }) => wordsOf(text)),
-    leftOut,
-    Number(doubtful),
+    inDoubt,
+    Number(noneKnown),
   ];
   const logit = features.reduce((total, feature, i) => total + WEIGHTS[i] * feature, 0);
   return 1 / (1 + Math.exp(-Math.max(-30, logit)));
