@@ -20,7 +20,7 @@ from tenfold.exporters.inference_graph import InferenceLayer, dequantized, evalu
 from tenfold.exporters.onnx_graph import write_onnx
 from tenfold.exporters.web import read_web, write_web
 from tenfold.reading.decode import log_likelihoods, places, spellings
-from tenfold.reading.line_reader import LineReader, implausibility
+from tenfold.reading.line_reader import CLASSIFIER, WIDTHS, LineReader, _stretched, implausibility
 from tenfold.reading.model_file import LineModelFile, ModelFile
 from tenfold.reading.reader import shipped_model
 from tenfold.reading.symbols import SYMBOLS
@@ -72,6 +72,26 @@ def test_golden_lines_are_read_as_they_were(case, line_file, reader):
     assert found.probabilities == pytest.approx(np.array(golden["probabilities"]).reshape(-1, 10), abs=1e-3)
     said = [found.score, found.share, found.agreement]
     assert said == pytest.approx([golden[name] for name in ("score", "share", "agreement")], abs=1e-3)
+
+
+def test_the_mean_of_three_passes_counts(line_file, reader):
+    case = CASES["lines"][0]
+    strip = unpacked(case["strip"], np.uint8, 32, case["width"])
+    found = LineReader(line_file).read(strip, reader.probabilities)
+    passes = LineModelFile(line_file).log_probabilities([strip, *(_stretched(strip, wide) for wide in WIDTHS)])
+    logs = log_likelihoods(passes, [found.text])[:, 0]
+    assert np.ptp(logs) > 0.01
+    agreement = found.agreement * len(found.pixels)
+    assert found.score == pytest.approx(logs.mean() + implausibility(found.text) + CLASSIFIER * agreement, abs=1e-4)
+
+
+def test_strips_are_stretched_by_columns_alone():
+    strip = np.repeat(np.arange(32, dtype=np.uint8)[:, None], 15, 1)
+    # 13.5 and 16.5 columns, rounded to even.
+    assert [_stretched(strip, wide).shape for wide in WIDTHS] == [(32, 14), (32, 16)]
+    assert (_stretched(strip, 0.9)[:, 1:-1] == strip[:, 1:13]).all()
+    for width in (0, 1, 2, 5):
+        assert _stretched(strip[:, :width], 0.9).shape == (32, max(1, round(0.9 * width)))
 
 
 @pytest.mark.parametrize("case", CASES["lines"] + CASES["columns"])

@@ -15,9 +15,9 @@ _BETTER, _STRAIGHTER = 1.12, 1.25
 _ASKEW, _LINES_ASKEW = 3.0, 0.6
 # Writing is longer than high by this factor along the angle that is taken.
 _LONGER = 2.2
-# And all ink is no higher than before: slanted strokes are straight too, but turned by their slant the line is askew.
-# The height is that between these shares of the ink.
-_INNER = 0.1, 0.9
+# What is no higher than so many digits is one line, and turned only if that makes it lower: slanted strokes are
+# straight too. The height is that between these shares of all ink.
+_ONE_LINE, _INNER = 2, (0.1, 0.9)
 
 
 def lines_angle(mask: NDArray[np.bool_]) -> float:
@@ -49,7 +49,8 @@ def writing_angle(mask: NDArray[np.bool_], written: NDArray[np.bool_], height: f
         return 0.0
     long = np.ptp(_turned(-y, x, best)) >= _LONGER * min(np.ptp(_turned(x, y, best)), 2 * height)
     x, y = _votes(mask)
-    return best if long and _height(_turned(x, y, best)) <= _height(y) else 0.0
+    level = _height(y) <= min(_ONE_LINE * height, _height(_turned(x, y, best)))
+    return best if long and not level else 0.0
 
 
 def _turned(x: NDArray[np.float64], y: NDArray[np.float64], angle: float) -> NDArray[np.float64]:

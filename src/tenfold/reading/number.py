@@ -25,9 +25,9 @@ _ALSO = 0.6
 # No symbol is wider than this, of a digit's height.
 _SINGLE = 1.3
 # Weights of the logistic regression of `confidence_of`, by lab/number_confidence.py.
-_WEIGHTS = (0.569, -0.534, -0.288, -0.284, -2.527, -2.493, -1.934)
-# Below this confidence the reader abstains: of the answers above it, less than 1 % are wrong on the open sets and
-# scenes together (cross-validation of lab/number_confidence.py), 1 % on the open sets, without labels that are wrong.
+_WEIGHTS = (0.603, -0.519, -0.335, -0.270, -2.581, -2.638, -1.951)
+# Below this confidence the reader abstains: of the answers above it, 1 % are wrong on the open sets and scenes together
+# (cross-validation of lab/number_confidence.py).
 UNSURE_BELOW = 0.97
 
 
@@ -84,9 +84,9 @@ def join_lines(lines: Sequence[PlacedLine], unsure_below: float) -> Number:
 
 
 def numbers_among(lines: Sequence[PlacedLine]) -> tuple[list[PlacedLine], int, bool]:
-    """Those of the lines that are numbers; how many lines are in doubt: left out though they are about as large, and
-    hold digits or what the network does not know, or a single 1, which a ruled line may be, next to longer ones; and
-    whether no line is surely writing."""
+    """Those of the lines that are numbers; how much is in doubt: each line that was left out though it is about as
+    large, and holds digits or what the network does not know, and whether a line is a single 1 next to longer ones,
+    which a ruled line may be; and whether no line is surely writing."""
     numbers = [pair for pair in lines if any(symbol in DIGITS for symbol in pair[0].text)]
     # Print, drawings and what is left of frames are read as digits too, but badly. Where all is, something was written.
     known = [pair for pair in numbers if _is_number(pair[0])]
@@ -94,9 +94,8 @@ def numbers_among(lines: Sequence[PlacedLine]) -> tuple[list[PlacedLine], int, b
     largest = max((_size(to_picture) for _, to_picture in kept), default=0.0)
     large = [line for line, to_picture in lines if _size(to_picture) > _ALSO * largest]
     in_doubt = sum(_may_be_number(line) and not _is_number(line) for line in large) if known else 0
-    texts = [_digits_of(line.text) for line, _ in kept]
-    if any(len(text) > 1 for text in texts):
-        in_doubt += texts.count("1")
+    single = any(_digits_of(pair[0].text) == "1" and not _is_stray(pair, kept) for pair in kept)
+    in_doubt += single and any(len(_digits_of(line.text)) > 1 for line, _ in kept)
     return kept, in_doubt, not known
 
 

@@ -106,6 +106,16 @@ def test_a_line_askew_is_straightened(angle):
     assert abs(writing_angle(askew > 0.3, written, height) + angle) <= 1.5
 
 
+@pytest.mark.parametrize("angle", [-20, 15])
+def test_a_page_of_lines_askew_is_straightened(angle):
+    page = Page(width=900, height=800)
+    for row in range(5):
+        page.write("4708471", left=150, top=120 + 120 * row)
+    askew, _ = turned(page.ink, angle)
+    height, written = find_writing_size(askew > 0.3)
+    assert abs(writing_angle(askew > 0.3, written, height) + angle) <= 1.5
+
+
 def test_one_digit_and_level_lines_are_not_turned():
     for text in ("7", "4", "47", "4708471"):
         mask = Page().write(text).ink > 0.3

@@ -20,6 +20,7 @@ const STRAIGHTER = 1.25;
 const ASKEW = 3;
 const LINES_ASKEW = 0.6;
 const LONGER = 2.2;
+const ONE_LINE = 2;
 const INNER = [0.1, 0.9];
 
 interface Votes {
@@ -50,7 +51,7 @@ export const writingAngle = (inked: Mask, written: Mask, height: number): number
   const along = lengthOf(turned({ x: votes.y.map((y) => -y), y: votes.x }, best));
   if (along < LONGER * Math.min(lengthOf(turned(votes, best)), 2 * height)) return 0;
   const all = votesOf(inked);
-  return heightOf(turned(all, best)) <= heightOf(all.y) ? best : 0;
+  return heightOf(all.y) <= Math.min(ONE_LINE * height, heightOf(turned(all, best))) ? 0 : best;
 };
 
 // The rows of places once the page is turned by the angle.

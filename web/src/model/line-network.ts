@@ -9,7 +9,7 @@ export const STRIP_HEIGHT = 32;
 const STRIP_STEP = 16;
 // Pixels that a column of the network's output covers.
 export const COLUMN = 2;
-// Wider strips are read in parts, which overlap by what the network sees of a column's neighbors (18 pixels) and more: a
+// Wider strips are read in parts, which overlap by what the network sees of a column's neighbors (20 pixels) and more: a
 // network laid out for this width takes 20 MB.
 const PART = 512;
 const OVERLAP = 64;

@@ -14,7 +14,7 @@ const KNOWN = -0.8;
 const LIKE = 1.25;
 const ALSO = 0.6;
 const SINGLE = 1.3;
-const WEIGHTS: readonly number[] = [0.569, -0.534, -0.288, -0.284, -2.527, -2.493, -1.934];
+const WEIGHTS: readonly number[] = [0.603, -0.519, -0.335, -0.270, -2.581, -2.638, -1.951];
 export const UNSURE_BELOW = 0.97;
 
 // A line's reading, and what takes places of its strip to the picture's.
@@ -36,9 +36,8 @@ export const joinLines = (lines: readonly PlacedLine[], unsureBelow: number): Nu
     ? lines.filter(({ line, toPicture }) => mayBeNumber(line) && !isNumber(line) && sizeOf(toPicture) > ALSO * largest).length
     : 0;
   // A single 1 next to longer lines may be a ruled line.
-  const found = several.map(({ line }) => digitsOf(line.text));
-  const single = found.some(({ length }) => length > 1) ? found.filter((text) => text === "1").length : 0;
-  const confidence = confidenceOf(several.map(({ line }) => line), leftOut + single, known.length === 0);
+  const single = kept.some(({ line }) => digitsOf(line.text) === "1") && several.some(({ line }) => digitsOf(line.text).length > 1);
+  const confidence = confidenceOf(several.map(({ line }) => line), leftOut + Number(single), known.length === 0);
   return {
     text: texts.map((text) => wordsIn(text).map(digitsOf).filter(Boolean).join(" ")).join("\n"),
     written: texts.map((text) => wordsIn(text.replaceAll(OTHER, "")).join(" ")).join("\n"),
@@ -60,7 +59,7 @@ const readingsOf = ({ line, toPicture }: PlacedLine, unsureBelow: number): Readi
 };
 
 // The probability that the text of these lines is right as a whole: a logistic regression. inDoubt: lines left out though
-// they are about as large, and hold digits or what the network does not know, or that may be ruled lines. noneKnown: whether
+// they are about as large, and hold digits or what the network does not know, and 1 if a line may be a ruled line. noneKnown: whether
 // no line is surely writing.
 export const confidenceOf = (lines: readonly LineReading[], inDoubt: number, noneKnown: boolean): number => {
   if (!lines.length) return 0;
