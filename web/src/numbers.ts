@@ -20,7 +20,7 @@ const PAGE = 1600;
 const STROKES_HEIGHT = 32;
 // A page whose number has less confidence, or is a column of digits, is read turned, too, at this many pixels a side, if its
 // lines have so many at most; and so it is taken where the reader is sure, and a digit among these says which way is up.
-const TURNED_BELOW = 0.5;
+const TURNED_BELOW = 0.7;
 const TURNED_PAGE = 800;
 const TURNED_WIDTH = 3000;
 const TELLING = /[347]/;
@@ -63,7 +63,7 @@ export const createNumberReader = (model: ModelFile): NumberReader => {
         const other = joined(findWriting(turned), product(small.toPicture, back));
         if (!other.unsure && TELLING.test(other.text)) return other;
         // Both can't be right.
-        confidence = Math.min(confidence, 1 - other.confidence);
+        if (column) confidence = Math.min(confidence, 1 - other.confidence);
       }
       return { ...number, confidence, unsure: confidence < UNSURE_BELOW };
     },

@@ -48,7 +48,7 @@ PAGE = 1600
 # A page whose number has less confidence, or is a column of digits, is read turned, too, at this many pixels a side, if
 # its lines have so many at most; and so it is taken where the reader is sure, and a digit among these says which way is
 # up.
-TURNED_BELOW, TURNED_PAGE, TURNED_WIDTH, TELLING = 0.5, 800, 3000, frozenset("347")
+TURNED_BELOW, TURNED_PAGE, TURNED_WIDTH, TELLING = 0.7, 800, 3000, frozenset("347")
 # Pixels that a line of pen strokes is drawn high.
 STROKES_HEIGHT = 32
 
@@ -191,8 +191,8 @@ class Reader:
             other = self._joined(find_writing(turned).lines, to_picture @ back)
             if not other.unsure and TELLING & set(other.text):
                 return other
-            # Both can't be right.
-            confidence = min(confidence, 1 - other.confidence)
+            if column:  # Both can't be right.
+                confidence = min(confidence, 1 - other.confidence)
         return replace(number, confidence=confidence, unsure=confidence < NUMBER_UNSURE_BELOW)
 
     def _joined(self, lines: Sequence[WrittenLine], to_picture: NDArray[np.float64]) -> Number:
