@@ -68,8 +68,8 @@ def main() -> None:
 def record_line_reader(figures: dict[str, Any], ink: Path | None) -> None:
     """Stores what the model card says of the shipped `lines.onnx` in `lines.json`, and writes the card.
 
-    figures: `parameters`, `lines` (how many were composed), `steps`, `seed`, `by_writer` and `training_seconds`; those
-    that are missing stay as they were. ink: the folder with the sets of numbers to measure; None for none.
+    figures: `parameters`, `lines` (how many were composed), `steps`, `by_writer` and `training_seconds`; those that are
+    missing stay as they were. ink: the folder with the sets of numbers to measure; None for none.
     """
     path = shipped_line_model().with_suffix(".json")
     document: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"numbers": []}
@@ -109,8 +109,8 @@ and made level. Letters, words and doodles should lower the confidence. It is no
 
 **What it was trained on.** {document["lines"]:,} lines that `tenfold.synthesis.lines` composes of MNIST's training digits{writers} of synthetic
 digits and marks, and of letters and scribbles as non-digits. No other handwriting, and no photos or forms. {document["steps"]:,} steps,
-seed {document["seed"]}, {document["training_seconds"] / 60:.0f} minutes of training in several stages, between which
-the lines were changed. `python -m lab.train_line_reader OUT` trains such a network on the lines as they are now; with `--start
+{document["training_seconds"] / 60:.0f} minutes of training in several stages of different seeds, between which
+the lines and the network were changed. `python -m lab.train_line_reader OUT` trains such a network on the lines as they are now; with `--start
 FILE` it begins with the weights of one that is there.
 
 **Measured** through `Reader.read_number`, with the digit classifier: shares of numbers whose digits are all right, unsure or not.

@@ -47,7 +47,7 @@ def writing_angle(mask: NDArray[np.bool_], written: NDArray[np.bool_], height: f
     best = _best(x, y, _ANGLES, _FINER, row)
     if abs(best) < _ASKEW or _score(x, y, best, row) < _BETTER * _score(x, y, 0.0, row):
         return 0.0
-    long = np.ptp(_turned(-y, x, best)) >= _LONGER * min(np.ptp(_turned(x, y, best)), 2 * height)
+    long = np.ptp(_turned(-y, x, best)) >= _LONGER * min(np.ptp(_turned(x, y, best)), _ONE_LINE * height)
     x, y = _votes(mask)
     level = _height(y) <= min(_ONE_LINE * height, _height(_turned(x, y, best)))
     return best if long and not level else 0.0

@@ -49,7 +49,7 @@ export const writingAngle = (inked: Mask, written: Mask, height: number): number
   const best = bestOf(votes, ANGLES, FINER, row);
   if (Math.abs(best) < ASKEW || score(votes, best, row) < BETTER * score(votes, 0, row)) return 0;
   const along = lengthOf(turned({ x: votes.y.map((y) => -y), y: votes.x }, best));
-  if (along < LONGER * Math.min(lengthOf(turned(votes, best)), 2 * height)) return 0;
+  if (along < LONGER * Math.min(lengthOf(turned(votes, best)), ONE_LINE * height)) return 0;
   const all = votesOf(inked);
   return heightOf(all.y) <= Math.min(ONE_LINE * height, heightOf(turned(all, best))) ? 0 : best;
 };

@@ -58,9 +58,9 @@ const readingsOf = ({ line, toPicture }: PlacedLine, unsureBelow: number): Readi
   });
 };
 
-// The probability that the text of these lines is right as a whole: a logistic regression. inDoubt: lines left out though
-// they are about as large, and hold digits or what the network does not know, and 1 if a line may be a ruled line. noneKnown: whether
-// no line is surely writing.
+// The probability that the text of these lines is right as a whole: a logistic regression. inDoubt: how many lines were left
+// out though they are about as large, and hold digits or what the network does not know, and one more if a line may be a
+// ruled line. noneKnown: whether no line is surely writing.
 export const confidenceOf = (lines: readonly LineReading[], inDoubt: number, noneKnown: boolean): number => {
   if (!lines.length) return 0;
   const sum = (of: (line: LineReading) => number): number => lines.reduce((total, line) => total + of(line), 0);
