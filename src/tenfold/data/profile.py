@@ -124,11 +124,14 @@ def _by_class(statistic: Any, values: NDArray[np.float64], labels: Labels, class
 
 
 def _pixel_statistics(images: Images) -> tuple[float, float]:
-    # From the histogram: exact, and without a float copy of all images.
-    counts = np.bincount(images.reshape(-1), minlength=256)
-    levels = np.arange(256) / 255
-    mean = float((counts * levels).sum() / counts.sum())
-    return mean, float((counts * (levels - mean) ** 2).sum() / counts.sum()) ** 0.5
+    # From sums of whole numbers: exact, and without a float copy of all images.
+    total = squares = 0
+    for start in range(0, len(images), 2048):
+        pixels = images[start : start + 2048].astype(np.uint32)
+        total += int(pixels.sum(dtype=np.int64))
+        squares += int((pixels * pixels).sum(dtype=np.int64))
+    mean = total / images.size
+    return mean / 255, max(0.0, squares / images.size - mean**2) ** 0.5 / 255
 
 
 def _outlying(images: Images, labels: Labels, means: NDArray[np.float64]) -> NDArray[np.int64]:

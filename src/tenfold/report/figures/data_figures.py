@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from tenfold.data import Dataset
 from tenfold.data.preprocessing import flatten, one_hot, scale_pixels
 from tenfold.data.profile import Profile
-from tenfold.report.figures.figure_style import Draw, Theme, bare, figure, mosaic, name_classes, show_ink
+from tenfold.report.figures.figure_style import WIDTH, Draw, Theme, figure, mosaic, name_classes, show_ink
 
 # Of more classes, samples and mean images are shown of the first.
 _SHOWN = 30
@@ -68,12 +68,9 @@ def mean_digits(data: Dataset, profile: Profile, theme: Theme) -> Figure:
     means = profile.mean_images[:_SHOWN]
     rows = -(-len(means) // _COLUMNS)
     drawing = figure(2.0 + 0.75 * rows)
-    above, below = np.asarray(drawing.subfigures(2, 1, height_ratios=(rows, 1.7))).tolist()
-    for axes in (grid := above.subplots(rows, _COLUMNS, squeeze=False)).flat:
-        bare(axes)
-    for axes, mean in zip(grid.flat, means, strict=False):
-        show_ink(axes, mean, peak=max(1.0, mean.max()))
-    axes = below.subplots()
+    above, axes = drawing.subplots(2, 1, height_ratios=(rows, 1.7))
+    peaks = np.maximum(1, means.max((1, 2), keepdims=True))
+    show_ink(above, mosaic((255 * means / peaks).astype(np.uint8), _COLUMNS))
     axes.errorbar(
         range(data.classes), 100 * profile.ink_mean, 100 * profile.ink_spread, fmt="o", color=theme.accent, capsize=3
     )
@@ -147,11 +144,14 @@ def augmented(originals: np.ndarray, changed: dict[str, np.ndarray], theme: Them
 
 def labeled_grid(images: np.ndarray, captions: list[str], theme: Theme, columns: int = 10) -> Figure:
     """images: uint8[N,28,28], in rows of `columns`, each with its caption below."""
+    lines = 1 + max((caption.count("\n") for caption in captions), default=0)
+    down = 34 + 6 * lines  # pixels: a line of a caption is 6 of them high
     rows = max(1, -(-len(images) // columns))
-    drawing = figure(rows * (1.06 if any("\n" in caption for caption in captions) else 0.95))
-    for axes in (grid := drawing.subplots(rows, columns, squeeze=False)).flat:
-        bare(axes)
-    for axes, image, caption in zip(grid.flat, images, captions, strict=False):
-        show_ink(axes, image)
-        axes.set_xlabel(caption, color=theme.muted, fontsize=8, labelpad=2)
+    drawing = figure(rows * down * WIDTH / (32 * columns))
+    axes = drawing.add_subplot()
+    show_ink(axes, mosaic(images, columns, down=down))
+    for index, caption in enumerate(captions):
+        row, column = divmod(index, columns)
+        place = 32 * column + 13.5, down * row + 29
+        axes.text(*place, caption, color=theme.muted, fontsize=8, horizontalalignment="center", verticalalignment="top")
     return drawing

@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 from tenfold.evaluation.calibration import reliability, risk_coverage
 from tenfold.evaluation.metrics import Evaluation
 from tenfold.report.figures.data_figures import labeled_grid
-from tenfold.report.figures.figure_style import Theme, bare, figure, name_classes, show_ink
+from tenfold.report.figures.figure_style import WIDTH, Theme, bare, figure, mosaic, name_classes, show_ink
 
 # Up to so many classes the confusion matrix shows counts, up to so many its cells are drawn one by one, and a
 # prediction has a bar for each.
 _NUMBERED = 12
 _DRAWN = 100
 _BARS = 10
+# Points of a curve at most, far more than it has pixels: a page with all 10,000 would be twice as large.
+_POINTS = 1000
 
 
 def confusion(evaluation: Evaluation, theme: Theme) -> Figure:
@@ -111,7 +113,9 @@ def reliability_diagram(evaluation: Evaluation, theme: Theme) -> Figure:
 
 def risk_coverage_curve(evaluation: Evaluation, theme: Theme) -> Figure:
     """The error rate when only the most confident predictions count, against their share."""
-    coverage, risk = risk_coverage(evaluation.confidences, evaluation.predictions == evaluation.labels)
+    shares, risks = risk_coverage(evaluation.confidences, evaluation.predictions == evaluation.labels)
+    every = -(-len(shares) // _POINTS)
+    coverage, risk = shares[::-every][::-1], risks[::-every][::-1]  # The last point, of all images, among them.
     drawing = figure(2.7)
     axes = drawing.add_subplot()
     axes.plot(100 * coverage, 100 * risk, color=theme.accent, linewidth=1.6)
@@ -144,29 +148,31 @@ def predictions(
     labels: NDArray[np.integer] | None = None,
 ) -> Figure:
     """Images with the predicted class, its confidence, the true class of mistakes, and all probabilities as bars."""
-    columns = 4
+    # In pixels of the images: each has its bars to the right, after the names of the classes.
+    left, wide, tall = 32 + 2 * max(map(len, names)), 26, 34
+    across, down = left + wide + 8, tall + 14
+    columns = max(1, 272 // across)
     rows = max(1, -(-len(images) // columns))
-    drawing = figure(1.5 * rows)
-    grid = drawing.subplots(rows, columns * 2, squeeze=False, width_ratios=(1, 0.9) * columns)
-    for axes in grid.flat:
-        bare(axes)
-    for index, (image, row) in enumerate(zip(images, probabilities, strict=True)):
-        picture, bars = grid.flat[2 * index], grid.flat[2 * index + 1]
+    drawing = figure(rows * down * WIDTH / (columns * across))
+    axes = drawing.add_subplot()
+    show_ink(axes, mosaic(images, columns, across, down))
+    for index, row in enumerate(probabilities):
+        top, start = down * (index // columns), across * (index % columns)
         read = int(row.argmax())
-        right = labels is None or read == labels[index]
-        color = theme.accent if right else theme.contrast
-        show_ink(picture, image)
+        truth = read if labels is None else int(labels[index])
+        color = theme.accent if read == truth else theme.contrast
         title = f"{names[read]} · {100 * row[read]:.1f} %"
-        picture.set_title(title, color=color, fontsize=9.5, pad=3, loc="left")
-        if labels is not None:
-            truth = "" if right else f"true: {names[int(labels[index])]}"
-            bars.set_title(truth, color=theme.contrast, fontsize=8.5, pad=3, fontweight="normal", loc="left")
+        axes.text(start, top - 3, title, color=color, fontsize=9.5, fontweight="bold")
+        if read != truth:
+            axes.text(start, top + tall, f"true: {names[truth]}", color=theme.contrast, fontsize=8.5)
         # Of many classes, the most probable ones.
         shown = np.arange(len(names)) if len(names) <= _BARS else np.argsort(-row, kind="stable")[:_BARS]
+        middles = top + (np.arange(len(shown)) + 0.5) * tall / len(shown)
         colors = [color if label == read else theme.muted for label in shown]
-        bars.barh(range(len(shown)), row[shown], color=colors, height=0.7)
-        bars.set_yticks(range(len(shown)), [names[label] for label in shown])
-        bars.tick_params(axis="y", length=0, labelsize=6.5, pad=1)
-        bars.set_xlim(0, 1)
-        bars.invert_yaxis()
+        axes.barh(middles, wide * row[shown], 0.7 * tall / len(shown), left=start + left, color=colors)
+        for middle, label in zip(middles, shown, strict=True):
+            name = axes.text(start + left - 1, middle, names[label], color=theme.muted, fontsize=6.5)
+            name.set(horizontalalignment="right", verticalalignment="center_baseline")
+    axes.set_xlim(-0.5, columns * across - 6)
+    axes.set_ylim(rows * down - 13, -11)
     return drawing

@@ -158,13 +158,12 @@ def bare(axes: Axes) -> None:
         spine.set_visible(False)
 
 
-def mosaic(images: NDArray[np.uint8], columns: int, gap: int = 4) -> NDArray[np.uint8]:
-    """images: uint8[N,H,W] -> one image uint8, with `columns` columns and `gap` pixels of paper between them."""
-    count, height, width = images.shape
-    rows = -(-count // columns)
-    sheet = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap), np.uint8)
+def mosaic(images: NDArray[np.uint8], columns: int, across: int = 32, down: int = 32) -> NDArray[np.uint8]:
+    """images: uint8[N,28,28] -> one image uint8, with `columns` columns; each image is `across` pixels right of the one
+    before it, and `down` pixels below the one above."""
+    rows = -(-len(images) // columns)
+    sheet = np.zeros((rows * down, columns * across), np.uint8)
     for index, image in enumerate(images):
         row, column = divmod(index, columns)
-        top, left = row * (height + gap), column * (width + gap)
-        sheet[top : top + height, left : left + width] = image
-    return sheet
+        sheet[row * down : row * down + 28, column * across : column * across + 28] = image
+    return sheet[: (rows - 1) * down + 28, : (columns - 1) * across + 28]
