@@ -82,13 +82,13 @@ def test_int8_files_do_what_their_weights_say(name, changes, mnist, tmp_path):
     assert evaluate_layers(read, images) == pytest.approx(kept, abs=1e-5)
 
 
+@pytest.mark.parametrize("bits", [6, 8])
 @pytest.mark.parametrize(("name", "changes"), CASES, ids=lambda value: str(value))
-def test_a_c_header_does_what_its_weights_say(name, changes, mnist, tmp_path):
+def test_a_c_header_does_what_its_weights_say(name, changes, bits, mnist, tmp_path):
     images = np.array(mnist.train_images[:64])
     images[0] = 0
-    layers = inference_layers(lively(Recipe.load(name).replace(**changes)))
-    path = write_c(layers, tmp_path / "digits.h", {"unsure_below": 0.7}, bits=6)
-    wanted = softmax(evaluate_layers([dequantized(layer, 6, np.float16) for layer in layers], images))
+    layers, path = inference_layers(lively(Recipe.load(name).replace(**changes))), tmp_path / "digits.h"
+    wanted = softmax(evaluate_layers(write_c(layers, path, {"unsure_below": 0.7}, bits), images))
     assert compiled(path, images) == pytest.approx(wanted, abs=1e-4)
     assert "#define TENFOLD_UNSURE_BELOW 0.7f\n" in path.read_text()
 
@@ -111,7 +111,8 @@ def compiled(path, images):
 
 def test_a_c_header_says_what_it_classifies(tmp_path):
     layers = inference_layers(lively(Recipe.load("tiny")))
-    text = write_c(layers, tmp_path / "model.h", {"class_names": ["a */ b", "c\n$d"]}).read_text()
+    write_c(layers, tmp_path / "model.h", {"class_names": ["a */ b", "c\n$d"]})
+    text = (tmp_path / "model.h").read_text()
     assert "probabilities: of the classes a * / b, c $d;" in text
     assert "$" not in text.replace("$d", "")
     assert text.count("{") == text.count("}")
@@ -119,12 +120,24 @@ def test_a_c_header_says_what_it_classifies(tmp_path):
 
 def test_a_c_header_refuses_what_it_cannot_hold(tmp_path):
     layers = inference_layers(lively(Recipe.load("tiny")))
-    layers[-1] = replace(layers[-1], bias=np.full(10, 1e6, np.float32))
-    with pytest.raises(ExportError, match="beyond 65,504"):
+    layers[-1] = replace(layers[-1], bias=np.full(10, np.inf, np.float32))
+    with pytest.raises(ExportError, match="not finite"):
         write_c(layers, tmp_path / "model.h", {})
     with pytest.raises(ExportError, match="strips"):
         write_c([InferenceLayer("strips")], tmp_path / "model.h", {})
     assert not (tmp_path / "model.h").exists()
+
+
+@pytest.mark.parametrize("size", [1e-9, 1, 1e30])
+def test_scales_and_biases_of_any_size_keep_seven_bits(size, tmp_path):
+    layers = inference_layers(lively(Recipe.load("tutorial")))
+    for at, layer in enumerate(layers):
+        if layer.weight is not None and layer.bias is not None:
+            layers[at] = replace(layer, weight=layer.weight * size, bias=layer.bias * size)
+    for layer, held in zip(layers, write_c(layers, tmp_path / "model.h", {}, bits=7), strict=True):
+        if layer.weight is not None:
+            for values, exact in ((held.weight, layer.weight), (held.bias, layer.bias)):
+                assert np.abs(values - exact).max() <= np.abs(exact).max() / 64
 
 
 @pytest.mark.parametrize("bits", range(2, 9))

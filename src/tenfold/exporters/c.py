@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
@@ -35,29 +36,38 @@ _ACTIVATIONS = {
 }
 
 
-def write_c(layers: Sequence[InferenceLayer], path: Path, settings: Mapping[str, Any], bits: int = 8) -> Path:
-    """Writes `layers` to `path`, with weights of 2 to 8 bits. settings: those of `tenfold.reading.model_file`.
+def write_c(
+    layers: Sequence[InferenceLayer], path: Path, settings: Mapping[str, Any], bits: int = 8
+) -> list[InferenceLayer]:
+    """Writes `layers` to `path`, with weights of 2 to 8 bits, and returns them with the weights that the header holds.
 
-    Scales, one for each output, and biases are float16. Raises `ExportError` for a value that float16 can't hold.
+    Scales, one for each output, and biases are whole numbers times a power of two: of 8 bits with weights of fewer than
+    8, else of 16. settings: those of `tenfold.reading.model_file`. Raises `ExportError` for a value that is not finite.
     """
     program = _Program(bits)
-    for layer in layers:
-        program.add(layer)
-    return files.write_text(path, program.text(settings))
+    rest = list(layers)
+    while rest:
+        layer = rest.pop(0)
+        # The batch norm of shared weights, which has scales of its own for each use of them.
+        norm = rest.pop(0) if layer.kind == "convolution" and rest and rest[0].kind == "scale" else None
+        program.add(layer, norm)
+    files.write_text(path, program.text(settings))
+    return program.layers
 
 
 class _Program:
-    """The calls of a forward pass, and the bytes of its weights.
+    """The calls of a forward pass, the bytes of its weights, and the layers with these weights.
 
     Arrays between layers lie in a few buffers; a buffer is used again when its values are no longer needed.
     """
 
     def __init__(self, bits: int) -> None:
-        self.bits = bits
+        self.bits, self.number_bits = bits, 8 if bits < 8 else 16
+        self.layers: list[InferenceLayer] = []
         self.weights = bytearray()
         self.offsets: dict[bytes, int] = {}
         self.calls: list[str] = []
-        self.functions = {"half", "whole", "predict"}
+        self.functions = {"number", "whole", "predict"}
         # The size of each buffer; the one with the latest values, and their shape; those that slots hold.
         self.buffers = [784]
         self.at, self.shape = 0, (1, 28, 28)
@@ -69,13 +79,17 @@ class _Program:
             self.weights += content
         return str(self.offsets[content])
 
-    def halves(self, values: Array) -> str:
-        """Places float16 numbers; those of a layer without a bias take no bytes."""
-        if not values.any():
-            return _NONE
-        if not np.abs(values).max() <= np.finfo(np.float16).max:
-            raise ExportError("a bias or scale is beyond 65,504: a C header can't hold it")
-        return self.place(values.astype("<f2").tobytes())
+    def numbers(self, values: Array) -> tuple[str, Array]:
+        """Places scales or biases; returns the place, and the values as they are there."""
+        if not values.any():  # Those of a layer without a bias take no bytes.
+            return _NONE, values
+        if not np.isfinite(values).all():
+            raise ExportError("a bias or scale is not finite: a C header can't hold it")
+        largest = 2 ** (self.number_bits - 1) - 1
+        exponent = max(-128, int(np.frexp(np.abs(values).max() / largest)[1]))
+        whole = np.rint(np.ldexp(values.astype(np.float64), -exponent)).astype(f"<i{self.number_bits // 8}")
+        content = bytes([exponent + 128]) + whole.tobytes()
+        return self.place(content), np.ldexp(whole.astype(np.float32), exponent)
 
     def call(self, function: str, *arguments: object, shape: tuple[int, int, int], in_place: bool = False) -> None:
         """A layer that takes the latest values and gives others of a shape."""
@@ -93,9 +107,12 @@ class _Program:
         self.functions.add(function)
         self.at, self.shape = to, shape
 
-    def add(self, layer: InferenceLayer) -> None:
+    def add(self, layer: InferenceLayer, norm: InferenceLayer | None = None) -> None:
+        """Adds a layer; norm: scales and biases of a convolution that are separate from its weights."""
         options, (channels, height, width) = layer.options, self.shape
         area = height * width
+        if layer.weight is None:
+            self.layers.append(layer)
         if layer.kind == "keep":
             self.slots[options["slot"]] = self.at, self.shape
         elif layer.kind == "recall":
@@ -122,25 +139,36 @@ class _Program:
                 raise ExportError(f"a layer of kind {layer.kind} can't be written as C; --to onnx supports every model")
             self.call(layer.kind, channels * area, shape=self.shape, in_place=True)
         elif layer.kind == "scale":
-            arrays = self.halves(layer.weight), self.halves(layer.bias)
-            self.call("scale", channels, area, *arrays, shape=self.shape, in_place=True)
+            (scales, factors), (biases, offsets) = self.numbers(layer.weight), self.numbers(layer.bias)
+            self.layers.append(replace(layer, weight=factors, bias=offsets))
+            self.call("scale", channels, area, scales, biases, shape=self.shape, in_place=True)
         else:
-            self._add_weights(layer)
+            self._add_weights(layer, norm)
 
-    def _add_weights(self, layer: InferenceLayer) -> None:
+    def _add_weights(self, layer: InferenceLayer, norm: InferenceLayer | None) -> None:
         assert layer.weight is not None
         assert layer.bias is not None
         whole, scales = quantize(layer.weight, self.bits)
-        arrays = self.place(pack(whole, self.bits)), self.halves(scales), self.halves(layer.bias)
+        biases = layer.bias
+        if norm is not None and norm.weight is not None and norm.bias is not None:
+            scales, biases = scales * norm.weight, biases * norm.weight + norm.bias
         outputs, (channels, height, width) = len(whole), self.shape
+        # One kernel for all channels is that of a learned pooling which they share.
+        one = layer.kind == "convolution" and (whole == whole[0]).all() and (scales == scales[0]).all()
+        kernels = 1 if one else outputs
+        weights_at = self.place(pack(whole[:kernels], self.bits))
+        (scales_at, factors), (biases_at, offsets) = self.numbers(scales[:kernels]), self.numbers(biases)
+        weight = (whole * factors.reshape(-1, *[1] * (whole.ndim - 1))).astype(np.float32)
+        self.layers.append(replace(layer, weight=weight, bias=offsets))
+        arrays = weights_at, scales_at, biases_at
         if layer.kind == "dense":
             self.call("dense", whole.shape[1], outputs, *arrays, shape=(outputs, 1, 1))
             return
         (above, left), (down, across) = (rows_and_columns(layer.options[key]) for key in ("padding", "stride"))
         tall, wide = whole.shape[2:]
         rows, columns = (height + 2 * above - tall) // down + 1, (width + 2 * left - wide) // across + 1
-        sizes = (channels, height, width, outputs, rows, columns, whole.shape[1], tall, wide, above, left, down, across)
-        self.call("convolution", *sizes, *arrays, shape=(outputs, rows, columns))
+        sizes = channels, height, width, outputs, rows, columns, kernels, whole.shape[1], tall, wide
+        self.call("convolution", *sizes, above, left, down, across, *arrays, shape=(outputs, rows, columns))
 
     def text(self, settings: Mapping[str, Any]) -> str:
         """The header."""
@@ -155,6 +183,7 @@ class _Program:
             # By default, an even chance of being wrong.
             "unsure_below": _constant(settings.get("unsure_below", 0.5)),
             "bits": self.bits,
+            "number_bits": self.number_bits,
             "weight_bytes": len(self.weights),
             "weights": ",\n".join(f"    {', '.join(numbers[at : at + 24])}" for at in range(0, len(numbers), 24)),
             "memory": 4 * sum(self.buffers),

@@ -18,30 +18,28 @@
 /* An answer with a lower probability is unsure. */
 #define TENFOLD_UNSURE_BELOW $unsure_below
 #define TENFOLD_BITS $bits
+#define TENFOLD_NUMBER_BITS $number_bits
 #define TENFOLD_NONE 0xffffffffu
 
 static const unsigned char tenfold_weights[$weight_bytes] = {
 $weights
 };
 
-/* float16 number `index` of the array that starts at byte `at`; 0 where there is no array. */
-static float tenfold_half(unsigned at, int index)
+/* Signed whole number `index`, of so many bits, of the array that starts at byte `at`. */
+static int tenfold_whole(unsigned at, int index, int bits)
 {
-    if (at == TENFOLD_NONE) return 0;
-    const unsigned char *bytes = tenfold_weights + at + 2 * index;
-    const int bits = bytes[0] | bytes[1] << 8, exponent = bits >> 10 & 31, fraction = bits & 1023;
-    const float value = ldexpf((float)(exponent ? fraction | 1024 : fraction), (exponent ? exponent : 1) - 25);
-    return bits >> 15 ? -value : value;
-}
-
-/* Signed number `index`, of TENFOLD_BITS bits, of the array that starts at byte `at`. */
-static int tenfold_whole(unsigned at, int index)
-{
-    const int first = index * TENFOLD_BITS, shift = first & 7, sign = 1 << (TENFOLD_BITS - 1);
+    const int first = index * bits, shift = first & 7, sign = 1 << (bits - 1);
     const unsigned char *bytes = tenfold_weights + at + (first >> 3);
     int value = bytes[0] >> shift;
-    if (shift + TENFOLD_BITS > 8) value |= bytes[1] << (8 - shift);
+    if (shift + bits > 8) value |= bytes[1] << (8 - shift);
     return ((value & (2 * sign - 1)) ^ sign) - sign;
+}
+
+/* Scale or bias `index` of an array: whole numbers after the exponent of their power of two; 0 where there is none. */
+static float tenfold_number(unsigned at, int index)
+{
+    if (at == TENFOLD_NONE) return 0;
+    return ldexpf((float)tenfold_whole(at + 1, index, TENFOLD_NUMBER_BITS), tenfold_weights[at] - 128);
 }
 
 /* Centers an image on its center of mass and removes its slant: the regression of columns on rows, weighted by ink. */
@@ -90,19 +88,20 @@ static void tenfold_pixels(const float *in, float *out, int crop, int patch, int
         }
 }
 
-/* Each output channel sees `inputs` channels: all of them, or its own alone. */
+/* Each output channel sees `inputs` channels: all of them, or its own alone; `kernels` is 1 if all have the same. */
 static void tenfold_convolution(const float *in, float *out, int channels, int height, int width, int outputs, int rows,
-                                int columns, int inputs, int tall, int wide, int above, int left, int down, int across,
-                                unsigned weights, unsigned scales, unsigned biases)
+                                int columns, int kernels, int inputs, int tall, int wide, int above, int left, int down,
+                                int across, unsigned weights, unsigned scales, unsigned biases)
 {
-    for (int o = 0, weight = 0; o < outputs; o++) {
+    for (int o = 0; o < outputs; o++) {
         float *sums = out + o * rows * columns;
-        const float scale = tenfold_half(scales, o), bias = tenfold_half(biases, o);
+        const int kernel = o % kernels;
+        const float scale = tenfold_number(scales, kernel), bias = tenfold_number(biases, o);
         for (int at = 0; at < rows * columns; at++) sums[at] = 0;
-        for (int i = 0; i < inputs; i++)
+        for (int i = 0, weight = kernel * inputs * tall * wide; i < inputs; i++)
             for (int y = 0; y < tall; y++)
                 for (int x = 0; x < wide; x++, weight++) {
-                    const float factor = (float)tenfold_whole(weights, weight);
+                    const float factor = (float)tenfold_whole(weights, weight, TENFOLD_BITS);
                     const float *source = in + (inputs < channels ? o : i) * height * width;
                     for (int row = 0; row < rows; row++) {
                         const int v = row * down + y - above;
@@ -122,15 +121,15 @@ static void tenfold_dense(const float *in, float *out, int inputs, int outputs, 
 {
     for (int o = 0; o < outputs; o++) {
         float sum = 0;
-        for (int i = 0; i < inputs; i++) sum += (float)tenfold_whole(weights, o * inputs + i) * in[i];
-        out[o] = sum * tenfold_half(scales, o) + tenfold_half(biases, o);
+        for (int i = 0; i < inputs; i++) sum += (float)tenfold_whole(weights, o * inputs + i, TENFOLD_BITS) * in[i];
+        out[o] = sum * tenfold_number(scales, o) + tenfold_number(biases, o);
     }
 }
 
 static void tenfold_scale(const float *in, float *out, int channels, int area, unsigned scales, unsigned biases)
 {
     for (int c = 0; c < channels; c++) {
-        const float scale = tenfold_half(scales, c), bias = tenfold_half(biases, c);
+        const float scale = tenfold_number(scales, c), bias = tenfold_number(biases, c);
         for (int at = c * area; at < (c + 1) * area; at++) out[at] = in[at] * scale + bias;
     }
 }

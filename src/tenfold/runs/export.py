@@ -83,8 +83,7 @@ def _write(
     to: str, layers: list[InferenceLayer], path: Path, settings: dict[str, Any], bits: int, images: NDArray[np.uint8]
 ) -> Array:
     """Writes a file with quantized weights, and returns its probabilities of images, which are those of its weights."""
-    dtype = np.float16 if to == "c" else np.float32
-    own = softmax(evaluate_layers([dequantized(layer, bits, dtype) for layer in layers], images))
+    rounded = [dequantized(layer, bits) for layer in layers]
     found: Array | None
     if to == "onnx-int8":
         write_onnx(layers, path, settings, bits)
@@ -93,11 +92,12 @@ def _write(
         write_web(layers, path, settings, f"int{bits}")
         found = softmax(evaluate_layers(read_web(path)[0], images))
     else:
-        write_c(layers, path, settings, bits)
+        rounded = write_c(layers, path, settings, bits)
         found = run_c(path, images)
-        if found is None:
-            _log.warning("%s was not compiled and compared: there is no C compiler", path)
-            return own
+    own = softmax(evaluate_layers(rounded, images))
+    if found is None:
+        _log.warning("%s was not compiled and compared: there is no C compiler", path)
+        return own
     apart = float(np.abs(found - own).max())
     if not apart <= TOLERANCE:
         path.unlink()
