@@ -33,8 +33,7 @@ class Tenfold(PyTorch):
         )  # fmt: skip
         # The trainer gives float32[N,28,28].
         self.trainer = OrderedTrainer(nn.Sequential(nn.Unflatten(1, (1, 28)), self.model), recipe)
-        for group in self.trainer.optimizer.param_groups:
-            group["eps"] = task.epsilon
+        self.trainer.optimizer.epsilon = task.epsilon
         # Kept as long as this object; closing would restore the previous settings.
         self.settings = ExitStack()
         self.settings.enter_context(execution(recipe.device))

@@ -187,7 +187,7 @@ def test_the_schedule_is_followed_step_by_step(brief, small):
     trainer = Trainer(build_model(recipe.model), recipe)
     rates = []
     step = trainer.step
-    trainer.step = lambda *batch: (rates.append(trainer.optimizer.param_groups[0]["lr"]), step(*batch))[1]
+    trainer.step = lambda *batch: (rates.append(trainer.optimizer.learning_rate), step(*batch))[1]
     part = ImageSubset.of(small.train_images, small.train_labels, np.arange(2000), torch.device("cpu"))
     for _ in range(2):
         list(trainer.run_epoch(part, part.sample(100)))

@@ -26,6 +26,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("tutorial", {"dropout": 0.3, "batch_norm": True}),
     ("tutorial", {"l1": 1e-4, "weight_decay": 0.01, "label_smoothing": 0.1}),
     ("tutorial", {"optimizer": "adamw", "weight_decay": 0.01, "schedule": "one-cycle"}),
+    ("tutorial", {"optimizer": "sgd", "weight_decay": 0.01}),
     ("cnn", {"rotation": 8.0, "elastic": 1.0, "weight_averaging": 0.5}),
 ]
 
@@ -50,9 +51,7 @@ def test_non_digits_are_learned_as_before(monkeypatch):
     assert torch.equal(_all(plain), _all(traced))
 
 
-@pytest.mark.parametrize(
-    "changes", [{"optimizer": "sgd"}, {"precision": "bfloat16"}, {"batch_size": 60, "epochs": 1}], ids=str
-)
+@pytest.mark.parametrize("changes", [{"precision": "bfloat16"}, {"batch_size": 60, "epochs": 1}], ids=str)
 def test_steps_stay_plain_where_bits_might_differ_or_tracing_does_not_pay(monkeypatch, changes):
     recipe = Recipe.load("tutorial").replace(**{"batch_size": 20, "epochs": 2, "threads": 1, **changes})
     monkeypatch.setattr(trainer_module, "TRACED_STEPS", 2)

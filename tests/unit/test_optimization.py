@@ -1,5 +1,6 @@
 """The mathematics of training, each rule against numbers worked out from its definition."""
 
+import copy
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch.nn import functional
 
 from tenfold.models import build_model
 from tenfold.runs.fit import best_epoch, stopped_early
-from tenfold.training.optimizers import decay_weights, learning_rate_factor
+from tenfold.training.optimizers import Optimizer, learning_rate_factor
 from tenfold.training.recipe import Recipe
 from tenfold.training.records import EpochRecord
 from tenfold.training.step import NON_DIGIT, targets_of
@@ -28,9 +29,41 @@ def test_sgd_decays_weights_in_proportion_to_the_learning_rate_and_no_biases():
     layer = nn.Linear(3, 2)
     weight, bias = layer.weight.detach().clone(), layer.bias.detach().clone()
     recipe = Recipe.load("tutorial").replace(optimizer="sgd", weight_decay=0.1)
-    decay_weights(layer, recipe.training, learning_rate=0.5)
+    optimizer = Optimizer(layer, recipe.training)
+    optimizer.learning_rate = 0.5
+    optimizer.step([torch.zeros_like(weight), torch.zeros_like(bias)])
     assert torch.allclose(layer.weight, 0.95 * weight)
     assert torch.equal(layer.bias, bias)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=str)
+@pytest.mark.parametrize("changes", [
+    {"optimizer": "adam"}, {"optimizer": "adam", "weight_decay": 0.01}, {"optimizer": "adamw", "weight_decay": 0.01},
+    {"optimizer": "sgd"}, {"optimizer": "sgd", "momentum": 0.0},
+], ids=str)  # fmt: skip
+def test_steps_are_those_of_torch_optim_bit_for_bit(changes, memory_format):
+    config = Recipe.load("tutorial").replace(learning_rate=0.01, **changes).training
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(288, 10))
+        network.to(memory_format=memory_format)
+        theirs = copy.deepcopy(network)
+        decayed, others = ([p for p in theirs.parameters() if (p.ndim > 1) is weight] for weight in (True, False))
+        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        reference: torch.optim.Optimizer = torch.optim.AdamW(groups, lr=0.01, fused=True)
+        if config.optimizer == "sgd":
+            nesterov = config.momentum > 0
+            reference = torch.optim.SGD(groups, lr=0.01, momentum=config.momentum, nesterov=nesterov, fused=True)
+        optimizer = Optimizer(network, config)
+        for _ in range(5):
+            images, labels = torch.randn(16, 3, 8, 8).to(memory_format=memory_format), torch.randint(0, 10, (16,))
+            for each in (network, theirs):
+                each.zero_grad()
+                functional.cross_entropy(each(images), labels).backward()
+            optimizer.step([parameter.grad for parameter in network.parameters()])
+            reference.step()
+    for own, other in zip(network.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(own, other)
 
 
 def test_a_non_digit_is_uniform_over_the_classes_and_digits_are_smoothed():
@@ -121,7 +154,7 @@ def test_the_schedule_counts_steps_where_epochs_have_fewer(monkeypatch):
     rates = []
     step = trainer.step
     optimizer = trainer.optimizer
-    monkeypatch.setattr(trainer, "step", lambda *batch: rates.append(optimizer.param_groups[0]["lr"]) or step(*batch))
+    monkeypatch.setattr(trainer, "step", lambda *batch: rates.append(optimizer.learning_rate) or step(*batch))
     with torch.random.fork_rng():
         for _ in range(3):
             epoch_of(trainer, part, subset(2))

@@ -7,8 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-# The first optimizer imports this, which takes a second; here it counts with the other imports.
-import torch._dynamo  # noqa: F401
 from torch import nn
 
 from tenfold.errors import TrainingError
@@ -58,6 +56,8 @@ def fit(
         seen, seen_validation = deskewed(train_part), deskewed(validation_part)
         # An ensemble is prepared once for all its networks.
         trainer.preparing_seconds += prepared.seconds / recipe.model.ensemble_size + time.perf_counter() - started
+        if trainer.is_traced(len(seen)):
+            import torch._dynamo  # noqa: F401  Tracing would; here it counts with the other imports.
         stopped = False
         while trainer.epoch < trainer.last_epoch and not stopped and not stopped_early(history, recipe):
             if recipe.data.has_extra_images:

@@ -38,8 +38,7 @@ def save_checkpoint(path: Path, trainer: Trainer, best: Weights | None) -> None:
     the training images' losses.
     """
     tensors = {f"model.{key}": value for key, value in trainer.network.state_dict().items()}
-    for index, state in trainer.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items() if value is not None}
+    tensors |= {f"optimizer.{key}": value for key, value in trainer.optimizer.state.items()}
     tensors |= {f"best.{key}": value for key, value in (best or {}).items()}
     header: dict[str, Any] = {"epoch": trainer.epoch, "preparing_seconds": trainer.preparing_seconds}
     if trainer.averaged:
@@ -67,10 +66,12 @@ def load_checkpoint(path: Path, trainer: Trainer) -> Weights | None:
     _check(trainer.network, network, path)
     if best:
         _check(trainer.network, best, path)
-    state = _optimizer_state(tensors, trainer, path)
+    state, stored = trainer.optimizer.state, _with_prefix("optimizer.", tensors)
+    if {key: value.shape for key, value in stored.items()} != {key: value.shape for key, value in state.items()}:
+        raise CheckpointError(f"{path}: the optimizer's state does not fit the recipe's model")
     trainer.network.load_state_dict(network)
-    groups = trainer.optimizer.state_dict()["param_groups"]
-    trainer.optimizer.load_state_dict({"state": state, "param_groups": groups})
+    for key, value in state.items():
+        value.copy_(stored[key])
     if trainer.averaged:
         means = dict(trainer.averaged.module.named_parameters())
         if {key: value.shape for key, value in average.items()} != {key: value.shape for key, value in means.items()}:
@@ -84,37 +85,6 @@ def load_checkpoint(path: Path, trainer: Trainer) -> Weights | None:
     trainer.epoch = header["epoch"]
     trainer.preparing_seconds = float(header.get("preparing_seconds", 0.0))
     return best or None
-
-
-def _optimizer_state(tensors: Weights, trainer: Trainer, path: Path) -> dict[int, Weights]:
-    state: dict[int, Weights] = {}
-    for key, value in _with_prefix("optimizer.", tensors).items():
-        index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = value
-    parameters = [p for group in trainer.optimizer.param_groups for p in group["params"]]
-    # SGD without momentum has no state.
-    expected = set() if trainer.optimizer.defaults.get("momentum") == 0 else set(range(len(parameters)))
-    # PyTorch does not check, and its fused kernels read past the end of a tensor that is too short.
-    if state.keys() != expected or any(
-        value.ndim and value.shape != parameters[index].shape
-        for index, entry in state.items()
-        for value in entry.values()
-    ):
-        raise CheckpointError(f"{path}: the optimizer's state does not fit the recipe's model")
-    return {
-        index: {key: _laid_out_like(parameters[index], value) for key, value in entry.items()}
-        for index, entry in state.items()
-    }
-
-
-def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
-    """Returns `value` on the parameter's device and, where it has its shape, in its memory format.
-
-    PyTorch's fused kernels go through memory and not by index.
-    """
-    if value.shape != parameter.shape:
-        return value.to(parameter.device) if value.ndim else value
-    return torch.empty_like(parameter, requires_grad=False).copy_(value)
 
 
 def _write(path: Path, tensors: Weights, header: dict[str, Any]) -> None:

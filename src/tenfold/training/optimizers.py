@@ -1,10 +1,10 @@
 """Optimizers, weight decay and learning rate schedules."""
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tenfold.training.recipe import TrainingConfig
 
@@ -12,40 +12,73 @@ from tenfold.training.recipe import TrainingConfig
 WARMUP_START = 0.04
 
 
-def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """Returns the optimizer that `config` names, for all parameters of the model.
+class Optimizer:
+    """Adam, AdamW or SGD by PyTorch's fused kernels: the same bits as `torch.optim` with `fused=True`, whose first step
+    imports PyTorch's compiler, which takes a second.
 
     Adam: Kingma and Ba (2015), with the paper's epsilon; AdamW: Loshchilov and Hutter (2019); SGD with Nesterov
-    momentum: Sutskever et al. (2013). Weight decay is decoupled from the gradient in all three (Adam becomes
-    AdamW), and applies to weights only, not to biases or batch norm.
+    momentum: Sutskever et al. (2013). Weight decay is decoupled from the gradient in all three (Adam becomes AdamW),
+    and applies to weights only, not to biases or batch norm.
+
+    learning_rate, epsilon: of the next step. state: by name, what a checkpoint must store; to be changed in place.
     """
-    groups: list[dict[str, Any]] = [{"params": list(model.parameters()), "weight_decay": 0.0}]
-    # A second group costs 7 % of the tutorial's step, so it exists only where it is needed. SGD's own weight decay
-    # would be part of the gradient, where momentum multiplies it tenfold; SGD's is applied in `decay_weights`.
-    if config.weight_decay and config.optimizer != "sgd":
-        groups = [
-            {"params": weights_of(model), "weight_decay": config.weight_decay},
-            {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+
+    def __init__(self, model: nn.Module, config: TrainingConfig) -> None:
+        self.config = config
+        self.learning_rate, self.epsilon = config.learning_rate, 1e-8
+        names = ["exp_avg", "exp_avg_sq"]
+        if config.optimizer == "sgd":
+            names = ["momentum_buffer"] if config.momentum else []
+        parameters = [parameter.detach() for parameter in model.parameters()]
+        # Like their parameters in memory format, too: a kernel goes through memory and not by index.
+        moments = {name: [torch.zeros_like(parameter) for parameter in parameters] for name in names}
+        self.steps = torch.zeros((), device=parameters[0].device)
+        self.state = {"step": self.steps}
+        for name, column in moments.items():
+            self.state |= {f"{index}.{name}": moment for index, moment in enumerate(column)}
+        every = list(range(len(parameters)))
+        weights = [index for index in every if parameters[index].ndim > 1]
+        # A second group costs 7 % of the tutorial's step, so it exists only where it is needed.
+        groups = [(every, 0.0)]
+        if config.weight_decay:
+            groups = [(weights, config.weight_decay), ([index for index in every if index not in weights], 0.0)]
+        self.groups = [
+            (indices, decay, [[column[index] for index in indices] for column in (parameters, *moments.values())])
+            for indices, decay in groups
         ]
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0, fused=True
-        )
-    kind = torch.optim.AdamW if config.optimizer == "adamw" or config.weight_decay else torch.optim.Adam
-    return kind(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Updates the model's parameters; gradients: of each, in its shape and memory format."""
+        self.steps += 1
+        for indices, decay, (parameters, *moments) in self.groups:
+            own = [gradients[index] for index in indices]
+            if self.config.optimizer == "sgd":
+                self._sgd(parameters, own, moments[0] if moments else [], decay)
+            else:
+                self._adam(parameters, own, moments[0], moments[1], decay)
+
+    def _sgd(self, parameters: list[Tensor], gradients: list[Tensor], buffers: list[Tensor], decay: float) -> None:
+        if decay:  # The kernel's own would be part of the gradient, where momentum multiplies it tenfold.
+            torch._foreach_mul_(parameters, 1 - self.learning_rate * decay)
+        torch._fused_sgd_(
+            parameters, gradients, buffers, weight_decay=0.0, momentum=self.config.momentum, lr=self.learning_rate,
+            dampening=0.0, nesterov=self.config.momentum > 0, maximize=False, is_first_step=False,
+        )  # fmt: skip
+
+    def _adam(
+        self, parameters: list[Tensor], gradients: list[Tensor], first: list[Tensor], second: list[Tensor], decay: float
+    ) -> None:
+        torch._fused_adamw_(
+            parameters, gradients, first, second, [], [self.steps] * len(parameters), lr=self.learning_rate,
+            beta1=self.config.beta1, beta2=self.config.beta2, weight_decay=decay, eps=self.epsilon, amsgrad=False,
+            maximize=False,
+        )  # fmt: skip
 
 
 def weights_of(model: nn.Module) -> list[nn.Parameter]:
     """Returns the parameters that penalties apply to: weight matrices and kernels, not biases or batch norm."""
     return [parameter for parameter in model.parameters() if parameter.ndim > 1]
-
-
-def decay_weights(model: nn.Module, config: TrainingConfig, learning_rate: float) -> None:
-    """Applies a step's weight decay for SGD; Adam and AdamW apply their own."""
-    if config.weight_decay and config.optimizer == "sgd":
-        with torch.no_grad():
-            for weight in weights_of(model):
-                weight.mul_(1 - learning_rate * config.weight_decay)
 
 
 def learning_rate_factor(schedule: str, warmup: float, progress: float) -> float:

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from tenfold.data.dataset import CLASSES
 from tenfold.training.device import autocast
-from tenfold.training.optimizers import decay_weights, weights_of
+from tenfold.training.optimizers import Optimizer, weights_of
 from tenfold.training.recipe import Recipe
 
 # The label of an image that shows no digit.
@@ -45,22 +45,22 @@ Step = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class PlainStep:
-    """A step by PyTorch's autograd and optimizer, for any network, recipe and batch size."""
+    """A step by PyTorch's autograd, for any network, recipe and batch size."""
 
-    def __init__(self, network: nn.Module, recipe: Recipe, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, network: nn.Module, recipe: Recipe, optimizer: Optimizer) -> None:
         self.network = network
         self.recipe = recipe
         self.optimizer = optimizer
 
     def __call__(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         config = self.recipe.training
-        self.optimizer.zero_grad(set_to_none=True)
+        self.network.zero_grad()
         with autocast(self.recipe.device, inputs.device):
             logits = self.network(inputs)
         logits = logits.float()
         loss = cross_entropy(logits, targets, config.label_smoothing)
         penalty = config.l1 * sum(weight.abs().sum() for weight in weights_of(self.network)) if config.l1 else 0.0
         (loss + penalty if config.l1 else loss).backward()  # type: ignore[no-untyped-call]
-        decay_weights(self.network, config, self.optimizer.param_groups[0]["lr"])
-        self.optimizer.step()
+        # PyTorch gives each gradient the memory format of its parameter.
+        self.optimizer.step([parameter.grad for parameter in self.network.parameters() if parameter.grad is not None])
         return loss.detach(), logits.detach()

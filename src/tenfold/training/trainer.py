@@ -14,7 +14,7 @@ from tenfold.errors import TrainingError
 from tenfold.models.layers import set_memory_format
 from tenfold.training.augment import Augmentation, make_augmentation
 from tenfold.training.device import MEMORY_FORMATS, autocast
-from tenfold.training.optimizers import learning_rate_factor, make_optimizer
+from tenfold.training.optimizers import Optimizer, learning_rate_factor
 from tenfold.training.recipe import DeviceConfig, Recipe
 from tenfold.training.records import EpochRecord, Progress
 from tenfold.training.step import PlainStep, Step, targets_of
@@ -23,8 +23,9 @@ from tenfold.training.traced_step import TracedStep, is_traceable
 
 # Seconds between two `Progress` records and checks of the loss: smooth for a progress bar, and of no cost.
 PROGRESS_SECONDS = 0.1
-# A training of more steps than this uses a traced step: tracing takes 0.1 s and saves 0.2 ms a step.
-TRACED_STEPS = 1000
+# A training of more steps than this uses a traced step: tracing takes a second, most of it for importing PyTorch's
+# compiler, and saves 0.2 ms a step.
+TRACED_STEPS = 6000
 
 
 class Trainer:
@@ -46,7 +47,7 @@ class Trainer:
         self.preparing_seconds: float = 0.0
         self.augment: Augmentation | None = make_augmentation(recipe.augment, self.device)
         set_memory_format(network, MEMORY_FORMATS[recipe.device.memory_format])
-        self.optimizer: torch.optim.Optimizer = make_optimizer(network, recipe.training)
+        self.optimizer = Optimizer(network, recipe.training)
         # Izmailov et al. (2018), "Averaging weights leads to wider optima and better generalization".
         self.averaged: AveragedModel | None = (
             AveragedModel(network, multi_avg_fn=get_swa_multi_avg_fn()) if recipe.training.weight_averaging else None  # type: ignore[no-untyped-call]
@@ -90,7 +91,7 @@ class Trainer:
             train_accuracy=accuracy,
             validation_loss=validation_loss,
             validation_accuracy=validation_accuracy,
-            learning_rate=self.optimizer.param_groups[0]["lr"],
+            learning_rate=self.optimizer.learning_rate,
             seconds=time.perf_counter() - started,
         )
 
@@ -105,6 +106,15 @@ class Trainer:
             return count
         batches = max(1, round(config.hard_examples * count / config.batch_size))
         return min(count, batches * config.batch_size)
+
+    def _steps(self, count: int) -> dict[int, int]:
+        """How many steps each epoch takes with `count` images."""
+        epochs = range(self.first_epoch + 1, self.last_epoch + 1)
+        return {epoch: -(-self._images_in(epoch, count) // self.recipe.training.batch_size) for epoch in epochs}
+
+    def is_traced(self, count: int) -> bool:
+        """Whether training on `count` images uses a traced step: where it pays, and gives the same bits."""
+        return sum(self._steps(count).values()) > TRACED_STEPS and is_traceable(self.recipe, self.device)
 
     def _rows(self, epoch: int, count: int) -> Tensor:
         """Returns the images of an epoch, int64, in random order.
@@ -128,10 +138,9 @@ class Trainer:
         config = self.recipe.training
         torch.manual_seed(int(np.random.SeedSequence([config.seed, epoch]).generate_state(1)[0]))
         rows = self._rows(epoch, len(train))
-        epochs = range(self.first_epoch + 1, self.last_epoch + 1)
-        steps_of = {e: -(-self._images_in(e, len(train)) // config.batch_size) for e in epochs}
+        steps_of = self._steps(len(train))
         steps, all_steps = steps_of[epoch], sum(steps_of.values())
-        steps_before = sum(steps_of[e] for e in epochs if e < epoch)
+        steps_before = sum(steps_of[e] for e in steps_of if e < epoch)
         # Summed at the end: per step, these small operations would take as long as a small layer. As small tensors of
         # their own they would prevent the allocator from reusing the memory around them, 190 kB a step.
         losses = torch.empty(steps, device=self.device)
@@ -144,7 +153,7 @@ class Trainer:
         for step, (images, labels) in enumerate(train.batches(config.batch_size, rows), start=1):
             progress = (steps_before + step - 0.5) / all_steps
             self._set_learning_rate(progress)
-            if step == 2 and all_steps > TRACED_STEPS:
+            if step == 1 and self.is_traced(len(train)):
                 self._trace(images, labels)
             loss, logits = self.step(images, labels)
             batch = slice((step - 1) * config.batch_size, step * config.batch_size)
@@ -179,9 +188,7 @@ class Trainer:
         return steps, (losses * batch_sizes).sum().item() / len(rows), int(correct.sum()) / train.digits
 
     def _trace(self, images: Tensor, labels: Tensor) -> None:
-        """Switches to a traced step, where it gives the same bits; the optimizer must have taken a step."""
-        full = len(images) == self.recipe.training.batch_size
-        if full and isinstance(self.optimize, PlainStep) and is_traceable(self.recipe, self.device):
+        if len(images) == self.recipe.training.batch_size and isinstance(self.optimize, PlainStep):
             self.optimize = TracedStep(self.optimize, scale_pixels(images), labels.clamp_min(0))
 
     @torch.no_grad()
@@ -199,9 +206,8 @@ class Trainer:
         config = self.recipe.training
         if config.schedule == "constant":
             return
-        rate = config.learning_rate * learning_rate_factor(config.schedule, config.warmup, progress)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        factor = learning_rate_factor(config.schedule, config.warmup, progress)
+        self.optimizer.learning_rate = config.learning_rate * factor
 
 
 def predict_logits(model: nn.Module, images: Tensor, config: DeviceConfig | None = None) -> Tensor:

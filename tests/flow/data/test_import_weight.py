@@ -41,8 +41,13 @@ def test_the_reader_is_light():
     assert not {"torch", "onnx", "matplotlib", "sklearn", "cyclopts", "rich"} & set(loaded)
 
 
-def test_what_evaluates_does_not_wait_for_what_only_training_needs():
-    code = "import tenfold.runs.evaluate, sys; print(' '.join(sys.modules))"
+def test_a_short_training_and_an_evaluation_do_not_wait_for_the_compiler(tmp_path):
+    code = f"""import sys
+from tenfold.runs.evaluate import evaluate
+from tenfold.runs.train import train
+from tenfold.training.recipe import Recipe
+evaluate(train(Recipe.load("sprint").replace(images=1000, validation=0.5), folder={str(tmp_path)!r}))
+print(" ".join(sys.modules))"""
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert "torch" in loaded
     assert "torch._dynamo" not in loaded
