@@ -11,15 +11,20 @@ the export that follows.
 
 import argparse
 import json
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 from lab import RESULTS
+from tenfold.data import load_dataset
 from tenfold.evaluation.statistics import spread
+from tenfold.exporters.c import run_c
 from tenfold.machine import describe_environment
+from tenfold.training.recipe import Recipe
 
 
 def main() -> None:
@@ -56,7 +61,8 @@ def one_seed(recipe: str, seed: int) -> dict[str, object]:
     try:
         trained = tenfold("train", recipe, "--seed", str(seed), "--out", str(folder))
         tested = tenfold("evaluate", trained["run"])
-        device = Path(trained["run"], "recipe.toml").read_text().split("[device]")[1].split()
+        made = Recipe.load(Path(trained["run"], "recipe.toml"))
+        header = header_figures(trained["run"], folder / "model.h") if made.model.weight_bits else {}
     finally:
         shutil.rmtree(folder)
     training = trained["training"]
@@ -67,8 +73,21 @@ def one_seed(recipe: str, seed: int) -> dict[str, object]:
         "preparing_seconds": round(training["preparing_seconds"], 3),
         "parameters": training["parameters"],
         "train_images": training["train_images"],
-        "device": dict(zip(device[::3], [word.strip('"') for word in device[2::3]], strict=True)),
+        "device": asdict(made.device),
+        **header,
     }
+
+
+def header_figures(run: str, path: Path) -> dict[str, object]:
+    """Bytes of weights in a run's C header, whose scales are rounded too, and its accuracy on the test images."""
+    tenfold("export", run, "--to", "c", "--out", str(path))
+    data = load_dataset("mnist")
+    probabilities = run_c(path, data.test_images)
+    if probabilities is None:
+        raise SystemExit("there is no C compiler: apt-get install gcc")
+    size = re.search(r"(\d+) bytes of weights", path.read_text())
+    assert size
+    return {"c_weight_bytes": int(size[1]), "c_accuracy": float((probabilities.argmax(1) == data.test_labels).mean())}
 
 
 def tenfold(*words: str) -> dict[str, object]:
@@ -86,6 +105,9 @@ def show(recipe: str, records: list[dict[str, object]]) -> None:
         low, high = accuracy.interval
         line += f", sd {100 * accuracy.sd:.3f}, 95 % interval of the mean {100 * low:.3f} to {100 * high:.3f}"
     print(line)
+    if headers := [float(r["c_accuracy"]) for r in records if "c_accuracy" in r]:
+        in_c, size = spread(headers), records[0]["c_weight_bytes"]
+        print(f"in C      mean {100 * in_c.mean:.3f} %, worst {100 * in_c.least:.2f}, {size} bytes of weights")
     print(f"seconds   mean {seconds.mean:.2f}, least {seconds.least:.2f}, most {seconds.most:.2f}")
 
 

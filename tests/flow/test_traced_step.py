@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from tenfold.models import build_model
 from tenfold.training import trainer as trainer_module
@@ -42,6 +43,29 @@ def test_every_recipe_learns_the_same_weights_bit_for_bit(monkeypatch, name, cha
     assert torch.equal(_all(plain), _all(traced))
 
 
+class PartlyTrained(nn.Module):
+    """A network with a layer that is not trained, and one without use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.ReLU(), nn.Linear(16, 10))
+        self.inner[1].requires_grad_(False)
+        self.unused = nn.Linear(3, 3)
+
+    def forward(self, images):
+        return self.inner(images)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_layers_that_are_not_trained_stay_and_the_others_learn(monkeypatch, optimizer):
+    recipe = Recipe.load("tutorial").replace(batch_size=20, epochs=2, threads=1, optimizer=optimizer)
+    model = PartlyTrained()
+    plain, traced = _trained(monkeypatch, recipe, _digits(90), model)
+    assert torch.equal(_all(plain), _all(traced))
+    for before, after in zip(model.parameters(), plain.network.parameters(), strict=True):
+        assert torch.equal(before, after) is (before is not model.inner[3].weight and before is not model.inner[3].bias)
+
+
 def test_non_digits_are_learned_as_before(monkeypatch):
     recipe = Recipe.load("tutorial").replace(batch_size=20, epochs=2, threads=1, precision="float32")
     images, labels = _digits(100)
@@ -60,9 +84,9 @@ def test_steps_stay_plain_where_bits_might_differ_or_tracing_does_not_pay(monkey
     assert isinstance(trainer.optimize, PlainStep)
 
 
-def _trained(monkeypatch, recipe, digits):
+def _trained(monkeypatch, recipe, digits, model=None):
     torch.manual_seed(0)
-    model = build_model(recipe.model)
+    model = model or build_model(recipe.model)
     trainers = []
     for steps in (10**9, 0):
         monkeypatch.setattr(trainer_module, "TRACED_STEPS", steps)

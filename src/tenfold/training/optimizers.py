@@ -20,7 +20,8 @@ class Optimizer:
     momentum: Sutskever et al. (2013). Weight decay is decoupled from the gradient in all three (Adam becomes AdamW),
     and applies to weights only, not to biases or batch norm.
 
-    learning_rate, epsilon: of the next step. state: by name, what a checkpoint must store; to be changed in place.
+    parameters: those of the model that require a gradient. learning_rate, epsilon: of the next step. state: by name,
+    what a checkpoint must store; to be changed in place.
     """
 
     def __init__(self, model: nn.Module, config: TrainingConfig) -> None:
@@ -29,7 +30,8 @@ class Optimizer:
         names = ["exp_avg", "exp_avg_sq"]
         if config.optimizer == "sgd":
             names = ["momentum_buffer"] if config.momentum else []
-        parameters = [parameter.detach() for parameter in model.parameters()]
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        parameters = [parameter.detach() for parameter in self.parameters]
         # Like their parameters in memory format, too: a kernel goes through memory and not by index.
         moments = {name: [torch.zeros_like(parameter) for parameter in parameters] for name in names}
         self.steps = torch.zeros((), device=parameters[0].device)
@@ -49,7 +51,7 @@ class Optimizer:
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor]) -> None:
-        """Updates the model's parameters; gradients: of each, in its shape and memory format."""
+        """Updates the parameters; gradients: of each, in its shape and memory format."""
         self.steps += 1
         for indices, decay, (parameters, *moments) in self.groups:
             own = [gradients[index] for index in indices]

@@ -61,6 +61,6 @@ class PlainStep:
         loss = cross_entropy(logits, targets, config.label_smoothing)
         penalty = config.l1 * sum(weight.abs().sum() for weight in weights_of(self.network)) if config.l1 else 0.0
         (loss + penalty if config.l1 else loss).backward()  # type: ignore[no-untyped-call]
-        # PyTorch gives each gradient the memory format of its parameter.
-        self.optimizer.step([parameter.grad for parameter in self.network.parameters() if parameter.grad is not None])
+        # PyTorch gives each gradient the memory format of its parameter, and none to a parameter without use.
+        self.optimizer.step([torch.zeros_like(p) if p.grad is None else p.grad for p in self.optimizer.parameters])
         return loss.detach(), logits.detach()

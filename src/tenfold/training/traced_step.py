@@ -58,18 +58,19 @@ class TracedStep:
 
 
 def _gradients_of(network: nn.Module, recipe: Recipe) -> Callable[..., Sequence[Tensor]]:
-    """Returns a function of inputs, labels and state that gives loss, logits and the gradient of each parameter."""
+    """Returns a function of inputs, labels and state that gives loss, logits and the gradients."""
     config = recipe.training
     names = [name for name, _ in (*network.named_parameters(), *network.named_buffers())]
-    count = len(list(network.parameters()))
+    trained = [parameter.requires_grad for parameter in network.parameters()]
 
     def function(inputs: Tensor, labels: Tensor, *state: Tensor) -> Sequence[Tensor]:
-        parameters = [tensor.requires_grad_() for tensor in state[:count]]
+        parameters = [tensor.requires_grad_() for tensor, use in zip(state, trained, strict=False) if use]
         with autocast(recipe.device, inputs.device):
             logits = torch.func.functional_call(network, dict(zip(names, state, strict=True)), (inputs,)).float()
         loss = cross_entropy(logits, labels, config.label_smoothing)
         penalized = loss + config.l1 * sum(p.abs().sum() for p in parameters if p.ndim > 1) if config.l1 else loss
-        return loss.detach(), logits.detach(), *torch.autograd.grad(penalized, parameters)
+        gradients = torch.autograd.grad(penalized, parameters, materialize_grads=True)
+        return loss.detach(), logits.detach(), *gradients
 
     return function
 
