@@ -82,13 +82,13 @@ def test_int8_files_do_what_their_weights_say(name, changes, mnist, tmp_path):
     assert evaluate_layers(read, images) == pytest.approx(kept, abs=1e-5)
 
 
-@pytest.mark.parametrize("bits", [6, 8])
+@pytest.mark.parametrize("precision", [(6, 8), (8, 16)])
 @pytest.mark.parametrize(("name", "changes"), CASES, ids=lambda value: str(value))
-def test_a_c_header_does_what_its_weights_say(name, changes, bits, mnist, tmp_path):
+def test_a_c_header_does_what_its_weights_say(name, changes, precision, mnist, tmp_path):
     images = np.array(mnist.train_images[:64])
     images[0] = 0
     layers, path = inference_layers(lively(Recipe.load(name).replace(**changes))), tmp_path / "digits.h"
-    wanted = softmax(evaluate_layers(write_c(layers, path, {"unsure_below": 0.7}, bits), images))
+    wanted = softmax(evaluate_layers(write_c(layers, path, {"unsure_below": 0.7}, precision), images))
     assert compiled(path, images) == pytest.approx(wanted, abs=1e-4)
     assert "#define TENFOLD_UNSURE_BELOW 0.7f\n" in path.read_text()
 
@@ -134,7 +134,7 @@ def test_scales_and_biases_of_any_size_keep_seven_bits(size, tmp_path):
     for at, layer in enumerate(layers):
         if layer.weight is not None and layer.bias is not None:
             layers[at] = replace(layer, weight=layer.weight * size, bias=layer.bias * size)
-    for layer, held in zip(layers, write_c(layers, tmp_path / "model.h", {}, bits=7), strict=True):
+    for layer, held in zip(layers, write_c(layers, tmp_path / "model.h", {}, (7, 8)), strict=True):
         if layer.weight is not None:
             for values, exact in ((held.weight, layer.weight), (held.bias, layer.bias)):
                 assert np.abs(values - exact).max() <= np.abs(exact).max() / 64

@@ -258,5 +258,5 @@ def test_a_report_of_models_shows_accuracy_against_cost(quick, tmp_path):
 
 
 def test_recipes_that_claim_a_test_figure_train_on_everything():
-    for name in ("sprint", "dash", "accurate", "ensemble", "small", "tiny"):
+    for name in ("sprint", "dash", "accurate", "ensemble", "small", "tiny", "micro"):
         assert Recipe.load(name).data.validation == 0

@@ -33,6 +33,7 @@ def test_every_shipped_recipe_makes_a_network_that_reads_images(name):
         ("lenet", 60_000 + 850),  # the paper's 60,000, and the ten logits in place of its codes
         ("small", 5_546),
         ("tiny", 1_493),
+        ("micro", 1_735),
     ],
 )
 def test_the_parameters_are_as_documented(name, parameters):

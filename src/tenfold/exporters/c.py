@@ -37,14 +37,15 @@ _ACTIVATIONS = {
 
 
 def write_c(
-    layers: Sequence[InferenceLayer], path: Path, settings: Mapping[str, Any], bits: int = 8
+    layers: Sequence[InferenceLayer], path: Path, settings: Mapping[str, Any], precision: tuple[int, int] = (8, 16)
 ) -> list[InferenceLayer]:
-    """Writes `layers` to `path`, with weights of 2 to 8 bits, and returns them with the weights that the header holds.
+    """Writes `layers` to `path`, and returns them with the weights that the header holds.
 
-    Scales, one for each output, and biases are whole numbers times a power of two: of 8 bits with weights of fewer than
-    8, else of 16. settings: those of `tenfold.reading.model_file`. Raises `ExportError` for a value that is not finite.
+    settings: those of `tenfold.reading.model_file`. precision: bits of a weight, 2 to 8, and of a scale, one for each
+    output, or bias, 8 or 16; these are whole numbers times a power of two. Raises `ExportError` for a value that is not
+    finite.
     """
-    program = _Program(bits)
+    program = _Program(*precision)
     rest = list(layers)
     while rest:
         layer = rest.pop(0)
@@ -61,8 +62,8 @@ class _Program:
     Arrays between layers lie in a few buffers; a buffer is used again when its values are no longer needed.
     """
 
-    def __init__(self, bits: int) -> None:
-        self.bits, self.number_bits = bits, 8 if bits < 8 else 16
+    def __init__(self, bits: int, number_bits: int) -> None:
+        self.bits, self.number_bits = bits, number_bits
         self.layers: list[InferenceLayer] = []
         self.weights = bytearray()
         self.offsets: dict[bytes, int] = {}

@@ -70,8 +70,11 @@ def export_model(run: Run, to: str, path: Path, images: NDArray[np.uint8], chang
         export_onnx(model, path, images, temperature, settings)
         found = ModelFile(path).probabilities(images)
     else:
-        layers = inference_layers(model, temperature)
-        found = _write(to, layers, path, settings, run.recipe.model.weight_bits or 8, images)
+        layers, bits = inference_layers(model, temperature), run.recipe.model.weight_bits or 8
+        found = _write(to, layers, path, settings, (bits, 8 if bits < 8 else 16), images)
+        if to == "c" and (found.argmax(1) != expected.argmax(1)).sum() > changes:
+            # Scales of 8 bits are too coarse for a network that is hardly trained.
+            found = _write(to, layers, path, settings, (bits, 16), images)
     changed = int((found.argmax(1) != expected.argmax(1)).sum())
     if changed > changes:
         path.unlink()
@@ -80,9 +83,18 @@ def export_model(run: Run, to: str, path: Path, images: NDArray[np.uint8], chang
 
 
 def _write(
-    to: str, layers: list[InferenceLayer], path: Path, settings: dict[str, Any], bits: int, images: NDArray[np.uint8]
+    to: str,
+    layers: list[InferenceLayer],
+    path: Path,
+    settings: dict[str, Any],
+    precision: tuple[int, int],
+    images: NDArray[np.uint8],
 ) -> Array:
-    """Writes a file with quantized weights, and returns its probabilities of images, which are those of its weights."""
+    """Writes a file with quantized weights, and returns its probabilities of images, which are those of its weights.
+
+    precision: bits of a weight, and in a C header of a scale or bias.
+    """
+    bits, _ = precision
     rounded = [dequantized(layer, bits) for layer in layers]
     found: Array | None
     if to == "onnx-int8":
@@ -92,7 +104,7 @@ def _write(
         write_web(layers, path, settings, f"int{bits}")
         found = softmax(evaluate_layers(read_web(path)[0], images))
     else:
-        rounded = write_c(layers, path, settings, bits)
+        rounded = write_c(layers, path, settings, precision)
         found = run_c(path, images)
     own = softmax(evaluate_layers(rounded, images))
     if found is None:
