@@ -32,10 +32,11 @@ CASES: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
 @pytest.mark.parametrize(("name", "changes"), CASES)
-def test_every_recipe_learns_the_same_weights_bit_for_bit(monkeypatch, name, changes):
+def test_every_recipe_learns_the_same_weights_bit_for_bit(monkeypatch, name, changes, memory_format):
     recipe = Recipe.load(name).replace(
-        batch_size=20, epochs=2, precision="float32", memory_format="contiguous", threads=1, **changes
+        batch_size=20, epochs=2, precision="float32", memory_format=memory_format, threads=1, **changes
     )
     plain, traced = _trained(monkeypatch, recipe, _digits(90))
     assert isinstance(plain.optimize, PlainStep)

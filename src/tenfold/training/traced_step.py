@@ -70,9 +70,14 @@ def _gradients_of(network: nn.Module, recipe: Recipe) -> Callable[..., Sequence[
         loss = cross_entropy(logits, labels, config.label_smoothing)
         penalized = loss + config.l1 * sum(p.abs().sum() for p in parameters if p.ndim > 1) if config.l1 else loss
         gradients = torch.autograd.grad(penalized, parameters, materialize_grads=True)
-        return loss.detach(), logits.detach(), *gradients
+        # In the memory format of their parameters, as `backward` gives them.
+        return loss.detach(), logits.detach(), *map(_laid_out_like, parameters, gradients)
 
     return function
+
+
+def _laid_out_like(parameter: Tensor, gradient: Tensor) -> Tensor:
+    return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
 
 
 def _simplified(traced: fx.GraphModule) -> fx.GraphModule:
