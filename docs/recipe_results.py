@@ -21,6 +21,7 @@ _RECIPES = {
     "ensemble": ("ensemble", "twelve networks, five shifted views of each image"),
     "small": ("small", "5,546 parameters; EPYC"),
     "tiny": ("tiny", "1,493 parameters"),
+    "micro": ("micro", "999 bytes of weights"),
 }
 
 

@@ -27,6 +27,7 @@ import math
 import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ from lab.runtimes.torch_graph import GraphNetwork
 from tenfold import files
 from tenfold.data import load_dataset
 from tenfold.exporters.from_torch import inference_layers
-from tenfold.exporters.inference_graph import dequantized, evaluate_layers, softmax
+from tenfold.exporters.inference_graph import InferenceLayer, evaluate_layers, quantize, softmax
 from tenfold.exporters.web import read_web, write_web
 from tenfold.models import build_model
 from tenfold.models.composite import networks
@@ -104,7 +105,7 @@ def record(recipe: Recipe, train: ImageSubset, validation: ImageSubset, steps: S
             torch.manual_seed(config.seed)
             update_bn(map(trainer.inputs, train.random_batches(config.batch_size)), network)
             # Half of the bytes of what fits float16 are zeros, which compress to nothing.
-            layers = [dequantized(layer, dtype=np.float16) for layer in inference_layers(network)]
+            layers = [_in_halves(layer) for layer in inference_layers(network)]
             path = Path(folder) / "checkpoint.10fd"
             stored, _ = read_web(write_web(layers, path, {}))
             loss, accuracy = loss_and_accuracy(GraphNetwork(stored), validation, recipe.device)
@@ -116,6 +117,17 @@ def record(recipe: Recipe, train: ImageSubset, validation: ImageSubset, steps: S
             }  # fmt: skip
             print(json.dumps(measured))
             yield write_web(layers, path, {key: round(value, 4) for key, value in measured.items()}).read_bytes()
+
+
+def _in_halves(layer: InferenceLayer) -> InferenceLayer:
+    """The layer with weights of 8 bits, and scales and biases that fit float16."""
+    if layer.weight is None or layer.bias is None:
+        return layer
+    weight = layer.weight.astype(np.float16)
+    if layer.kind != "scale":
+        whole, scales = quantize(layer.weight)
+        weight = whole * scales.astype(np.float16).astype(np.float32).reshape(-1, *[1] * (whole.ndim - 1))
+    return replace(layer, weight=weight.astype(np.float32), bias=layer.bias.astype(np.float16).astype(np.float32))
 
 
 def main() -> None:

@@ -105,9 +105,9 @@ def show(recipe: str, records: list[dict[str, object]]) -> None:
         low, high = accuracy.interval
         line += f", sd {100 * accuracy.sd:.3f}, 95 % interval of the mean {100 * low:.3f} to {100 * high:.3f}"
     print(line)
-    if headers := [float(r["c_accuracy"]) for r in records if "c_accuracy" in r]:
-        in_c, size = spread(headers), records[0]["c_weight_bytes"]
-        print(f"in C      mean {100 * in_c.mean:.3f} %, worst {100 * in_c.least:.2f}, {size} bytes of weights")
+    if headers := [r for r in records if "c_accuracy" in r]:
+        in_c, size = (spread([float(r[key]) for r in headers]) for key in ("c_accuracy", "c_weight_bytes"))
+        print(f"in C      mean {100 * in_c.mean:.3f} %, worst {100 * in_c.least:.2f}, {size.most:.0f} bytes of weights")
     print(f"seconds   mean {seconds.mean:.2f}, least {seconds.least:.2f}, most {seconds.most:.2f}")
 
 

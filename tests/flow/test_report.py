@@ -1,15 +1,21 @@
 """The report is what most people see: it must be self-contained, correct, and readable on a phone."""
 
+import io
 import re
 import shutil
+from functools import partial
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from tenfold.errors import ExportError, RunError
 from tenfold.exporters.onnx import export_onnx
 from tenfold.models import build_model
+from tenfold.report.figures.data_figures import labeled_grid
+from tenfold.report.figures.evaluation_figures import predictions
+from tenfold.report.figures.figure_style import to_png
 from tenfold.report.run_report import write_report
 from tenfold.runs.evaluate import evaluate
 from tenfold.runs.run import Run
@@ -114,3 +120,18 @@ def test_any_batch_size_is_taken(run, small):
     rows = [run.predict(small.test_images[:count]) for count in (0, 1, 3)]
     assert [row.shape for row in rows] == [(0, 10), (1, 10), (3, 10)]
     assert evaluate(run).images == 500
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_grids_of_images_take_any_number_and_names_of_any_length(count):
+    images = np.zeros((count, 28, 28), np.uint8)
+    names = ("a", "$x_1$", 30 * "long ")
+    probabilities = np.full((count, 3), 1 / 3, np.float32)
+    labels = np.full(count, 2)
+    for draw in (
+        partial(labeled_grid, images, [names[2]] * count),
+        partial(predictions, images, probabilities, names, labels=labels),
+    ):
+        wide, tall = Image.open(io.BytesIO(to_png(draw))).size
+        assert 900 < wide < 1300
+        assert tall < 900

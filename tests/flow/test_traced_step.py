@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from tenfold.errors import TrainingError
 from tenfold.models import build_model
 from tenfold.training import trainer as trainer_module
 from tenfold.training.device import execution
@@ -55,6 +56,17 @@ class PartlyTrained(nn.Module):
 
     def forward(self, images):
         return self.inner(images)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_network_without_biases_or_without_layers_to_train(monkeypatch, optimizer):
+    recipe = Recipe.load("tutorial").replace(batch_size=20, epochs=1, threads=1, optimizer=optimizer, weight_decay=0.01)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10, bias=False))
+    plain, traced = _trained(monkeypatch, recipe, _digits(90), model)
+    assert torch.equal(_all(plain), _all(traced))
+    assert not torch.equal(_all(plain), model[1].weight.flatten().double())
+    with pytest.raises(TrainingError, match="nothing to train"):
+        Trainer(model.requires_grad_(False), recipe)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])

@@ -130,8 +130,7 @@ def _pixel_statistics(images: Images) -> tuple[float, float]:
         pixels = images[start : start + 2048].astype(np.uint32)
         total += int(pixels.sum(dtype=np.int64))
         squares += int((pixels * pixels).sum(dtype=np.int64))
-    mean = total / images.size
-    return mean / 255, max(0.0, squares / images.size - mean**2) ** 0.5 / 255
+    return total / images.size / 255, (squares * images.size - total**2) ** 0.5 / images.size / 255
 
 
 def _outlying(images: Images, labels: Labels, means: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -179,22 +179,12 @@ def quantize(weight: Array, bits: int = 8) -> tuple[NDArray[np.int8], Array]:
     return np.rint(weight / _by_output(scales, weight)).astype(np.int8), scales
 
 
-def dequantized(layer: InferenceLayer, bits: int = 8, dtype: type[np.floating[Any]] = np.float32) -> InferenceLayer:
-    """The layer with its weights rounded to `bits` and converted back; the weights of a `scale` layer stay.
-
-    dtype: what everything else is rounded to: scales and biases.
-    """
-
-    def rounded(values: Array) -> Array:
-        return values.astype(dtype).astype(np.float32)
-
-    if layer.weight is None or layer.bias is None:
+def dequantized(layer: InferenceLayer, bits: int = 8) -> InferenceLayer:
+    """The layer with its weights rounded to `bits` and converted back; the weights of a `scale` layer stay."""
+    if layer.weight is None or layer.kind == "scale":
         return layer
-    if layer.kind == "scale":
-        return replace(layer, weight=rounded(layer.weight), bias=rounded(layer.bias))
     whole, scales = quantize(layer.weight, bits)
-    weight = (whole * _by_output(rounded(scales), whole)).astype(np.float32)
-    return replace(layer, weight=weight, bias=rounded(layer.bias))
+    return replace(layer, weight=(whole * _by_output(scales, whole)).astype(np.float32))
 
 
 def _by_output(scales: Array, weight: NDArray[Any]) -> Array:

@@ -72,7 +72,7 @@ def export_model(run: Run, to: str, path: Path, images: NDArray[np.uint8], chang
     else:
         layers, bits = inference_layers(model, temperature), run.recipe.model.weight_bits or 8
         found = _write(to, layers, path, settings, (bits, 8 if bits < 8 else 16), images)
-        if to == "c" and (found.argmax(1) != expected.argmax(1)).sum() > changes:
+        if to == "c" and bits < 8 and (found.argmax(1) != expected.argmax(1)).sum() > changes:
             # Scales of 8 bits are too coarse for a network that is hardly trained.
             found = _write(to, layers, path, settings, (bits, 16), images)
     changed = int((found.argmax(1) != expected.argmax(1)).sum())
@@ -95,7 +95,6 @@ def _write(
     precision: bits of a weight, and in a C header of a scale or bias.
     """
     bits, _ = precision
-    rounded = [dequantized(layer, bits) for layer in layers]
     found: Array | None
     if to == "onnx-int8":
         write_onnx(layers, path, settings, bits)
@@ -106,6 +105,8 @@ def _write(
     else:
         rounded = write_c(layers, path, settings, precision)
         found = run_c(path, images)
+    if to != "c":
+        rounded = [dequantized(layer, bits) for layer in layers]
     own = softmax(evaluate_layers(rounded, images))
     if found is None:
         _log.warning("%s was not compiled and compared: there is no C compiler", path)

@@ -68,7 +68,9 @@ def load_checkpoint(path: Path, trainer: Trainer) -> Weights | None:
         _check(trainer.network, best, path)
     state, stored = trainer.optimizer.state, _with_prefix("optimizer.", tensors)
     if {key: value.shape for key, value in stored.items()} != {key: value.shape for key, value in state.items()}:
-        raise CheckpointError(f"{path}: the optimizer's state does not fit the recipe's model")
+        raise CheckpointError(
+            f"{path}: the optimizer's state does not fit the recipe's model, or is of an earlier version"
+        )
     trainer.network.load_state_dict(network)
     for key, value in state.items():
         value.copy_(stored[key])

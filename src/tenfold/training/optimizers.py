@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from tenfold.errors import TrainingError
 from tenfold.training.recipe import TrainingConfig
 
 # Where warmup starts, as a fraction of the peak learning rate.
@@ -14,14 +15,14 @@ WARMUP_START = 0.04
 
 class Optimizer:
     """Adam, AdamW or SGD by PyTorch's fused kernels: the same bits as `torch.optim` with `fused=True`, whose first step
-    imports PyTorch's compiler, which takes a second.
+    imports PyTorch's compiler, which takes a second. A parameter without use has a gradient of zeros.
 
     Adam: Kingma and Ba (2015), with the paper's epsilon; AdamW: Loshchilov and Hutter (2019); SGD with Nesterov
     momentum: Sutskever et al. (2013). Weight decay is decoupled from the gradient in all three (Adam becomes AdamW),
     and applies to weights only, not to biases or batch norm.
 
     parameters: those of the model that require a gradient. learning_rate, epsilon: of the next step. state: by name,
-    what a checkpoint must store; to be changed in place.
+    what a checkpoint must store; to be changed in place. Raises `TrainingError` for a model without such parameters.
     """
 
     def __init__(self, model: nn.Module, config: TrainingConfig) -> None:
@@ -31,22 +32,25 @@ class Optimizer:
         if config.optimizer == "sgd":
             names = ["momentum_buffer"] if config.momentum else []
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        parameters = [parameter.detach() for parameter in self.parameters]
+        if not self.parameters:
+            raise TrainingError("the network has no parameters that require a gradient: there is nothing to train")
         # Like their parameters in memory format, too: a kernel goes through memory and not by index.
-        moments = {name: [torch.zeros_like(parameter) for parameter in parameters] for name in names}
-        self.steps = torch.zeros((), device=parameters[0].device)
+        moments = {name: [torch.zeros_like(parameter) for parameter in self.parameters] for name in names}
+        self.steps = torch.zeros((), device=self.parameters[0].device)
         self.state = {"step": self.steps}
         for name, column in moments.items():
             self.state |= {f"{index}.{name}": moment for index, moment in enumerate(column)}
-        every = list(range(len(parameters)))
-        weights = [index for index in every if parameters[index].ndim > 1]
+        every = list(range(len(self.parameters)))
+        weights = [index for index in every if self.parameters[index].ndim > 1]
         # A second group costs 7 % of the tutorial's step, so it exists only where it is needed.
         groups = [(every, 0.0)]
         if config.weight_decay:
             groups = [(weights, config.weight_decay), ([index for index in every if index not in weights], 0.0)]
+        columns: list[Sequence[Tensor]] = [self.parameters, *moments.values()]
         self.groups = [
-            (indices, decay, [[column[index] for index in indices] for column in (parameters, *moments.values())])
+            (indices, decay, [[column[index] for index in indices] for column in columns])
             for indices, decay in groups
+            if indices
         ]
 
     @torch.no_grad()

@@ -54,13 +54,14 @@ class PlainStep:
 
     def __call__(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         config = self.recipe.training
-        self.network.zero_grad()
+        for parameter in self.optimizer.parameters:
+            parameter.grad = None
         with autocast(self.recipe.device, inputs.device):
             logits = self.network(inputs)
         logits = logits.float()
         loss = cross_entropy(logits, targets, config.label_smoothing)
         penalty = config.l1 * sum(weight.abs().sum() for weight in weights_of(self.network)) if config.l1 else 0.0
         (loss + penalty if config.l1 else loss).backward()  # type: ignore[no-untyped-call]
-        # PyTorch gives each gradient the memory format of its parameter, and none to a parameter without use.
+        # PyTorch gives each gradient the memory format of its parameter; a parameter without use has none.
         self.optimizer.step([torch.zeros_like(p) if p.grad is None else p.grad for p in self.optimizer.parameters])
         return loss.detach(), logits.detach()

@@ -15,7 +15,9 @@ from tenfold.report.figures.figure_style import WIDTH, Theme, bare, figure, mosa
 _NUMBERED = 12
 _DRAWN = 100
 _BARS = 10
-# Points of a curve at most, far more than it has pixels: a page with all 10,000 would be twice as large.
+# Letters of a class name that a prediction shows.
+_LETTERS = 20
+# Points of a curve at most, about one a pixel: a page with all 10,000 would be twice as large.
 _POINTS = 1000
 
 
@@ -114,7 +116,7 @@ def reliability_diagram(evaluation: Evaluation, theme: Theme) -> Figure:
 def risk_coverage_curve(evaluation: Evaluation, theme: Theme) -> Figure:
     """The error rate when only the most confident predictions count, against their share."""
     shares, risks = risk_coverage(evaluation.confidences, evaluation.predictions == evaluation.labels)
-    every = -(-len(shares) // _POINTS)
+    every = max(1, -(-len(shares) // _POINTS))
     coverage, risk = shares[::-every][::-1], risks[::-every][::-1]  # The last point, of all images, among them.
     drawing = figure(2.7)
     axes = drawing.add_subplot()
@@ -148,6 +150,7 @@ def predictions(
     labels: NDArray[np.integer] | None = None,
 ) -> Figure:
     """Images with the predicted class, its confidence, the true class of mistakes, and all probabilities as bars."""
+    names = tuple(name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…" for name in names)
     # In pixels of the images: each has its bars to the right, after the names of the classes.
     left, wide, tall = 32 + 2 * max(map(len, names)), 26, 34
     across, down = left + wide + 8, tall + 14

@@ -161,7 +161,7 @@ def bare(axes: Axes) -> None:
 def mosaic(images: NDArray[np.uint8], columns: int, across: int = 32, down: int = 32) -> NDArray[np.uint8]:
     """images: uint8[N,28,28] -> one image uint8, with `columns` columns; each image is `across` pixels right of the one
     before it, and `down` pixels below the one above."""
-    rows = -(-len(images) // columns)
+    rows = max(1, -(-len(images) // columns))
     sheet = np.zeros((rows * down, columns * across), np.uint8)
     for index, image in enumerate(images):
         row, column = divmod(index, columns)
