@@ -150,6 +150,20 @@ def _compared(name: str, first: str) -> str:
     ])  # fmt: skip
 
 
+def _headers() -> str:
+    """The recipes for C headers: bytes of weights, and accuracy on the test images compiled and before."""
+    rows = []
+    for recipe in ("micro", "small"):
+        runs = _seeds_of(recipe)
+        compiled, trained = ([100 * run[key] for run in runs] for key in ("c_accuracy", "accuracy"))
+        size = max(run["c_weight_bytes"] for run in runs)
+        rows.append([
+            f"`{recipe}`", f"{size:,}", f"{runs[0]['parameters']:,}", f"{statistics.mean(compiled):.2f}",
+            f"{min(compiled):.2f}", f"{statistics.mean(trained):.2f}", str(len(runs)),
+        ])  # fmt: skip
+    return table(["recipe", "bytes of weights", "parameters", "in C, %", "worst", "run, %", "n"], rows)
+
+
 def _records() -> str:
     """The records that lab/records holds."""
     records = [(mark, record) for mark in MARKS if (record := last_record(mark))]
@@ -160,7 +174,7 @@ def _records() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "records": _records,
-    "recipes": _recipes, "walk": _walk, "time to accuracy": _time_to_accuracy, "README": _readme,
+    "headers": _headers, "recipes": _recipes, "walk": _walk, "time to accuracy": _time_to_accuracy, "README": _readme,
     "small digits": functools.partial(_small_data, "scikit-learn's digits"),
     "small mnist": functools.partial(_small_data, "1,000 images of MNIST"),
     "models": functools.partial(_compared, "models", "recipe"),

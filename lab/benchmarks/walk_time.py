@@ -60,13 +60,14 @@ def one_seed(folder: Path, seed: int) -> dict[str, float]:
 
 
 def commands(folder: Path) -> dict[str, float]:
-    """Medians in seconds: what a user waits for before anything happens."""
+    """Medians in seconds: what a user waits for before anything happens, and a whole training."""
     run([sys.executable, "-c", "import tenfold.data as d; d.load_dataset('mnist')"])  # so that the cache is there
     load = "import time, numpy; from tenfold.data import load_dataset; s = time.perf_counter(); load_dataset('mnist'); "
     warm = run([sys.executable, "-c", load + "print(time.perf_counter() - s)"])
     return {
         "tenfold --help": median([*TENFOLD, "--help"]),
         "tenfold train --help": median([*TENFOLD, "train", "--help"]),
+        "tenfold train sprint": median([*TENFOLD, "train", "sprint", "--out", str(folder)], times=5),
         "import tenfold": median([sys.executable, "-c", "import tenfold"]),
         "python alone": median([sys.executable, "-c", "pass"]),
         "load_dataset, cached": float(warm),
