@@ -19,7 +19,7 @@ _RECIPES = {
         "an epoch on all images, eight on the hardest quarter; five shifted views",
     ),
     "ensemble": ("ensemble", "twelve networks, five shifted views of each image"),
-    "small": ("small", "5,546 parameters; EPYC"),
+    "small": ("small", "4,925 bytes of weights, 5,546 parameters"),
     "tiny": ("tiny", "1,493 parameters"),
     "micro": ("micro", "999 bytes of weights"),
 }
