@@ -45,7 +45,8 @@ class Optimizer:
         # A second group costs 7 % of the tutorial's step, so it exists only where it is needed.
         groups = [(every, 0.0)]
         if config.weight_decay:
-            groups = [(weights, config.weight_decay), ([index for index in every if index not in weights], 0.0)]
+            others = [index for index in every if index not in weights]
+            groups = [(weights, config.weight_decay), (others, 0.0)]
         columns: list[Sequence[Tensor]] = [self.parameters, *moments.values()]
         self.groups = [
             (indices, decay, [[column[index] for index in indices] for column in columns])
